@@ -1,0 +1,57 @@
+"""syncd keeps a seller's order book true to what marketplace panels already know.
+
+This module re-exports what a channel plugin may use. The names are loaded on first use, so
+that ``syncctl``, which needs none of them, starts fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from syncd.hookspecs import Channel as Channel
+    from syncd.hookspecs import Pace as Pace
+    from syncd.hookspecs import ReadsBy as ReadsBy
+    from syncd.hookspecs import Settings as Settings
+    from syncd.hookspecs import hookimpl as hookimpl
+    from syncd.panel import Links as Links
+    from syncd.panel import Panel as Panel
+    from syncd.statuses import Account as Account
+    from syncd.statuses import NewOrder as NewOrder
+    from syncd.statuses import OrderLine as OrderLine
+    from syncd.statuses import OrderRef as OrderRef
+    from syncd.statuses import Page as Page
+    from syncd.statuses import ReturnType as ReturnType
+    from syncd.statuses import Status as Status
+    from syncd.statuses import StatusChange as StatusChange
+    from syncd.statuses import Window as Window
+    from syncd.tokens import Token as Token
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Channel": "hookspecs",
+    "Pace": "hookspecs",
+    "ReadsBy": "hookspecs",
+    "Settings": "hookspecs",
+    "hookimpl": "hookspecs",
+    "Links": "panel",
+    "Panel": "panel",
+    "Account": "statuses",
+    "NewOrder": "statuses",
+    "OrderLine": "statuses",
+    "OrderRef": "statuses",
+    "Page": "statuses",
+    "ReturnType": "statuses",
+    "Status": "statuses",
+    "StatusChange": "statuses",
+    "Window": "statuses",
+    "Token": "tokens",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"syncd.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'syncd' has no attribute {name!r}")

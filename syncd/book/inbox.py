@@ -1,0 +1,213 @@
+"""The journal: store what a channel told, once, together with how far it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from syncd.book.store import Book
+from syncd.clock import from_micros, to_micros
+from syncd.statuses import (
+    MAX_ID_LENGTH,
+    MAX_QUANTITY,
+    MAX_RAW_LENGTH,
+    RETURN_STATUSES,
+    STATUSES_OF,
+    Kind,
+    ReturnType,
+    Status,
+    StatusChange,
+)
+
+MAX_SKEW: Final = timedelta(minutes=5)
+
+COLUMNS: Final = (
+    "account_id", "kind", "evidence", "order_id", "line_id", "sku", "quantity", "cumulative",
+    "status", "return_type", "return_id", "native_status", "shipment_id", "tracking_number",
+    "courier", "location_id", "left_seller", "reason_text", "facts", "raw", "occurred_at",
+    "observed_at", "run_id", "state", "outcome", "code", "message", "tries",
+)  # fmt: skip
+_INSERT: Final = (
+    f"INSERT INTO inbox ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
+    "ON CONFLICT (account_id, order_id, evidence) DO NOTHING"
+)
+_MOVE_CURSOR: Final = (
+    "INSERT INTO cursor (account_id, kind, until, run_id) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (account_id, kind) DO UPDATE SET until = excluded.until, "
+    "run_id = excluded.run_id WHERE excluded.until > cursor.until"
+)
+
+Journal = tuple[Any, ...]
+"""One row for the inbox, in the order of COLUMNS."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What became of the rows of a page."""
+
+    fetched: int
+    new: int
+    quarantined: int  # of the new ones
+
+    @property
+    def known(self) -> int:
+        """Rows whose evidence the journal already had."""
+        return self.fetched - self.new
+
+
+def store_page(
+    book: Book,
+    account_id: int,
+    kind: Kind,
+    changes: Sequence[StatusChange],
+    *,
+    run_id: int,
+    observed_at: datetime,
+    complete_until: datetime | None = None,
+) -> Stored:
+    """Put a page and, if it proves how far it reaches, the cursor into the book: one commit.
+
+    A change whose evidence is known is no new row. One that cannot be used is quarantined.
+    """
+    rows = journal(account_id, kind, changes, run_id=run_id, observed_at=observed_at)
+    with book.write():
+        before = book.query("SELECT total_changes()").fetchone()[0]
+        book.executemany(_INSERT, rows)
+        new = book.query("SELECT total_changes()").fetchone()[0] - before
+        if complete_until is not None:
+            move_cursor(book, account_id, kind, complete_until, run_id)
+    bad = sum(1 for row in rows if row[_STATE] == "QUARANTINED") if new else 0
+    return Stored(fetched=len(rows), new=new, quarantined=min(bad, new))
+
+
+def move_cursor(book: Book, account_id: int, kind: Kind, until: datetime, run_id: int) -> None:
+    """Remember that every fact of this kind before ``until`` is stored. Never moves back."""
+    book.query(_MOVE_CURSOR, (account_id, kind.value, to_micros(until), run_id))
+
+
+def cursor_of(book: Book, account_id: int, kind: Kind) -> datetime | None:
+    """How far this kind is stored, or None before the first pass."""
+    sql = "SELECT until FROM cursor WHERE account_id = ? AND kind = ?"
+    row = book.query(sql, (account_id, kind.value)).fetchone()
+    return None if row is None else from_micros(row[0])
+
+
+def unknown_only(book: Book, rows: Sequence[Journal]) -> list[Journal]:
+    """Those of these rows that the journal does not have yet; for a run that stores nothing."""
+    sql = "SELECT 1 FROM inbox WHERE account_id = ? AND order_id = ? AND evidence = ?"
+    fresh: dict[tuple[str, str], Journal] = {}
+    for row in rows:
+        key = (row[_ORDER_ID], row[_EVIDENCE])
+        if key not in fresh and book.query(sql, (row[0], *key)).fetchone() is None:
+            fresh[key] = row
+    return list(fresh.values())
+
+
+_STATE: Final = COLUMNS.index("state")
+_ORDER_ID: Final = COLUMNS.index("order_id")
+_EVIDENCE: Final = COLUMNS.index("evidence")
+
+
+def journal(
+    account_id: int,
+    kind: Kind,
+    changes: Sequence[StatusChange],
+    *,
+    run_id: int,
+    observed_at: datetime,
+) -> list[Journal]:
+    """The inbox rows of these changes. Pure: what cannot be used comes out QUARANTINED."""
+    allowed = STATUSES_OF[kind]
+    observed = to_micros(observed_at)
+    latest = to_micros(observed_at + MAX_SKEW)
+    rows: list[Journal] = []
+    for change in changes:
+        problem = _problem(change, allowed)
+        if problem:
+            rows.append(_quarantined(account_id, kind, change, problem, observed, run_id))
+            continue
+        occurred = to_micros(change.occurred_at)
+        message = ""
+        if occurred > latest:
+            message = f"The channel dated this {change.occurred_at.isoformat()}, in the future."
+            occurred = observed
+        return_type = change.return_type
+        rows.append(
+            (
+                account_id, kind.value, change.evidence_id or evidence_of(change),
+                change.order_id, change.line_id, change.sku, change.quantity, change.cumulative,
+                change.status.value, "" if return_type is None else return_type.value,
+                change.return_id, change.native_status, change.shipment_id,
+                change.tracking_number, change.courier, change.location_id, change.left_seller,
+                change.reason, _facts_text(tuple(change.facts.items())) if change.facts else "",
+                change.raw, occurred, observed, run_id, "NEW", "", "", message, 0,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def evidence_of(change: StatusChange) -> str:
+    """A name for the fact itself, for a plugin that gives none."""
+    parts = (
+        change.order_id, change.line_id, change.sku, str(change.quantity), change.status,
+        change.return_type or "", change.return_id, change.shipment_id, change.tracking_number,
+        change.native_status, change.occurred_at.isoformat(),
+    )  # fmt: skip
+    return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _facts_text(items: tuple[tuple[str, str], ...]) -> str:
+    return msgspec.json.encode(dict(items)).decode()
+
+
+def _problem(change: StatusChange, allowed: frozenset[Status]) -> str:
+    """Why this change cannot be used, in a sentence; empty if it can."""
+    if not isinstance(change, StatusChange):
+        return f"The plugin yielded a {type(change).__name__} instead of a StatusChange."
+    status = change.status
+    if status is Status.UNKNOWN:
+        return change.problem or f"Unknown status word {change.native_status[:80]!r}."
+    if status not in allowed:
+        return f"The plugin yielded {status!s} from a hook that must not."
+    order_id = change.order_id
+    if not isinstance(order_id, str) or not order_id or len(order_id) > MAX_ID_LENGTH:
+        return "The order id is missing, not text or too long."
+    if len(change.line_id) > MAX_ID_LENGTH or len(change.sku) > MAX_ID_LENGTH:
+        return f"The line id or SKU is longer than {MAX_ID_LENGTH} characters."
+    quantity = change.quantity
+    if quantity is not None and (
+        type(quantity) is not int or quantity < 1 or quantity > MAX_QUANTITY
+    ):
+        return f"The quantity {quantity!r} is not a whole number from 1 to {MAX_QUANTITY}."
+    moment = change.occurred_at
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        return "The time of the change is missing or has no time zone."
+    if status in RETURN_STATUSES and not isinstance(change.return_type, ReturnType):
+        return "A return needs a return type, RTO or CIR."
+    return ""
+
+
+def _quarantined(
+    account_id: int, kind: Kind, change: object, problem: str, observed: int, run_id: int
+) -> Journal:
+    """The row of something unusable: as much of it as is safe, and its raw text."""
+
+    def text(name: str, limit: int = MAX_ID_LENGTH) -> str:
+        value = getattr(change, name, "")
+        return value[:limit] if isinstance(value, str) else ""
+
+    raw = text("raw", MAX_RAW_LENGTH) or repr(change)[:MAX_RAW_LENGTH]
+    digest = blake2b(f"{kind}\x1f{problem}\x1f{raw}".encode(errors="replace"), digest_size=16)
+    evidence = text("evidence_id") or digest.hexdigest()
+    return (
+        account_id, kind.value, f"quarantine:{evidence}", text("order_id"), text("line_id"),
+        text("sku"), None, False, Status.UNKNOWN.value, "", text("return_id"),
+        text("native_status"), text("shipment_id"), "", "", "", False, "", "",
+        raw.encode(errors="replace").decode(), observed, observed, run_id,
+        "QUARANTINED", "QUARANTINED", "unreadable_row", problem, 0,
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Bring the book's schema to what this program needs.
+
+An empty file gets the tables as ``tables.py`` has them. An older book gets, after a backup,
+each step that it lacks, in order, each in a transaction of its own. ``application_id`` marks
+the file as a book; ``user_version`` is the number of its schema, 1 for the first. A book that
+is newer than the program is refused.
+
+To change the schema: change ``tables.py`` and append a step that does the same to an old book;
+a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from peewee import SqliteDatabase
+
+from syncd.book.tables import ALL_TABLES
+from syncd.clock import Clock
+from syncd.errors import StoreRefused
+
+APPLICATION_ID: Final = 0x53594E43  # "SYNC"
+LOCK_SECONDS: Final = 30.0
+
+Step = Callable[[sqlite3.Connection], None]
+
+
+STEPS: Final[Sequence[Step]] = ()
+"""``STEPS[0]`` turns schema 1 into 2, and so on."""
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """All tables and indexes, as ``tables.py`` has them."""
+    schema = SqliteDatabase(None)
+    with schema.bind_ctx(ALL_TABLES, bind_refs=False, bind_backrefs=False):
+        for table in ALL_TABLES:
+            manager = table._schema
+            connection.execute(*manager._create_table(safe=False).query())
+            for index in manager._create_indexes(safe=False):
+                connection.execute(*index.query())
+
+
+def migrate(path: Path, clock: Clock, steps: Sequence[Step] = STEPS) -> int:
+    """Make the book at ``path`` if there is none, else run the steps it still lacks.
+
+    Returns how many steps were run.
+
+    Raises StoreRefused for a file that is not a book, damaged, newer, or not writable.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)) as db:
+            version = _check(db, path, len(steps) + 1)
+            if version == 0:
+                _take(db, 0, len(steps) + 1, create_schema)
+                return 0
+            missing = steps[version - 1 :]
+            if missing:
+                _back_up(db, path, version, clock)
+            for number, step in enumerate(missing, start=version):
+                _take(db, number, number + 1, step)
+            return len(missing)
+    except sqlite3.DatabaseError as error:
+        raise StoreRefused(
+            f"{path} cannot be used as the book: {error}. Check that the folder is writable by "
+            "this user and that the file is a syncd book."
+        ) from error
+
+
+def pending(path: Path, steps: Sequence[Step] = STEPS) -> list[str]:
+    """The names of the steps that opening the book would run; a dry run, changes nothing."""
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        version = _check(db, path, len(steps) + 1)
+    return [step.__name__ for step in steps[max(version, 1) - 1 :]]
+
+
+def _check(db: sqlite3.Connection, path: Path, newest: int) -> int:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if empty and application == 0 and version == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise StoreRefused(
+            f"{path} is a database of another program; it is left untouched. Give syncd a "
+            "state_dir of its own."
+        )
+    if version > newest:
+        raise StoreRefused(
+            f"{path} has schema {version}, this program knows {newest}. Install the newer syncd "
+            "again, or restore the backup made before the upgrade."
+        )
+    damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if damage != "ok":
+        raise StoreRefused(f"{path} is damaged: {damage}. Restore the newest backup beside it.")
+    return version
+
+
+def _back_up(db: sqlite3.Connection, path: Path, version: int, clock: Clock) -> None:
+    stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
+    target = path.with_name(f"{path.name}.schema-{version}.{stamp}.backup")
+    with closing(sqlite3.connect(target)) as copy:
+        db.backup(copy)
+
+
+def _take(db: sqlite3.Connection, old: int, new: int, step: Step) -> None:
+    """One step and its version mark, both or neither; nothing if another was faster."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if int(db.execute("PRAGMA user_version").fetchone()[0]) == old:
+            step(db)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {new}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

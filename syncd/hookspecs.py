@@ -1,0 +1,146 @@
+"""The contract between syncd and a channel plugin.
+
+A plugin is a distribution with an entry point in the group ``syncd.channels``. The entry's
+name is the channel's name; its value is a module or an object that has some of these hooks,
+each marked with :data:`hookimpl`. A hook may declare only the arguments that it uses.
+
+The fetching hooks are generators of :class:`~syncd.statuses.Page`. Every one of them serves
+two questions. With ``orders`` empty: what changed in ``window``? With ``orders`` given: what is
+the state of these orders now? They report facts. They never touch the book, sleep, log
+secrets or keep state; a row they cannot read is yielded with status ``UNKNOWN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import pluggy
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict
+
+from syncd.statuses import Account, NewOrder, OrderRef, Page, StatusChange, Window
+
+if TYPE_CHECKING:
+    from syncd.panel import Panel
+
+PROJECT: Final = "syncd"
+ENTRY_POINT_GROUP: Final = "syncd.channels"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class ReadsBy(StrEnum):
+    """How a channel can be asked: by a window of time, or by order ids."""
+
+    WINDOW = "window"
+    ORDERS = "orders"
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """A token bucket: on average ``per_second`` calls, at most ``burst`` at once."""
+
+    per_second: float
+    burst: int = 1
+
+
+class Settings(BaseModel):
+    """Base of a plugin's settings. Fields of type ``pydantic.SecretStr`` are secrets: the
+    config file may only refer to them (credential, file or environment variable).
+
+    ``base_url`` is the panel's address; https, or plain http on a loopback address only.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str
+
+
+class Channel(Struct, frozen=True, kw_only=True):
+    """What a plugin says of its channel. See the author's guide for each field.
+
+    ``safety_lag``: facts younger than this may still be missing from an answer, so a window
+    ends that long before now. ``overlap``: how far a window reaches back before the cursor.
+    ``longest_window``: a longer one is asked in steps. ``orders_per_call``: how many orders
+    one hook call gets. ``paces``: one token bucket per endpoint class, ``"default"`` for the
+    rest. ``look_back_limit``: how far back the panel answers at all.
+    ``unverified``: sentences about what no public source confirms.
+    """
+
+    title: str
+    settings: type[Settings]
+    time_zone: str = "UTC"
+    safety_lag: timedelta = timedelta(minutes=2)
+    overlap: timedelta = timedelta(minutes=10)
+    longest_window: timedelta = timedelta(days=1)
+    look_back_limit: timedelta | None = None
+    reads_by: frozenset[ReadsBy] = frozenset({ReadsBy.WINDOW, ReadsBy.ORDERS})
+    orders_per_call: int = 100
+    paces: Mapping[str, Pace] = MappingProxyType({})
+    unverified: tuple[str, ...] = ()
+
+
+class ChannelHooks(Protocol):
+    """The hooks. Only ``describe_channel`` is required."""
+
+    @hookspec(firstresult=True)
+    def describe_channel(self) -> Channel:
+        """Say what this channel is and how it may be asked. No network."""
+        ...
+
+    @hookspec(firstresult=True)
+    def fetch_orders(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[NewOrder]]:
+        """Yield new orders for the book. Without it orders come from a file or the API."""
+        ...
+
+    @hookspec(firstresult=True)
+    def fetch_dispatched(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[StatusChange]]:
+        """Yield what was dispatched: status DISPATCHED."""
+        ...
+
+    @hookspec(firstresult=True)
+    def fetch_cancelled(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[StatusChange]]:
+        """Yield what was cancelled: CANCELLED, and CANCEL_REQUESTED / CANCEL_WITHDRAWN."""
+        ...
+
+    @hookspec(firstresult=True)
+    def fetch_returns(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[StatusChange]]:
+        """Yield returns: RETURN_NOTICED, RETURNED, RETURN_WITHDRAWN; UNDELIVERED, LOST."""
+        ...
+
+    @hookspec(firstresult=True)
+    def fetch_delivered(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[StatusChange]]:
+        """Yield what reached the buyer: status DELIVERED."""
+        ...
+
+    @hookspec(firstresult=True)
+    def provides_shipping(self, account: Account, order: OrderRef) -> bool:
+        """Does the channel ship this order? Answer from ``order`` alone, no network.
+
+        A channel without this hook is never gated. Where the answer is no, DISPATCHED,
+        DELIVERED and RTO from the channel are only echoes of the seller's own act.
+        """
+        ...
+
+
+def secret_fields(settings: type[Settings]) -> dict[str, Any]:
+    """The names of the settings that are secrets, with their pydantic field infos."""
+    return {
+        name: info
+        for name, info in settings.model_fields.items()
+        if "SecretStr" in str(info.annotation)
+    }
