@@ -80,7 +80,7 @@ def store_page(
         new = book.query("SELECT total_changes()").fetchone()[0] - before
         if complete_until is not None:
             move_cursor(book, account_id, kind, complete_until, run_id)
-    bad = sum(1 for row in rows if row[_STATE] == "QUARANTINED") if new else 0
+    bad = sum(map(is_quarantined, rows)) if new else 0
     return Stored(fetched=len(rows), new=new, quarantined=min(bad, new))
 
 
@@ -105,6 +105,11 @@ def unknown_only(book: Book, rows: Sequence[Journal]) -> list[Journal]:
         if key not in fresh and book.query(sql, (row[0], *key)).fetchone() is None:
             fresh[key] = row
     return list(fresh.values())
+
+
+def is_quarantined(row: Journal) -> bool:
+    """Whether this row could not be used."""
+    return bool(row[_STATE] == "QUARANTINED")
 
 
 _STATE: Final = COLUMNS.index("state")
@@ -165,7 +170,7 @@ def _facts_text(items: tuple[tuple[str, str], ...]) -> str:
     return msgspec.json.encode(dict(items)).decode()
 
 
-def _problem(change: StatusChange, allowed: frozenset[Status]) -> str:
+def _problem(change: Any, allowed: frozenset[Status]) -> str:
     """Why this change cannot be used, in a sentence; empty if it can."""
     if not isinstance(change, StatusChange):
         return f"The plugin yielded a {type(change).__name__} instead of a StatusChange."
@@ -174,7 +179,7 @@ def _problem(change: StatusChange, allowed: frozenset[Status]) -> str:
         return change.problem or f"Unknown status word {change.native_status[:80]!r}."
     if status not in allowed:
         return f"The plugin yielded {status!s} from a hook that must not."
-    order_id = change.order_id
+    order_id: Any = change.order_id
     if not isinstance(order_id, str) or not order_id or len(order_id) > MAX_ID_LENGTH:
         return "The order id is missing, not text or too long."
     if len(change.line_id) > MAX_ID_LENGTH or len(change.sku) > MAX_ID_LENGTH:
@@ -184,7 +189,7 @@ def _problem(change: StatusChange, allowed: frozenset[Status]) -> str:
         type(quantity) is not int or quantity < 1 or quantity > MAX_QUANTITY
     ):
         return f"The quantity {quantity!r} is not a whole number from 1 to {MAX_QUANTITY}."
-    moment = change.occurred_at
+    moment: Any = change.occurred_at
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         return "The time of the change is missing or has no time zone."
     if status in RETURN_STATUSES and not isinstance(change.return_type, ReturnType):

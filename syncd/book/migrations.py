@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from peewee import SqliteDatabase
 
@@ -38,7 +38,7 @@ def create_schema(connection: sqlite3.Connection) -> None:
     schema = SqliteDatabase(None)
     with schema.bind_ctx(ALL_TABLES, bind_refs=False, bind_backrefs=False):
         for table in ALL_TABLES:
-            manager = table._schema
+            manager: Any = table._schema  # type: ignore[union-attr]
             connection.execute(*manager._create_table(safe=False).query())
             for index in manager._create_indexes(safe=False):
                 connection.execute(*index.query())

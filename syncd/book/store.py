@@ -56,9 +56,7 @@ class Book:
                 f"use a Python linked with SQLite {wanted} or later."
             )
         migrations.migrate(path, clock)
-        return cls(
-            SqliteDatabase(path, pragmas=_PRAGMAS, timeout=BUSY_SECONDS), path, clock
-        )
+        return cls(SqliteDatabase(str(path), pragmas=_PRAGMAS, timeout=BUSY_SECONDS), path, clock)
 
     @contextmanager
     def connection(self) -> Iterator[None]:
@@ -84,17 +82,20 @@ class Book:
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows on this thread's connection."""
-        self.database.connection().executemany(sql, rows)
+        self._raw().executemany(sql, rows)
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement on this thread's connection; the cursor gives plain tuples."""
-        cursor: sqlite3.Cursor = self.database.connection().execute(sql, params)
-        return cursor
+        return self._raw().execute(sql, params)
 
     def ids(self, table: str) -> int:
         """The first free id of ``table``. Only inside ``write``, which excludes other writers."""
         row = self.query(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
         return int(row[0])
+
+    def _raw(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = self.database.connection()  # type: ignore[no-untyped-call]
+        return connection
 
     def close(self) -> None:
         """Close this thread's connection, if it has one open."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from peewee import (
+    SQL,
     AutoField,
     BigIntegerField,
     BooleanField,
@@ -18,7 +19,6 @@ from peewee import (
     ForeignKeyField,
     IntegerField,
     Model,
-    SQL,
     TextField,
 )
 
@@ -26,6 +26,8 @@ database: Final = DatabaseProxy()
 
 
 class Table(Model):
+    """Base of all tables."""
+
     class Meta:
         database = database
         legacy_table_names = False
@@ -143,7 +145,7 @@ class Order(Table):
     id = AutoField()
     account = ForeignKeyField(Account, on_delete="RESTRICT", index=False)
     order_id = TextField()
-    state = TextField(default="CREATED")  # PENDING_VERIFICATION CREATED PROCESSING COMPLETE CANCELLED
+    state = TextField(default="CREATED")  # as rules.roll_up gives it
     placed_at = BigIntegerField()
     imported_at = BigIntegerField()
     source = TextField(default="")  # channel, file name, api
@@ -188,6 +190,7 @@ class Item(Table):
     allocated = BooleanField(default=False)
     short = BooleanField(default=False)  # left without an allocation
     hold = TextField(default="")  # reason code, or empty
+    held_at = BigIntegerField(null=True)  # event time of the hold
     changed_at = BigIntegerField()  # event time of the last change of position
     dispatched_at = BigIntegerField(null=True)
     delivered_at = BigIntegerField(null=True)
@@ -287,7 +290,7 @@ class Inbox(Table):
     left_seller = BooleanField(default=False)
     reason_text = TextField(default="")
     facts = TextField(default="")
-    raw = TextField(default="")
+    raw_text = TextField(column_name="raw", default="")
     occurred_at = BigIntegerField()
     observed_at = BigIntegerField()
     run = ForeignKeyField(Run, on_delete="RESTRICT", index=False)
@@ -331,7 +334,9 @@ class Decision(Table):
     """Why a piece is as it is: one row for each change that met it, whatever came of it."""
 
     id = AutoField()
-    inbox = ForeignKeyField(Inbox, null=True, on_delete="RESTRICT", index=False)  # null: a person's act
+    inbox = ForeignKeyField(
+        Inbox, null=True, on_delete="RESTRICT", index=False
+    )  # null: a person's act
     order = ForeignKeyField(Order, on_delete="RESTRICT", index=False)
     item = ForeignKeyField(Item, null=True, on_delete="RESTRICT", index=False)
     event = TextField()  # a rules.Event or the name of a person's act

@@ -1,0 +1,255 @@
+"""What a person does to accounts, tenants, facilities, sequences and facts.
+
+The acts on orders and goods have their own modules and are listed here as well, so that the
+API needs one import: ``acts.advance``, ``acts.complete_putaway``, ``acts.receive_stock``.
+Each act is one transaction. It keeps who did it and returns what changed; one that is not
+possible raises Refused, whose message says what would be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.book.documents import DocumentKind, number_text
+from syncd.book.goods import (
+    Adjusted as Adjusted,
+    Received as Received,
+    adjust_stock as adjust_stock,
+    allocate_waiting as allocate_waiting,
+    receive_stock as receive_stock,
+)
+from syncd.book.putaways import (
+    Disposition as Disposition,
+    PutAway as PutAway,
+    complete_putaway as complete_putaway,
+)
+from syncd.book.records import find_facility
+from syncd.book.runs import account_id_of
+from syncd.book.setaside import (
+    Ignored as Ignored,
+    Retried as Retried,
+    ignore as ignore,
+    reopen_refused,
+    retry as retry,
+)
+from syncd.book.store import Book
+from syncd.book.warehouse import Advanced as Advanced, advance as advance, parse_step as parse_step
+from syncd.clock import to_micros
+from syncd.errors import NotFound, Refused
+
+TENANT_STATES: Final = ("ONBOARDING", "LIVE", "SUSPENDED")
+FACILITY_STATES: Final = ("ACTIVE", "INACTIVE")
+TRACEABILITIES: Final = ("NONE", "ITEM_SKU", "ITEM")
+MAX_NUMBER: Final = 10**12
+MAX_WIDTH: Final = 12
+MAX_PREFIX: Final = 40
+_PREFIX: Final = re.compile(r"[A-Za-z0-9/-]*")
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What an act changed. ``reopened`` facts are to be decided anew; run their ``accounts``."""
+
+    subject: str
+    before: str
+    after: str
+    actor: str
+    reopened: int = 0
+    accounts: tuple[str, ...] = ()
+
+
+def define_sequence(
+    book: Book,
+    facility: str,
+    kind: DocumentKind = DocumentKind.SALE_INVOICE,
+    *,
+    prefix: str,
+    start: int = 1,
+    width: int = 1,
+    actor: str,
+    now: datetime,
+    tenant: str = "",
+) -> Change:
+    """Say how a facility numbers its documents; facts refused for want of it are tried again.
+
+    A second call changes prefix and counter, but never so that a number comes twice.
+    ``width`` pads with zeros. Raises Refused for a bad prefix, number or a number in use.
+    """
+    _check_sequence(prefix, start, width)
+    with book.write():
+        place = find_facility(book, facility, tenant)
+        _check_unused(book, place.id, kind, prefix, start)
+        old = book.query(
+            "SELECT prefix, next_number, width FROM sequence WHERE facility_id = ? AND kind = ?",
+            (place.id, kind.value),
+        ).fetchone()
+        book.query(
+            "INSERT INTO sequence (facility_id, kind, prefix, next_number, width) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (facility_id, kind) DO UPDATE SET "
+            "prefix = excluded.prefix, next_number = excluded.next_number, width = excluded.width",
+            (place.id, kind.value, prefix, start, width),
+        )
+        reopened = reopen_refused(
+            book, place.tenant_id, "sequence_missing", f"{kind} sequence defined by {actor}"
+        )
+    return Change(
+        subject=f"sequence {kind} of facility {place.code}",
+        before=number_text(*old) if old else "none",
+        after=number_text(prefix, start, width),
+        actor=actor, reopened=reopened.count, accounts=reopened.accounts,
+    )  # fmt: skip
+
+
+def _check_sequence(prefix: str, start: int, width: int) -> None:
+    if len(prefix) > MAX_PREFIX or not _PREFIX.fullmatch(prefix):
+        raise Refused(
+            f"The prefix {prefix[:60]!r} cannot be used; take up to {MAX_PREFIX} letters, digits, "
+            "dashes and slashes.",
+            code="bad_prefix",
+        )
+    if not 1 <= start <= MAX_NUMBER or not 1 <= width <= MAX_WIDTH:
+        raise Refused(
+            f"start must be 1 to {MAX_NUMBER} and width 1 to {MAX_WIDTH}; got {start} and {width}.",
+            code="bad_number",
+        )
+
+
+def _check_unused(
+    book: Book, facility_id: int, kind: DocumentKind, prefix: str, start: int
+) -> None:
+    """Refuse a counter that would come upon a number this facility has used before."""
+    rows = book.query(
+        "SELECT number FROM invoice WHERE facility_id = ? AND kind = ? "
+        "AND substr(number, 1, ?) = ?",
+        (facility_id, kind.value, len(prefix), prefix),
+    )
+    rests = (number[len(prefix) :] for (number,) in rows)
+    used = max((int(rest) for rest in rests if rest.isascii() and rest.isdigit()), default=0)
+    if used >= start:
+        raise Refused(
+            f"Numbers up to {prefix}{used} are in use already; start at {used + 1} or later, or "
+            "take another prefix.",
+            code="number_in_use",
+        )
+
+
+def set_tenant_state(book: Book, tenant: str, state: str, *, actor: str, now: datetime) -> Change:
+    """Let a tenant go live, or stop it. Only a LIVE tenant's orders are synced."""
+    _check_word(state, TENANT_STATES, "tenant state")
+    with book.write():
+        row = book.query("SELECT id, state FROM tenant WHERE code = ?", (tenant,)).fetchone()
+        if row is None:
+            known = [code for (code,) in book.query("SELECT code FROM tenant ORDER BY code")]
+            raise NotFound(f"There is no tenant {tenant!r}. Known tenants: {_listed(known)}.")
+        book.query("UPDATE tenant SET state = ? WHERE id = ?", (state, row[0]))
+        if state != "LIVE":
+            return Change(subject=f"tenant {tenant}", before=row[1], after=state, actor=actor)
+        reopened = reopen_refused(book, row[0], "tenant_not_live", f"tenant set live by {actor}")
+        names = book.query("SELECT name FROM account WHERE tenant_id = ? ORDER BY name", (row[0],))
+        return Change(
+            subject=f"tenant {tenant}", before=row[1], after=state, actor=actor,
+            reopened=reopened.count, accounts=tuple(name for (name,) in names),
+        )  # fmt: skip
+
+
+def set_facility(
+    book: Book,
+    facility: str,
+    *,
+    state: str | None = None,
+    traceability: str | None = None,
+    actor: str,
+    now: datetime,
+    tenant: str = "",
+) -> Change:
+    """Switch a facility on or off, or say how its pieces are traced; None leaves as it is."""
+    if state is not None:
+        _check_word(state, FACILITY_STATES, "facility state")
+    if traceability is not None:
+        _check_word(traceability, TRACEABILITIES, "traceability")
+    with book.write():
+        place = find_facility(book, facility, tenant)
+        old = book.query(
+            "SELECT state, traceability FROM facility WHERE id = ?", (place.id,)
+        ).fetchone()
+        new = (state or old[0], traceability or old[1])
+        book.query("UPDATE facility SET state = ?, traceability = ? WHERE id = ?", (*new, place.id))
+        opened = [
+            reopen_refused(book, place.tenant_id, code, f"facility changed by {actor}")
+            for code, helps in (
+                ("facility_inactive", new[0] == "ACTIVE" != old[0]),
+                ("item_traceability_needs_scan", new[1] != "ITEM" == old[1]),
+            )
+            if helps
+        ]
+    return Change(
+        subject=f"facility {place.code}", before=", ".join(old), after=", ".join(new), actor=actor,
+        reopened=sum(one.count for one in opened),
+        accounts=tuple(sorted({name for one in opened for name in one.accounts})),
+    )  # fmt: skip
+
+
+def pause_account(
+    book: Book, account: str, *, reason: str = "", actor: str, now: datetime
+) -> Change:
+    """Stop an account's passes until it is resumed. Its timers go on and queue nothing."""
+    told = f"paused by {actor}" + (f": {reason}" if reason else "")
+    return _set_account(
+        book, account, "PAUSED", told, actor, now, allowed=("CONNECTED", "AUTH_FAILED", "PAUSED")
+    )
+
+
+def resume_account(book: Book, account: str, *, actor: str, now: datetime) -> Change:
+    """Let a paused account, or one whose credentials were refused, work again."""
+    return _set_account(
+        book, account, "CONNECTED", "", actor, now, allowed=("PAUSED", "AUTH_FAILED", "CONNECTED")
+    )
+
+
+def credentials_refused(book: Book, account: str, reason: str, *, now: datetime) -> Change:
+    """The panel refused this account's credentials: it waits for a person."""
+    return _set_account(
+        book, account, "AUTH_FAILED", reason, "syncd", now, allowed=("CONNECTED", "AUTH_FAILED")
+    )
+
+
+def _set_account(
+    book: Book,
+    account: str,
+    state: str,
+    reason: str,
+    actor: str,
+    now: datetime,
+    *,
+    allowed: Sequence[str],
+) -> Change:
+    with book.write():
+        account_id = account_id_of(book, account)
+        before = book.query("SELECT state FROM account WHERE id = ?", (account_id,)).fetchone()[0]
+        if before not in allowed:
+            raise Refused(
+                f"Account {account} is {before}; this is possible for {_listed(allowed)}. "
+                "A disabled account is switched on in the configuration.",
+                code="account_state",
+            )
+        book.query(
+            "UPDATE account SET state = ?, state_reason = ?, state_since = "
+            "CASE WHEN state = ? THEN state_since ELSE ? END WHERE id = ?",
+            (state, reason, state, to_micros(now), account_id),
+        )
+    return Change(
+        subject=f"account {account}", before=before, after=state, actor=actor, accounts=(account,)
+    )
+
+
+def _check_word(word: str, allowed: Sequence[str], what: str) -> None:
+    if word not in allowed:
+        raise Refused(f"{word!r} is not a {what}; take one of {_listed(allowed)}.", code="bad_word")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) or "none"

@@ -1,0 +1,52 @@
+"""The names and numbers of documents: parcels and invoices. The only place that makes them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class DocumentKind(StrEnum):
+    """The documents that take a number from a facility's sequence."""
+
+    SALE_INVOICE = "SALE_INVOICE"
+    SALE_RETURN_INVOICE = "SALE_RETURN_INVOICE"
+
+
+class SequenceRow(Struct, gc=False):
+    """A row of ``sequence`` in hand; ``next_number`` is the one the next document gets."""
+
+    id: int
+    prefix: str
+    next_number: int
+    width: int
+
+
+def package_code(package_id: int) -> str:
+    """The name of a parcel, from its row id: ``SP-7``."""
+    return f"SP-{package_id}"
+
+
+def number_text(prefix: str, number: int, width: int) -> str:
+    """A document number: the prefix and the running number, zero-padded: ``INV/007``."""
+    return f"{prefix}{number:0{width}d}"
+
+
+def take_number(row: SequenceRow) -> str:
+    """The next number of a sequence; ``row`` then stands at the one after it.
+
+    Only ``row`` changes. Store it in the transaction that stores the document, so that a
+    number is neither lost nor given twice.
+    """
+    number = row.next_number
+    row.next_number = number + 1
+    return number_text(row.prefix, number, row.width)
+
+
+def sequence_missing(facility: str, kind: DocumentKind = DocumentKind.SALE_INVOICE) -> str:
+    """The sentence for a facility without a sequence: what is missing and what to type."""
+    return (
+        f"Facility {facility} has no {kind} sequence, so no invoice can be numbered. Define one "
+        f"with: syncctl sequence define {facility} --kind {kind} --prefix INV/ --start 1"
+    )

@@ -1,0 +1,107 @@
+"""The undecided facts of the journal, as the rules look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from syncd.book.inbox import COLUMNS, Journal
+from syncd.book.store import Book
+from syncd.book.tables import OPEN_FACTS
+from syncd.rules import EVENT_RANK, Fact as RulesFact, event_of
+from syncd.statuses import ReturnType, Status
+
+
+class Fact(RulesFact, kw_only=True, gc=False):
+    """A row of ``inbox`` that awaits a decision."""
+
+    id: int | None  # None in a dry run: not stored
+    evidence: str
+    order_id: str
+    native_status: str
+    return_type: str
+    courier: str
+    facts: str
+    state: str
+    code: str
+    tries: int
+
+
+_FIELDS: Final = (
+    "id, evidence, order_id, line_id, sku, quantity, cumulative, status, return_type, return_id, "
+    "native_status, shipment_id, tracking_number, courier, left_seller, facts, occurred_at, "
+    "observed_at, run_id, state, code, tries"
+)
+_NEXT: Final = (
+    f"SELECT occurred_at, id, order_id FROM inbox WHERE account_id = ? AND {OPEN_FACTS} "
+    "AND (occurred_at, id) > (?, ?) AND (decided_run IS NULL OR decided_run < ?) "
+    "ORDER BY occurred_at, id LIMIT ?"
+)
+_OF_ORDERS: Final = (
+    f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
+    f"AND {OPEN_FACTS} AND (decided_run IS NULL OR decided_run < ?)"
+)
+_PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
+_AS_FIELDS: Final = tuple(_PLACE.get(name.strip(), -1) for name in _FIELDS.split(","))
+
+Key = tuple[int, int]
+START: Final[Key] = (-(2**63), 0)
+
+
+def next_orders(
+    book: Book, account_id: int, after: Key, run_id: int, limit: int
+) -> tuple[list[str], Key | None]:
+    """The orders of the next ``limit`` undecided facts in event-time order, and the last key."""
+    rows = book.query(_NEXT, (account_id, *after, run_id, limit)).fetchall()
+    if not rows:
+        return [], None
+    return list(dict.fromkeys(row[2] for row in rows)), (rows[-1][0], rows[-1][1])
+
+
+def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int) -> list[Fact]:
+    """All undecided facts of these orders, in the order in which they must be decided."""
+    found: list[Fact] = []
+    for start in range(0, len(order_ids), 500):
+        part = order_ids[start : start + 500]
+        sql = _OF_ORDERS.format(marks=",".join("?" * len(part)))
+        rows = book.query(sql, (account_id, *part, run_id))
+        found.extend(_fact(row, run_id) for row in rows)
+    return in_order(found)
+
+
+def from_journal(rows: Iterable[Journal], run_id: int) -> list[Fact]:
+    """Facts of rows that are not stored, for a dry run."""
+    found = []
+    for row in rows:
+        if row[_PLACE["state"]] == "NEW":
+            found.append(_fact([None if place < 0 else row[place] for place in _AS_FIELDS], run_id))
+    return found
+
+
+def in_order(facts: list[Fact]) -> list[Fact]:
+    """By event time, then by rank, then by evidence: the same for the same facts, always."""
+    facts.sort(key=_order)
+    return facts
+
+
+def _order(fact: Fact) -> tuple[int, int, str]:
+    return fact.occurred_at, EVENT_RANK[fact.event], fact.evidence
+
+
+def _fact(row: Sequence[Any], run_id: int) -> Fact:
+    event = _EVENTS[row[7], row[8]]
+    return Fact(
+        id=row[0], evidence=row[1], order_id=row[2], line_id=row[3], sku=row[4], quantity=row[5],
+        cumulative=bool(row[6]), event=event, return_type=row[8], return_id=row[9],
+        native_status=row[10], shipment_id=row[11], tracking_number=row[12], courier=row[13],
+        left_seller=bool(row[14]), facts=row[15], occurred_at=row[16], observed_at=row[17],
+        waited=row[18] < run_id or row[21] > 0, state=row[19], code=row[20], tries=row[21],
+    )  # fmt: skip
+
+
+_EVENTS: Final[Mapping[tuple[str, str], Any]] = {
+    (status.value, kind): event
+    for status in Status
+    for kind in ("", "RTO", "CIR")
+    if (event := event_of(status, ReturnType(kind) if kind else None)) is not None
+}

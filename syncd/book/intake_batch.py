@@ -1,0 +1,442 @@
+"""One batch of orders on its way into the book: read what is known, add what is not, write."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from syncd.book.documents import package_code
+from syncd.book.intake_checks import Problem
+from syncd.book.intake_files import NO_STATES
+from syncd.book.records import refresh_orders
+from syncd.book.stock import Bucket, Moves, on_hand
+from syncd.book.store import Book
+from syncd.clock import to_micros
+from syncd.rules import Event, Fact, Piece, Position, Reason, choose, roll_up
+from syncd.statuses import NewOrder, OrderLine
+
+_FREE_STATES: Final = frozenset(
+    {Position.PENDING_VERIFICATION, Position.UNFULFILLABLE, Position.LOCATION_NOT_SERVICEABLE}
+)
+_LEFT: Final = frozenset({Position.DISPATCHED, Position.SHIPPED, Position.DELIVERED})
+_NO_PARCEL: Final = _FREE_STATES | {Position.FULFILLABLE}
+
+
+class Desk:
+    """What all batches of one call have in common: the account, the source, the facilities."""
+
+    def __init__(
+        self,
+        book: Book,
+        account_id: int,
+        source: str,
+        at: int,
+        facility_of: Callable[[str], str] | None,
+    ) -> None:
+        self.book = book
+        self.account_id = account_id
+        self.source = source
+        self.at = at
+        self._facility_of = facility_of
+        own = "SELECT facility_id, tenant_id FROM account WHERE id = ?"
+        self._own, tenant_id = book.query(own, (account_id,)).fetchone()
+        codes = "SELECT code, id FROM facility WHERE tenant_id = ?"
+        self._by_code: dict[str, int] = dict(book.query(codes, (tenant_id,)).fetchall())
+
+    def facility(self, location_id: str) -> int:
+        """The facility's row id. Raises LookupError with a sentence."""
+        code = self._facility_of(location_id) if self._facility_of and location_id else ""
+        if not code:
+            return int(self._own)
+        if code not in self._by_code:
+            raise LookupError(
+                f"Location {location_id} is mapped to facility {code}, which does not exist; put "
+                "the account's locations right in the configuration."
+            )
+        return self._by_code[code]
+
+
+class _Known:
+    """An order that the book or this batch has already: its lines' pieces and its facts."""
+
+    __slots__ = ("facts", "lines", "pk")
+
+    def __init__(self, pk: int, facts: str) -> None:
+        self.pk = pk
+        self.facts = facts
+        self.lines: dict[str, list[str]] = {}  # line id -> SKUs of its pieces
+
+
+class Batch:
+    """At most 500 orders. :meth:`take` must run inside a transaction."""
+
+    def __init__(self, desk: Desk, orders: Sequence[NewOrder]) -> None:
+        self.new = self.known = self.changed = self.pieces = 0
+        self.born_cancelled = self.unparked = 0
+        self.problems: list[Problem] = []
+        self._desk = desk
+        self._book = desk.book
+        self._orders = orders
+        self._moves = Moves()
+        self._order_rows: list[tuple[Any, ...]] = []
+        self._item_rows: list[tuple[Any, ...]] = []
+        self._package_rows: list[tuple[Any, ...]] = []
+        self._decision_rows: list[tuple[Any, ...]] = []
+        self._used_tombstones: dict[int, int] = {}
+        self._facts_rows: list[tuple[str, int]] = []
+        self._widened: set[int] = set()
+        self._grown: list[str] = []  # orders that are new or have new pieces
+
+    def take(self) -> None:
+        """Work the batch through and write it."""
+        book = self._book
+        ids = list({order.order_id for order in self._orders})
+        self._found = _load_known(book, self._desk.account_id, ids)
+        self._tombstones = _load_tombstones(book, self._desk.account_id, ids)
+        self._order_pk = book.ids("orders")
+        self._item_id = book.ids("item")
+        self._package_id = book.ids("package")
+        placed = list(self._places())
+        self._free = on_hand(
+            book, ((place, sku) for order, place in placed for sku in _skus(order.lines))
+        )
+        for order, facility_id in placed:
+            self._take_order(order, facility_id)
+        self._write()
+
+    def _places(self) -> Iterable[tuple[NewOrder, int]]:
+        for order in self._orders:
+            try:
+                yield order, self._desk.facility(order.location_id)
+            except LookupError as error:
+                self.problems.append(Problem(order.order_id, str(error), raw=order.raw))
+
+    def _take_order(self, order: NewOrder, facility_id: int) -> None:
+        known = self._found.get(order.order_id)
+        if known is None:
+            self._take_new(order, facility_id)
+            return
+        added = self._add_pieces(order, known, facility_id, to_micros(order.placed_at))
+        merged = _merged(known.facts, order.facts)
+        if merged != known.facts:
+            known.facts = merged
+            self._facts_rows.append((merged, known.pk))
+        elif not added:
+            self.known += 1
+            return
+        self.changed += 1
+        if added:
+            self._widened.add(known.pk)
+
+    def _take_new(self, order: NewOrder, facility_id: int) -> None:
+        known = _Known(self._order_pk, _facts_text(order.facts))
+        self._order_pk += 1
+        self._found[order.order_id] = known
+        placed_at = to_micros(order.placed_at)
+        pieces = self._add_pieces(order, known, facility_id, placed_at)
+        allocated = any(piece.allocated for piece in pieces)
+        state = roll_up([piece.position for piece in pieces], allocated=allocated)
+        self._order_rows.append(
+            (
+                known.pk, self._desk.account_id, order.order_id, str(state), placed_at,
+                self._desk.at, self._desk.source, known.facts,
+            )
+        )  # fmt: skip
+        self.new += 1
+
+    def _add_pieces(
+        self, order: NewOrder, known: _Known, facility_id: int, placed_at: int
+    ) -> list[Piece]:
+        """The pieces that the book lacks, as new rows."""
+        pieces: list[Piece] = []
+        for line in order.lines:
+            wanted = _wanted(line)
+            have = known.lines.setdefault(line.line_id, [])
+            self._compare(order, line, wanted, have)
+            for number in range(len(have), len(wanted)):
+                sku, bundle = wanted[number]
+                have.append(sku)
+                pieces.append(
+                    Piece(
+                        item_id=self._item_id, line_id=line.line_id, sku=sku, piece=number,
+                        bundle=bundle, position=Position.UNFULFILLABLE, changed_at=placed_at,
+                    )
+                )  # fmt: skip
+                self._item_id += 1
+        if pieces:
+            self._grown.append(order.order_id)
+            self._settle(order, known, facility_id, placed_at, pieces)
+        return pieces
+
+    def _compare(
+        self,
+        order: NewOrder,
+        line: OrderLine,
+        wanted: Sequence[tuple[str, str]],
+        have: Sequence[str],
+    ) -> None:
+        """Tell where an order shows less than the book has, or something else."""
+        if len(wanted) < len(have):
+            reason = (
+                f"Line {line.line_id} now shows {len(wanted)} pieces, the book has {len(have)}; "
+                "they were left, for only a cancellation takes pieces away."
+            )
+            self.problems.append(Problem(order.order_id, reason, kept=True))
+        elif any(sku != old for (sku, _), old in zip(wanted, have, strict=False)):
+            reason = (
+                f"Line {line.line_id} was {have[0]} and now shows {line.sku}; it was left as it "
+                "was. A replaced article needs a line id of its own."
+            )
+            self.problems.append(Problem(order.order_id, reason, kept=True))
+
+    def _settle(
+        self,
+        order: NewOrder,
+        known: _Known,
+        facility_id: int,
+        placed_at: int,
+        pieces: list[Piece],
+    ) -> None:
+        """Decide where each new piece begins: cancelled, as the file says, or by stock."""
+        tombstones = self._tombstones.get(order.order_id)
+        if tombstones:
+            self._bury(known.pk, pieces, tombstones)
+        states: Mapping[str, str] = getattr(order, "states", NO_STATES)
+        parcels: dict[Position, int] = {}
+        for piece in pieces:
+            if piece.position is not Position.CANCELLED:
+                state = states.get(piece.line_id)
+                if state:
+                    self._as_told(known.pk, facility_id, placed_at, piece, Position(state), parcels)
+                else:
+                    self._by_stock(facility_id, piece)
+            self._item_rows.append(_item_row(known.pk, facility_id, piece))
+        self.pieces += len(pieces)
+
+    def _by_stock(self, facility_id: int, piece: Piece) -> None:
+        """Promise a free piece of stock, if there is one."""
+        left = self._free.get((facility_id, piece.sku), 0)
+        if left < 1:
+            return
+        self._free[facility_id, piece.sku] = left - 1
+        piece.position = Position.FULFILLABLE
+        piece.allocated = True
+        self._moves.add(
+            facility_id, piece.sku, Bucket.ON_HAND_GOOD, Bucket.ALLOCATED, 1, piece.item_id,
+            "allocated", self._desk.at,
+        )  # fmt: skip
+
+    def _as_told(
+        self,
+        order_pk: int,
+        facility_id: int,
+        placed_at: int,
+        piece: Piece,
+        position: Position,
+        parcels: dict[Position, int],
+    ) -> None:
+        """Begin in mid-life. Such a piece brings its own stock, which the shelf never had, and
+        its invoice, if it has one, is with the system that it comes from."""
+        piece.position = position
+        if position in _FREE_STATES:
+            return
+        target = Bucket.ALLOCATED
+        if position in _LEFT:
+            target = Bucket.SOLD if position is Position.DELIVERED else Bucket.IN_TRANSIT_OUT
+            piece.dispatched_at = placed_at
+            piece.delivered_at = placed_at if position is Position.DELIVERED else None
+        piece.allocated = target is Bucket.ALLOCATED
+        self._moves.add(
+            facility_id, piece.sku, Bucket.OUTSIDE, target, 1, piece.item_id,
+            f"imported as {position}", self._desk.at,
+        )  # fmt: skip
+        if position not in _NO_PARCEL:
+            if position not in parcels:
+                parcels[position] = self._parcel(order_pk, facility_id, placed_at, piece)
+            piece.package_id = parcels[position]
+
+    def _parcel(self, order_pk: int, facility_id: int, placed_at: int, piece: Piece) -> int:
+        package_id = self._package_id
+        self._package_id += 1
+        self._package_rows.append(
+            (
+                package_id, order_pk, facility_id, package_code(package_id),
+                piece.position.value, placed_at, piece.dispatched_at,
+            )
+        )  # fmt: skip
+        return package_id
+
+    def _bury(self, order_pk: int, pieces: list[Piece], tombstones: Sequence[_Tombstone]) -> None:
+        """Cancel the pieces that the channel had cancelled before they were known here."""
+        for stone in tombstones:
+            chosen = [
+                piece
+                for piece in choose(pieces, stone.fact()).pieces
+                if piece.position is not Position.CANCELLED
+            ]
+            for piece in chosen:
+                piece.position = Position.CANCELLED
+                piece.changed_at = stone.occurred_at
+                self._decision_rows.append(
+                    (
+                        stone.id, order_pk, piece.item_id, Event.CANCELLED.value,
+                        Position.UNKNOWN_ORDER.value, Position.CANCELLED.value, "TOMBSTONE",
+                        Reason.CANCELLED_BEFORE_IMPORT.value, stone.run_id,
+                        f"import from {self._desk.source}", stone.occurred_at, self._desk.at,
+                    )
+                )  # fmt: skip
+            if chosen:
+                self._used_tombstones[stone.id] = len(chosen)
+                self.born_cancelled += len(chosen)
+
+    def _write(self) -> None:
+        book = self._book
+        book.executemany(_ADD_ORDER, self._order_rows)
+        book.executemany(_ADD_PACKAGE, self._package_rows)
+        book.executemany(_ADD_ITEM, self._item_rows)
+        book.executemany("UPDATE orders SET facts = ? WHERE id = ?", self._facts_rows)
+        book.executemany(_ADD_DECISION, self._decision_rows)
+        book.executemany(
+            _USE_TOMBSTONE,
+            [
+                (f"{count} pieces were born cancelled.", self._desk.at, stone)
+                for stone, count in self._used_tombstones.items()
+            ],
+        )
+        self._moves.flush(book)
+        refresh_orders(book, self._widened)
+        self.unparked = _unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
+
+
+class _Tombstone(msgspec.Struct, frozen=True):
+    """A cancellation of an order that was not here when it came."""
+
+    id: int
+    order_id: str
+    line_id: str
+    sku: str
+    quantity: int | None
+    cumulative: bool
+    occurred_at: int
+    run_id: int
+
+    def fact(self) -> Fact:
+        return Fact(
+            event=Event.CANCELLED, occurred_at=self.occurred_at, line_id=self.line_id,
+            sku=self.sku, quantity=self.quantity, cumulative=self.cumulative,
+        )  # fmt: skip
+
+
+def _wanted(line: OrderLine) -> list[tuple[str, str]]:
+    """SKU and bundle of each piece that a line asks for, in the order of their numbers."""
+    if not line.components:
+        return [(line.sku, "")] * line.quantity
+    return [
+        (sku, f"{line.line_id}#{number}")
+        for number in range(line.quantity)
+        for sku in line.components
+    ]
+
+
+def _skus(lines: Iterable[OrderLine]) -> Iterable[str]:
+    for line in lines:
+        if line.components:
+            yield from line.components
+        else:
+            yield line.sku
+
+
+def _load_known(book: Book, account_id: int, ids: Sequence[str]) -> dict[str, _Known]:
+    marks = ",".join("?" * len(ids))
+    rows = book.query(
+        f"SELECT order_id, id, facts FROM orders WHERE account_id = ? AND order_id IN ({marks})",
+        (account_id, *ids),
+    )
+    found = {order_id: _Known(pk, facts) for order_id, pk, facts in rows}
+    by_pk = {known.pk: known for known in found.values()}
+    if by_pk:
+        marks = ",".join("?" * len(by_pk))
+        items = book.query(
+            f"SELECT order_id, line_id, sku FROM item WHERE order_id IN ({marks}) "
+            "ORDER BY order_id, line_id, piece",
+            tuple(by_pk),
+        )
+        for pk, line_id, sku in items:
+            by_pk[pk].lines.setdefault(line_id, []).append(sku)
+    return found
+
+
+def _load_tombstones(
+    book: Book, account_id: int, ids: Sequence[str]
+) -> Mapping[str, list[_Tombstone]]:
+    marks = ",".join("?" * len(ids))
+    rows = book.query(
+        "SELECT id, order_id, line_id, sku, quantity, cumulative, occurred_at, run_id FROM inbox "
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'TOMBSTONE' "
+        "ORDER BY occurred_at, id",
+        (account_id, *ids),
+    )
+    found: dict[str, list[_Tombstone]] = defaultdict(list)
+    for row in rows:
+        stone = _Tombstone(*(*row[:5], bool(row[5]), *row[6:]))
+        found[stone.order_id].append(stone)
+    return found
+
+
+def _unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
+    if not ids:
+        return 0
+    marks = ",".join("?" * len(ids))
+    done = book.query(
+        "UPDATE inbox SET state = 'NEW', message = 'The order came; to be decided.' "
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'PARKED'",
+        (account_id, *ids),
+    )
+    return done.rowcount
+
+
+def _merged(stored: str, facts: Mapping[str, str]) -> str:
+    """The stored facts with the new ones over them."""
+    if not facts:
+        return stored
+    old = msgspec.json.decode(stored, type=dict[str, str])
+    return stored if facts.items() <= old.items() else _facts_text({**old, **facts})
+
+
+def _facts_text(facts: Mapping[str, str]) -> str:
+    return msgspec.json.encode(dict(facts)).decode() if facts else "{}"
+
+
+def _item_row(order_pk: int, facility_id: int, piece: Piece) -> tuple[Any, ...]:
+    return (
+        piece.item_id, order_pk, facility_id, piece.line_id, piece.sku, piece.piece,
+        piece.bundle, piece.position.value, piece.package_id, piece.allocated,
+        piece.changed_at, piece.dispatched_at, piece.delivered_at,
+    )  # fmt: skip
+
+
+_ADD_ORDER: Final = (
+    "INSERT INTO orders (id, account_id, order_id, state, placed_at, imported_at, source, facts) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ADD_PACKAGE: Final = (
+    "INSERT INTO package (id, order_id, facility_id, code, state, shipment_id, tracking_number, "
+    "courier, blocked, created_at, dispatched_at) VALUES (?, ?, ?, ?, ?, '', '', '', '', ?, ?)"
+)
+_ADD_ITEM: Final = (
+    "INSERT INTO item (id, order_id, facility_id, line_id, sku, piece, bundle, position, "
+    "package_id, allocated, changed_at, dispatched_at, delivered_at, short, hold, return_type, "
+    "return_id, return_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', '')"
+)
+_ADD_DECISION: Final = (
+    "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
+    "run_id, actor, occurred_at, decided_at, steps, implied, note) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'cancel_item', 0, '')"
+)
+_USE_TOMBSTONE: Final = (
+    "UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', message = ?, decided_at = ? "
+    "WHERE id = ?"
+)

@@ -1,0 +1,81 @@
+"""What an order must be like before it may enter the book."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.book.intake_files import IMPORTABLE, NO_STATES
+from syncd.statuses import MAX_ID_LENGTH, MAX_QUANTITY, MAX_RAW_LENGTH, NewOrder, OrderLine
+
+MAX_LINES: Final = 2_000
+
+
+class Problem(Struct, frozen=True):
+    """Something about an order that a person should know, in a sentence.
+
+    ``kept`` is whether the order is in the book all the same. ``raw`` is its text, cut.
+    """
+
+    order_id: str
+    reason: str
+    kept: bool = False
+    raw: str = ""
+
+
+def check(order: NewOrder) -> Problem | None:
+    """Why this order cannot be taken, or None."""
+    reason = order.problem or _of_order(order) or _of_lines(order) or _of_states(order)
+    if not reason:
+        return None
+    return Problem(str(order.order_id)[:MAX_ID_LENGTH], reason, raw=order.raw[:MAX_RAW_LENGTH])
+
+
+def _of_order(order: NewOrder) -> str:
+    if not _is_id(order.order_id):
+        return f"The order id must be text of 1 to {MAX_ID_LENGTH} characters."
+    moment: object = order.placed_at  # a plugin's value: its type is not proven
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        return "placed_at is missing or has no time zone; write an offset such as +05:30."
+    if not order.lines:
+        return "The order has no lines."
+    if len(order.lines) > MAX_LINES:
+        return f"The order has {len(order.lines)} lines; at most {MAX_LINES} are taken."
+    return ""
+
+
+def _of_lines(order: NewOrder) -> str:
+    seen: dict[str, OrderLine] = {}
+    pieces = 0
+    for line in order.lines:
+        if not _is_id(line.line_id) or not _is_id(line.sku):
+            return f"A line id and a SKU must be text of 1 to {MAX_ID_LENGTH} characters."
+        if not all(map(_is_id, line.components)):
+            return f"Line {line.line_id} has a component that is not a SKU."
+        quantity = line.quantity
+        if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
+            return f"Line {line.line_id} has quantity {quantity!r}; it must be 1 to {MAX_QUANTITY}."
+        same = seen.setdefault(line.line_id, line)
+        if same is not line and _content(same) != _content(line):
+            return f"Line id {line.line_id} stands twice, with different SKU or quantity."
+        pieces += quantity * max(1, len(line.components))
+    if pieces > MAX_QUANTITY:
+        return f"The order has {pieces} pieces; at most {MAX_QUANTITY} are taken."
+    return ""
+
+
+def _of_states(order: NewOrder) -> str:
+    for line_id, state in getattr(order, "states", NO_STATES).items():
+        if state not in IMPORTABLE:
+            return f"Line {line_id} cannot be imported as {state}; only states up to DELIVERED."
+    return ""
+
+
+def _content(line: OrderLine) -> tuple[str, int, tuple[str, ...]]:
+    return line.sku, line.quantity, line.components
+
+
+def _is_id(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= MAX_ID_LENGTH and not text.isspace()

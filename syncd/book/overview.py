@@ -1,0 +1,166 @@
+"""The state of everything at a glance, in words, with what a person should do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from syncd.book.documents import sequence_missing
+from syncd.book.failures import UNSETTLED
+from syncd.book.lookups import accounts, tasks
+from syncd.book.store import Book
+from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
+from syncd.rules import TENANT_NOT_LIVE
+
+_LATE: Final = 3  # a task is late when it is this many intervals behind its last success
+_FIELD: Final = {
+    "WAITING": "waiting",
+    "PARKED": "parked",
+    "TOMBSTONE": "tombstones",
+    "REFUSED": "refused",
+    "QUARANTINED": "quarantined",
+}
+
+
+def status(book: Book, now: datetime) -> Status:
+    """All accounts with their tasks, open work and problems."""
+    with book.connection():
+        facts = _facts(book)
+        timers: dict[str, list[TaskView]] = defaultdict(list)
+        for task in tasks(book, now):
+            timers[task.account].append(task)
+        running, queued = _runs(book)
+        lacking = _without_sequence(book)
+        found = [
+            _account(
+                view, timers[view.name], facts.get(view.name, FactCounts()),
+                running.get(view.name), queued.get(view.name, 0), now,
+            )
+            for view in accounts(book)
+        ]  # fmt: skip
+        waiting = book.query("SELECT count(*) FROM putaway WHERE state IN ('PENDING', 'HELD')")
+        shelves = int(waiting.fetchone()[0])
+    problems = [sequence_missing(code) for code in lacking]
+    if not found:
+        problems.append("No account is configured. Write a configuration with: syncctl init")
+    healthy = not problems and not any(one.problems for one in found)
+    return Status(now, healthy, tuple(found), shelves, tuple(problems))
+
+
+def _account(
+    view: AccountView,
+    timers: list[TaskView],
+    facts: FactCounts,
+    running: int | None,
+    queued: int,
+    now: datetime,
+) -> AccountStatus:
+    successes = [task.last_success for task in timers if task.last_success]
+    coming = [task.next_run for task in timers if task.next_run and task.enabled]
+    stopped = view.state != "CONNECTED"
+    return AccountStatus(
+        account=view,
+        tasks=tuple(timers),
+        facts=facts,
+        running=running,
+        queued=queued,
+        last_success=max(successes, default=None),
+        next_run=None if stopped else min(coming, default=None),
+        problems=tuple(_problems(view, timers, facts, now)),
+    )
+
+
+def _problems(
+    view: AccountView, timers: Iterable[TaskView], facts: FactCounts, now: datetime
+) -> Iterable[str]:
+    """What a person should do about this account, the most pressing first."""
+    name = view.name
+    if view.state == "AUTH_FAILED":
+        yield (
+            f"The panel refuses the credentials of {name}: put them right, then "
+            f"syncctl resume {name}."
+        )
+    if view.state == "PAUSED":
+        yield f"{name} is {view.words}. Let it go on with: syncctl resume {name}"
+    if view.tenant_state != "LIVE":
+        yield f"{TENANT_NOT_LIVE} ({view.tenant}). Set it live: syncctl tenant {view.tenant} LIVE"
+    if view.state == "CONNECTED":
+        yield from _late(timers, now)
+    for count, what in (
+        (facts.exceptions, "exceptions to settle: syncctl exceptions"),
+        (facts.refused, "facts refused: syncctl failed says why and what helps"),
+        (facts.quarantined, "rows that could not be read: syncctl failed shows them"),
+        (facts.parked, "facts about orders that the book does not have: import these orders"),
+    ):
+        if count:
+            yield f"{name} has {count} {what}"
+
+
+def _late(timers: Iterable[TaskView], now: datetime) -> Iterable[str]:
+    for task in timers:
+        if not task.enabled:
+            continue
+        if task.failures:
+            yield (
+                f"{task.kind} of {task.account} failed {task.failures} times in a row: "
+                f"{task.last_message}"
+            )
+            continue
+        since = task.last_success
+        if since and now - since > timedelta(seconds=_LATE * task.every_seconds):
+            yield (
+                f"{task.kind} of {task.account} last succeeded {since:%Y-%m-%d %H:%M} UTC; is "
+                "the daemon running? See: syncctl runs"
+            )
+
+
+def _facts(book: Book) -> Mapping[str, FactCounts]:
+    """Open work by account."""
+    found: dict[str, FactCounts] = {}
+    names = dict(book.query("SELECT id, name FROM account").fetchall())
+    for account_id, state, count in book.query(
+        f"SELECT account_id, state, count(*) FROM inbox WHERE {UNSETTLED} "
+        "GROUP BY account_id, state"
+    ):
+        name = names[account_id]
+        found[name] = replace(found.get(name, FactCounts()), **{_FIELD[state]: count})
+    for account_id, count in book.query(
+        "SELECT account_id, count(*) FROM inbox WHERE state IN ('NEW', 'REFUSED', 'WAITING') "
+        "AND state = 'NEW' GROUP BY account_id"
+    ):
+        name = names[account_id]
+        found[name] = replace(found.get(name, FactCounts()), pending=count)
+    for account_id, count in book.query(
+        "SELECT account_id, count(*) FROM exceptions WHERE state = 'OPEN' GROUP BY account_id"
+    ):
+        name = names[account_id]
+        found[name] = replace(found.get(name, FactCounts()), exceptions=count)
+    return found
+
+
+def _runs(book: Book) -> tuple[dict[str, int], dict[str, int]]:
+    """The running run of each account, and how many wait."""
+    running: dict[str, int] = {}
+    queued: dict[str, int] = defaultdict(int)
+    for name, run_id, state in book.query(
+        "SELECT a.name, r.id, r.state FROM account a JOIN run r ON r.account_id = a.id "
+        "AND r.state IN ('QUEUED', 'RUNNING') ORDER BY r.id"
+    ):
+        if state == "RUNNING":
+            running[name] = run_id
+        else:
+            queued[name] += 1
+    return running, queued
+
+
+def _without_sequence(book: Book) -> list[str]:
+    """Active facilities that serve an account and cannot number an invoice."""
+    rows = book.query(
+        "SELECT DISTINCT f.code FROM facility f JOIN account a ON a.facility_id = f.id "
+        "WHERE f.state = 'ACTIVE' AND NOT EXISTS (SELECT 1 FROM sequence s "
+        "WHERE s.facility_id = f.id AND s.kind = 'SALE_INVOICE') ORDER BY f.code"
+    )
+    return [code for (code,) in rows]

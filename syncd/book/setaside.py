@@ -1,0 +1,178 @@
+"""Facts that a person has tried again or sets aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.book.records import Act, Record, write_records
+from syncd.book.runs import account_id_of
+from syncd.book.store import Book
+from syncd.clock import to_micros
+from syncd.errors import NotFound, Refused
+
+RETRYABLE: Final = ("REFUSED", "QUARANTINED", "PARKED", "WAITING", "IGNORED")
+IGNORABLE: Final = ("NEW", "REFUSED", "QUARANTINED", "PARKED", "WAITING", "TOMBSTONE")
+MAX_NOTE: Final = 2_000
+_AT_ONCE: Final = 400
+_UNSETTLED: Final = "state IN ('REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE', 'QUARANTINED')"
+
+
+class Reopened(Struct, frozen=True):
+    """How many facts wait to be decided anew, and the accounts that they belong to."""
+
+    count: int
+    accounts: tuple[str, ...]
+
+
+class Retried(Struct, frozen=True):
+    """Facts that the next pass of ``accounts`` decides again."""
+
+    ids: tuple[int, ...]
+    accounts: tuple[str, ...]
+
+
+class Ignored(Struct, frozen=True):
+    """Facts that no pass looks at any more."""
+
+    ids: tuple[int, ...]
+
+
+class _Fact(Struct, frozen=True):
+    id: int
+    account: str
+    state: str
+    order_pk: int | None
+
+
+def retry(
+    book: Book,
+    *,
+    ids: Sequence[int] = (),
+    account: str | None = None,
+    code: str | None = None,
+    actor: str,
+    now: datetime,
+) -> Retried:
+    """Have facts decided again: these ``ids``, or all unsettled ones of an account or a code.
+
+    Raises NotFound for an unknown id or account, Refused when an id is settled or nothing is
+    named. Run the accounts returned to have them decided now.
+    """
+    with book.write():
+        facts = _by_id(book, ids) if ids else _by_filter(book, account, code)
+        _check_states(facts, RETRYABLE, "tried again")
+        _set_state(book, facts, "NEW", f"to be tried again, asked by {actor}")
+        write_records(book, _records(facts, Act.RETRY, "NEW", actor, now, ""))
+    accounts = sorted({fact.account for fact in facts})
+    return Retried(tuple(fact.id for fact in facts), tuple(accounts))
+
+
+def ignore(book: Book, ids: Sequence[int], *, note: str, actor: str, now: datetime) -> Ignored:
+    """Set facts aside for good; ``note`` says why and is kept. ``retry`` brings them back."""
+    if not ids:
+        raise Refused("Name the facts to ignore by their ids: syncctl failed", code="nothing_named")
+    if not note.strip() or len(note) > MAX_NOTE:
+        raise Refused(
+            f"Say why in a note of 1 to {MAX_NOTE} characters; it is kept with the fact.",
+            code="note_missing",
+        )
+    with book.write():
+        facts = _by_id(book, ids)
+        _check_states(facts, IGNORABLE, "ignored")
+        _set_state(book, facts, "IGNORED", f"ignored by {actor}: {note}")
+        write_records(book, _records(facts, Act.IGNORE, "IGNORED", actor, now, note))
+    return Ignored(tuple(fact.id for fact in facts))
+
+
+def reopen_refused(book: Book, tenant_id: int, code: str, message: str) -> Reopened:
+    """Facts of a tenant that were refused with ``code`` become NEW; in the caller's write."""
+    rows = book.query(
+        "SELECT id, name FROM account WHERE tenant_id = ? ORDER BY name", (tenant_id,)
+    )
+    count = 0
+    names: list[str] = []
+    for account_id, name in rows.fetchall():
+        done = book.query(
+            f"UPDATE inbox SET state = 'NEW', message = ? WHERE account_id = ? AND {_UNSETTLED} "
+            "AND state = 'REFUSED' AND code = ?",
+            (message, account_id, code),
+        )
+        if done.rowcount:
+            count += done.rowcount
+            names.append(name)
+    return Reopened(count, tuple(names))
+
+
+_SELECT: Final = (
+    "SELECT f.id, a.name, f.state, o.id FROM inbox f JOIN account a ON a.id = f.account_id "
+    "LEFT JOIN orders o ON o.account_id = f.account_id AND o.order_id = f.order_id "
+)
+
+
+def _by_id(book: Book, ids: Sequence[int]) -> list[_Fact]:
+    wanted = sorted(set(ids))
+    facts: list[_Fact] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(part))
+        sql = f"{_SELECT} WHERE f.id IN ({marks}) ORDER BY f.id"
+        facts += [_Fact(*row) for row in book.query(sql, part)]
+    missing = set(wanted) - {fact.id for fact in facts}
+    if missing:
+        told = ", ".join(map(str, sorted(missing)[:10]))
+        raise NotFound(f"There is no fact {told}. See them with: syncctl failed")
+    return facts
+
+
+def _by_filter(book: Book, account: str | None, code: str | None) -> list[_Fact]:
+    """Unsettled facts of an account or with a code. Quarantined ones only when named so."""
+    if account is None and code is None:
+        raise Refused("Say what to try again: ids, an account or a code.", code="nothing_named")
+    tests = [f"f.{_UNSETTLED}", "f.state <> 'TOMBSTONE'"]
+    params: list[object] = []
+    if account is not None:
+        tests.append("f.account_id = ?")
+        params.append(account_id_of(book, account))
+    if code is not None:
+        tests.append("f.code = ?")
+        params.append(code)
+    else:
+        tests.append("f.state <> 'QUARANTINED'")
+    sql = f"{_SELECT} WHERE {' AND '.join(tests)} ORDER BY f.id"
+    return [_Fact(*row) for row in book.query(sql, params)]
+
+
+def _check_states(facts: Sequence[_Fact], allowed: Sequence[str], done: str) -> None:
+    for fact in facts:
+        if fact.state not in allowed:
+            raise Refused(
+                f"Fact {fact.id} is {fact.state} and cannot be {done}; possible for "
+                f"{', '.join(allowed)}.",
+                code="fact_settled",
+            )
+
+
+def _set_state(book: Book, facts: Sequence[_Fact], state: str, message: str) -> None:
+    book.executemany(
+        "UPDATE inbox SET state = ?, message = ? WHERE id = ?",
+        [(state, message, fact.id) for fact in facts],
+    )
+
+
+def _records(
+    facts: Sequence[_Fact], act: Act, after: str, actor: str, now: datetime, note: str
+) -> list[Record]:
+    """The audit lines of facts whose order is known; the fact itself tells of the others."""
+    at = to_micros(now)
+    return [
+        Record(
+            order_pk=fact.order_pk, inbox_id=fact.id, act=act, before=fact.state, after=after,
+            code=f"fact_{act}", actor=actor, at=at, note=note,
+        )
+        for fact in facts
+        if fact.order_pk is not None
+    ]  # fmt: skip

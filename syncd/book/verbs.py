@@ -1,0 +1,373 @@
+"""What each verb of the rules does to a piece. One small function a verb.
+
+A verb changes the worksheet only; nothing is in the database before the worksheet is
+written. Every verb may be repeated on a piece without a second effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.book.facts import Fact
+from syncd.book.stock import Bucket
+from syncd.book.worksheet import Order, Package, Piece, Worksheet
+from syncd.rules import Event, Position, Step, Verb
+
+
+class Desk(Struct, kw_only=True):
+    """What a verb works with: the fact, its order, why, and when (microseconds)."""
+
+    sheet: Worksheet
+    order: Order
+    fact: Fact
+    reason: str
+    target: Position  # where the piece will stand after the last step
+    now: int
+    notes: list[str]
+
+
+Act = Callable[[Desk, Piece, Step], None]
+
+
+def bucket_of(piece: Piece) -> Bucket | None:
+    """Where the piece's stock is counted now; None for one that was never taken from stock."""
+    if piece.position is Position.LOST:
+        return Bucket.IN_TRANSIT_BACK if piece.return_type else Bucket.IN_TRANSIT_OUT
+    fixed = _BUCKET.get(piece.position)
+    if fixed is not None:
+        return fixed
+    return Bucket.ALLOCATED if piece.allocated else None
+
+
+_BUCKET: Final[Mapping[Position, Bucket]] = {
+    Position.DISPATCHED: Bucket.IN_TRANSIT_OUT,
+    Position.SHIPPED: Bucket.IN_TRANSIT_OUT,
+    Position.DELIVERED: Bucket.SOLD,
+    Position.RETURN_EXPECTED: Bucket.IN_TRANSIT_BACK,
+    Position.CIR_CREATED: Bucket.IN_TRANSIT_BACK,
+    Position.RETURNED: Bucket.PUTAWAY_PENDING,
+    Position.CIR_COMPLETE: Bucket.PUTAWAY_PENDING,
+}
+
+
+def _move(desk: Desk, piece: Piece, target: Bucket) -> None:
+    """Count the piece in another bucket, from wherever it is."""
+    source = bucket_of(piece) or Bucket.SHORTAGE
+    if source is not target:
+        desk.sheet.move(piece, source, target, desk.reason, desk.now)
+
+
+def _package(desk: Desk, piece: Piece) -> Package | None:
+    return None if piece.package_id is None else desk.sheet.packages[piece.package_id]
+
+
+def nothing(desk: Desk, piece: Piece, step: Step) -> None:
+    """The book has no record of its own for this step; the decision record names it."""
+
+
+def create_shipment(desk: Desk, piece: Piece, step: Step) -> None:
+    """Put the piece into the parcel that the channel names, or into a new one."""
+    if piece.package_id is not None:
+        return
+    fact = desk.fact
+    package = _parcel_for(desk.order, fact) or desk.sheet.new_package(
+        desk.order, piece, shipment_id=fact.shipment_id, tracking_number=fact.tracking_number,
+        courier=fact.courier, created_at=desk.now, dispatched_at=None, made_by=fact.evidence,
+    )  # fmt: skip
+    piece.package_id = package.id
+    piece.shipment_id = package.shipment_id
+    piece.tracking_number = package.tracking_number
+
+
+def _parcel_for(order: Order, fact: Fact) -> Package | None:
+    """The parcel of this order that the fact names, or that this fact has just made."""
+    for package in order.packages:
+        if package.state == Position.CANCELLED:
+            continue
+        if fact.shipment_id or fact.tracking_number:
+            if fact.shipment_id and package.shipment_id == fact.shipment_id:
+                return package
+            if fact.tracking_number and package.tracking_number == fact.tracking_number:
+                return package
+        elif package.made_by == fact.evidence:
+            return package
+    return None
+
+
+def allocate(desk: Desk, piece: Piece, step: Step) -> None:
+    """Take the piece from the shelf; if the shelf is empty it is short."""
+    if piece.allocated or piece.short:
+        return
+    if desk.sheet.shared.on_hand(piece.facility_id, piece.sku) > 0:
+        desk.sheet.move(piece, Bucket.ON_HAND_GOOD, Bucket.ALLOCATED, desk.reason, desk.now)
+        piece.allocated = True
+    else:
+        record_shortage(desk, piece, step)
+
+
+def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
+    """The piece leaves although the book has none: remembered, never a silent negative."""
+    if not piece.allocated and not piece.short:
+        piece.short = True
+        desk.notes.append(f"shortage of 1 {piece.sku}")
+
+
+def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
+    """Number the parcel's invoice, unless it has one. The gates have seen the sequence."""
+    package = _package(desk, piece)
+    if package is None or package.invoice:
+        return
+    sequence = desk.sheet.shared.facility(package.facility_id).sequence
+    if sequence is None:
+        raise AssertionError("the gate for a missing sequence must stand before this step")
+    number = desk.sheet.issue_invoice(package, sequence, desk.now)
+    desk.notes.append(f"invoice {number}")
+
+
+def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
+    """The piece left with its parcel at the time of the fact."""
+    fact = desk.fact
+    _move(desk, piece, Bucket.IN_TRANSIT_OUT)
+    piece.position = Position.DISPATCHED
+    piece.dispatched_at = fact.occurred_at
+    piece.allocated = False
+    piece.hold = ""
+    package = _package(desk, piece)
+    if package is not None:
+        package.dirty = True
+        package.state = Position.DISPATCHED.value
+        package.dispatched_at = package.dispatched_at or fact.occurred_at
+        _fill(package, fact)
+
+
+def _fill(package: Package, fact: Fact) -> None:
+    """Learn the channel's names for the parcel where the book has none."""
+    if fact.return_type:
+        return  # a return's numbers name another parcel
+    package.shipment_id = package.shipment_id or fact.shipment_id
+    package.tracking_number = package.tracking_number or fact.tracking_number
+    package.courier = package.courier or fact.courier
+
+
+def fill_tracking(desk: Desk, piece: Piece, step: Step) -> None:
+    """A late tracking number still helps."""
+    package = _package(desk, piece)
+    if package is not None:
+        before = (package.shipment_id, package.tracking_number, package.courier)
+        _fill(package, desk.fact)
+        package.dirty |= before != (package.shipment_id, package.tracking_number, package.courier)
+
+
+def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
+    """A second notice may bring the return's own id; the newest notice counts."""
+    piece.return_id = piece.return_id or desk.fact.return_id
+    piece.return_noticed_at = max(piece.return_noticed_at or 0, desk.fact.occurred_at)
+
+
+def backfill_dispatched_at(desk: Desk, piece: Piece, step: Step) -> None:
+    """The real date of a dispatch that was implied with a later one."""
+    if piece.dispatched_at is None or desk.fact.occurred_at < piece.dispatched_at:
+        piece.dispatched_at = desk.fact.occurred_at
+
+
+def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
+    """The real date of a delivery that was implied with a later one."""
+    if piece.delivered_at is None or desk.fact.occurred_at < piece.delivered_at:
+        piece.delivered_at = desk.fact.occurred_at
+
+
+def deliver(desk: Desk, piece: Piece, step: Step) -> None:
+    """The buyer has it: the piece is sold."""
+    _move(desk, piece, Bucket.SOLD)
+    piece.position = Position.DELIVERED
+    piece.delivered_at = desk.fact.occurred_at
+
+
+def release_allocation(desk: Desk, piece: Piece, step: Step) -> None:
+    """Uninvoiced and unpicked: the stock is sellable again at once."""
+    if piece.allocated:
+        desk.sheet.move(piece, Bucket.ALLOCATED, Bucket.ON_HAND_GOOD, desk.reason, desk.now)
+        piece.allocated = False
+
+
+def cancel_item(desk: Desk, piece: Piece, step: Step) -> None:
+    """The piece is no longer wanted; out of its parcel if that has no invoice yet."""
+    piece.position = Position.CANCELLED
+    piece.hold = ""
+    package = _package(desk, piece)
+    if package is None:
+        return
+    package.dirty = True
+    if not package.invoice:
+        piece.package_id = None
+    if not _live(desk.order, package):
+        package.state = Position.CANCELLED.value
+
+
+def _live(order: Order, package: Package) -> bool:
+    return any(
+        piece.package_id == package.id and piece.position is not Position.CANCELLED
+        for piece in order.pieces
+    )
+
+
+def void_invoice(desk: Desk, piece: Piece, step: Step) -> None:
+    """Void the parcel's invoice when nothing live is left in it; the number stays used."""
+    package = _package(desk, piece)
+    if package is not None and package.invoice and not _live(desk.order, package):
+        desk.sheet.void_invoice(package)
+        desk.notes.append(f"invoice {package.invoice} void")
+        package.invoice = ""
+
+
+def open_putaway(desk: Desk, piece: Piece, step: Step) -> None:
+    """A person must put the piece back on a shelf; only that makes it sellable again."""
+    if step.arg in _FROM_THE_FLOOR:
+        source = Bucket.ALLOCATED if piece.allocated else Bucket.SHORTAGE
+        desk.sheet.move(piece, source, Bucket.PUTAWAY_PENDING, desk.reason, desk.now)
+        piece.allocated = False
+    desk.sheet.open_putaway(piece, step.arg, desk.reason, desk.now)
+
+
+_FROM_THE_FLOOR: Final = frozenset({"CANCELLED_ITEM", "PICKLIST"})
+
+
+def hold_putaway(desk: Desk, piece: Piece, step: Step) -> None:
+    """The piece may have left: its putaway waits until a person has looked."""
+    desk.sheet.held_putaways.append((desk.reason, piece.item_id))
+
+
+def expect_return(desk: Desk, piece: Piece, step: Step) -> None:
+    """The parcel is coming back undelivered."""
+    _start_return(desk, piece, step.arg or "RTO", Position.RETURN_EXPECTED)
+
+
+def create_reverse_pickup(desk: Desk, piece: Piece, step: Step) -> None:
+    """The buyer sends the piece back."""
+    _start_return(desk, piece, "CIR", Position.CIR_CREATED)
+
+
+def _start_return(desk: Desk, piece: Piece, kind: str, target: Position) -> None:
+    before = piece.position
+    _move(desk, piece, Bucket.IN_TRANSIT_BACK)
+    piece.position = target
+    piece.return_type = kind
+    piece.return_id = desk.fact.return_id
+    piece.return_noticed_at = desk.fact.occurred_at
+    piece.return_from = before.value
+
+
+def mark_returned(desk: Desk, piece: Piece, step: Step) -> None:
+    """Back at the seller, not yet on a shelf."""
+    _arrive(desk, piece, step.arg or "RTO", Position.RETURNED)
+
+
+def complete_reverse_pickup(desk: Desk, piece: Piece, step: Step) -> None:
+    """The buyer's return is back at the seller, not yet on a shelf."""
+    _arrive(desk, piece, "CIR", Position.CIR_COMPLETE)
+
+
+def _arrive(desk: Desk, piece: Piece, kind: str, target: Position) -> None:
+    _move(desk, piece, Bucket.PUTAWAY_PENDING)
+    piece.position = target
+    piece.return_type = kind
+    piece.return_id = piece.return_id or desk.fact.return_id
+    piece.return_noticed_at = piece.return_noticed_at or desk.fact.occurred_at
+
+
+def withdraw_return(desk: Desk, piece: Piece, step: Step) -> None:
+    """No return after all: the piece stands where the decision says."""
+    _move(desk, piece, _BUCKET[desk.target])
+    piece.position = desk.target
+    piece.return_type = piece.return_from = ""
+    piece.return_noticed_at = None
+    note_withdrawal(desk, piece, step)
+
+
+def note_withdrawal(desk: Desk, piece: Piece, step: Step) -> None:
+    """Keep it, so that an older notice that comes later is known to be settled."""
+    piece.return_id = piece.return_id or desk.fact.return_id
+    piece.withdrawn_at = max(piece.withdrawn_at or 0, desk.fact.occurred_at)
+
+
+def hold_item(desk: Desk, piece: Piece, step: Step) -> None:
+    """Stop forward work on the piece."""
+    piece.hold = desk.reason
+    piece.held_at = desk.fact.occurred_at
+
+
+def release_hold(desk: Desk, piece: Piece, step: Step) -> None:
+    """Forward work may go on; an older request that comes later is known to be settled."""
+    piece.hold = ""
+    piece.held_at = None
+    if desk.fact.event is Event.CANCEL_WITHDRAWN:
+        piece.uncancelled_at = max(piece.uncancelled_at or 0, desk.fact.occurred_at)
+
+
+def block_dispatch(desk: Desk, piece: Piece, step: Step) -> None:
+    """The parcel must not leave until a person has pulled the piece out of it."""
+    piece.hold = desk.reason
+    package = _package(desk, piece)
+    if package is not None:
+        package.blocked = desk.reason
+        package.dirty = True
+
+
+def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
+    """Lost on the way: no stock moves, a claim against the courier is open."""
+    piece.position = Position.LOST
+    desk.sheet.open_trouble(piece, desk.order, desk.fact, desk.reason, "warning", desk.now)
+
+
+def close_claim(desk: Desk, piece: Piece, step: Step) -> None:
+    """Found again."""
+    desk.sheet.close_troubles(piece, _CLAIMS, f"{desk.fact.event}: {desk.reason}", desk.now)
+
+
+_CLAIMS: Final = ("lost_in_transit", "lost_on_the_way_back", "implied_dispatch")
+
+
+VERBS: Final[Mapping[Verb, Act]] = {
+    Verb.VERIFY_ORDER: nothing,  # the order's state is a roll-up of its pieces
+    Verb.ALLOCATE: allocate,
+    Verb.CREATE_SHIPMENT: create_shipment,
+    Verb.RECORD_SHORTAGE: record_shortage,
+    Verb.CREATE_INVOICE: create_invoice,
+    Verb.DISPATCH: dispatch,
+    Verb.CLOSE_PICK_TASK: nothing,  # the book keeps no pick lists
+    Verb.FILL_TRACKING: fill_tracking,
+    Verb.FILL_RETURN_TRACKING: fill_return_tracking,
+    Verb.BACKFILL_DISPATCHED_AT: backfill_dispatched_at,
+    Verb.BACKFILL_DELIVERED_AT: backfill_delivered_at,
+    Verb.DELIVER: deliver,
+    Verb.RELEASE_ALLOCATION: release_allocation,
+    Verb.CANCEL_ITEM: cancel_item,
+    Verb.VOID_INVOICE: void_invoice,
+    Verb.OPEN_PUTAWAY: open_putaway,
+    Verb.HOLD_PUTAWAY: hold_putaway,
+    Verb.ALERT: nothing,  # raised with the decision, once a fact
+    Verb.BLOCK_DISPATCH: block_dispatch,
+    Verb.CONFIRM_PULL: nothing,  # the exception that HOLD opens asks for it
+    Verb.EXPECT_RETURN: expect_return,
+    Verb.CREATE_REVERSE_PICKUP: create_reverse_pickup,
+    Verb.COMPLETE_REVERSE_PICKUP: complete_reverse_pickup,
+    Verb.MARK_RETURNED: mark_returned,
+    Verb.WITHDRAW_RETURN_EXPECTATION: withdraw_return,
+    Verb.CANCEL_REVERSE_PICKUP: withdraw_return,
+    Verb.NOTE_WITHDRAWAL: note_withdrawal,
+    Verb.HOLD_ITEM: hold_item,
+    Verb.RELEASE_HOLD: release_hold,
+    Verb.NOTE_ATTEMPT: nothing,  # the decision record is the note
+    Verb.START_RTO_TIMER: nothing,  # reckoned from the decision record
+    Verb.OPEN_CLAIM: open_claim,
+    Verb.CLOSE_CLAIM: close_claim,
+    Verb.MARK_NOT_RECEIVED: nothing,  # position LOST with a return type says it
+    Verb.PARK: nothing,  # the journal row is parked with the outcome
+    Verb.REQUEST_IMPORT: nothing,  # the pass asks the channel for parked orders
+    Verb.TOMBSTONE: nothing,  # the journal row is the tombstone
+    Verb.EXPECT_PARCEL: nothing,  # the exception asks for it
+}
+"""A test holds this table complete."""

@@ -1,0 +1,316 @@
+"""What the queries give: plain frozen dataclasses, for the API, the CLI and the page.
+
+Times are aware datetimes in UTC, or None for «never». ``dataclasses.asdict`` makes any of them
+ready for JSON but for the times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One recurrent task. ``cursor``: every fact before it is stored; ``lag_seconds`` behind."""
+
+    account: str
+    kind: str
+    enabled: bool
+    every_seconds: int
+    look_back_seconds: int
+    next_run: datetime | None
+    last_start: datetime | None
+    last_end: datetime | None
+    last_success: datetime | None
+    last_result: str
+    last_message: str
+    failures: int
+    cursor: datetime | None
+    lag_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """One account. ``state`` is the stored word, ``words`` the sentence for a person."""
+
+    name: str
+    channel: str
+    tenant: str
+    tenant_state: str
+    facility: str
+    state: str
+    state_reason: str
+    state_since: datetime | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactCounts:
+    """Facts of the journal that are not settled, by state, and open exceptions."""
+
+    pending: int = 0
+    waiting: int = 0
+    parked: int = 0
+    tombstones: int = 0
+    refused: int = 0
+    quarantined: int = 0
+    exceptions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """An account with its tasks, open work and what a person should do about it."""
+
+    account: AccountView
+    tasks: tuple[TaskView, ...]
+    facts: FactCounts
+    running: int | None
+    queued: int
+    last_success: datetime | None
+    next_run: datetime | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole program at a glance. ``healthy``: nothing waits for a person."""
+
+    at: datetime
+    healthy: bool
+    accounts: tuple[AccountStatus, ...]
+    putaways: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run. ``tasks`` as the run stored it: kind -> state, message, code, window."""
+
+    id: int
+    account: str
+    kinds: tuple[str, ...]
+    orders: tuple[str, ...]
+    days: int | None
+    dry_run: bool
+    trigger: str
+    actor: str
+    state: str
+    code: str
+    message: str
+    requested_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    counts: Mapping[str, int]
+    tasks: Mapping[str, object]
+    plan_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class PieceView:
+    """One piece of an order's line. ``position`` is where it stands."""
+
+    id: int
+    line_id: str
+    sku: str
+    piece: int
+    bundle: str
+    position: str
+    package: str
+    allocated: bool
+    short: bool
+    hold: str
+    facility: str
+    return_type: str
+    return_id: str
+    changed_at: datetime
+    dispatched_at: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """A numbered document of a parcel."""
+
+    kind: str
+    number: str
+    state: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PackageView:
+    """A parcel with its documents; ``blocked`` is why it must not leave, or empty."""
+
+    code: str
+    state: str
+    facility: str
+    shipment_id: str
+    tracking_number: str
+    courier: str
+    blocked: str
+    created_at: datetime
+    dispatched_at: datetime | None
+    invoices: tuple[InvoiceView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with everything that belongs to it."""
+
+    account: str
+    order_id: str
+    state: str
+    placed_at: datetime
+    imported_at: datetime
+    source: str
+    facts: Mapping[str, str]
+    pieces: tuple[PieceView, ...]
+    packages: tuple[PackageView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FactView:
+    """A fact that is not settled: what, why, since when, and what to do. ``raw`` is cut."""
+
+    id: int
+    account: str
+    kind: str
+    order_id: str
+    line_id: str
+    status: str
+    native_status: str
+    state: str
+    code: str
+    reason: str
+    what_to_do: str
+    message: str
+    tries: int
+    occurred_at: datetime
+    since: datetime
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Facts that are not settled, and runs that failed, newest last."""
+
+    facts: tuple[FactView, ...]
+    runs: tuple[RunView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutawayView:
+    """A piece to put on a shelf; ``words`` says why and what to do."""
+
+    id: int
+    account: str
+    order_id: str
+    line_id: str
+    sku: str
+    piece: int
+    facility: str
+    kind: str
+    state: str
+    disposition: str
+    reason: str
+    words: str
+    opened_at: datetime
+    closed_at: datetime | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceView:
+    """A facility's running numbers; ``next`` is the number that the next document gets."""
+
+    tenant: str
+    facility: str
+    kind: str
+    prefix: str
+    next_number: int
+    width: int
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityView:
+    """A warehouse."""
+
+    code: str
+    state: str
+    traceability: str
+
+
+@dataclass(frozen=True, slots=True)
+class TenantView:
+    """A seller with their warehouses and accounts."""
+
+    code: str
+    state: str
+    facilities: tuple[FacilityView, ...]
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StockView:
+    """The buckets of one SKU at one facility."""
+
+    tenant: str
+    facility: str
+    sku: str
+    buckets: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionView:
+    """Two facts that cannot both be true, for a person to settle."""
+
+    id: int
+    account: str
+    order_id: str
+    item_id: int | None
+    code: str
+    severity: str
+    message: str
+    what_to_do: str
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryEvent:
+    """One moment of an order's story: when, who or what, and the sentences about it.
+
+    ``source`` is ``import``, ``fact``, ``act`` or ``exception``. ``inbox_id``, ``run_id`` and
+    ``actor`` point at the evidence.
+    """
+
+    at: datetime
+    source: str
+    text: str
+    status: str = ""
+    native_status: str = ""
+    code: str = ""
+    outcome: str = ""
+    inbox_id: int | None = None
+    run_id: int | None = None
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an order is as it is. ``lines`` is the whole as text; the rest is its parts."""
+
+    order: OrderView | None
+    account: str
+    order_id: str
+    now: tuple[str, ...]
+    story: tuple[StoryEvent, ...]
+    pending: tuple[str, ...]
+    to_do: tuple[str, ...]
+    lines: tuple[str, ...]

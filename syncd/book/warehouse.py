@@ -1,0 +1,263 @@
+"""The warehouse's own steps, done by hand: an order's pieces on their road to dispatch.
+
+Parcels and invoices are made by the same code as in a sync, so that no parcel has two invoices
+whoever was first. Either every live piece of the order moves, or nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.book.documents import sequence_missing
+from syncd.book.records import Act, Record, write_records
+from syncd.book.runs import account_id_of
+from syncd.book.stock import Bucket
+from syncd.book.store import Book
+from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
+from syncd.clock import to_micros
+from syncd.errors import NotFound, Refused
+from syncd.rules import Position, roll_up
+
+ROAD: Final = (
+    Position.CREATED,
+    Position.PICKING,
+    Position.PICKED,
+    Position.PACKED,
+    Position.READY_TO_SHIP,
+    Position.MANIFESTED,
+    Position.DISPATCHED,
+)
+"""The steps that a person may do, in their order. PACKED issues the invoice."""
+
+_BEFORE: Final = (Position.UNFULFILLABLE, Position.FULFILLABLE)
+_NOT_YET: Final = (Position.PENDING_VERIFICATION, Position.LOCATION_NOT_SERVICEABLE)
+_PLACE: Final = {position: number for number, position in enumerate((*_BEFORE, *ROAD))}
+_INVOICED: Final = _PLACE[Position.PACKED]
+
+
+class Advanced(Struct, frozen=True):
+    """What moved: pieces by the position they left, the parcels, and invoices just issued."""
+
+    account: str
+    order_id: str
+    to: str
+    state: str
+    moved: dict[str, int]
+    packages: tuple[str, ...]
+    invoices: tuple[str, ...]
+
+
+class _Bench(Struct, kw_only=True):
+    """One act in hand."""
+
+    sheet: Worksheet
+    order: Order
+    to: Position
+    at: int
+    actor: str
+    pieces: list[Piece]
+    invoices: list[str]
+    steps: dict[int, list[str]]
+
+
+def advance(
+    book: Book, account: str, order_id: str, to: Position, *, actor: str, now: datetime
+) -> Advanced:
+    """Bring the order's live pieces to ``to``, one of ROAD, through every step between.
+
+    Raises NotFound for the account or order; Refused with a code when a piece is held or
+    unverified, a parcel is blocked, stock or a sequence is missing, or nothing is left to move.
+    """
+    if to not in ROAD:
+        raise Refused(
+            f"{to} is not a step of the warehouse. Steps: {', '.join(ROAD)}.", code="bad_step"
+        )
+    with book.write():
+        bench = _open(book, account, order_id, to, actor, to_micros(now))
+        _check_pieces(bench)
+        _allocate(bench)
+        _pack(bench)
+        _invoice(bench)
+        before = Counter(piece.position.value for piece in bench.pieces)
+        records = [_move(bench, piece) for piece in bench.pieces]
+        order = bench.order
+        state = roll_up(
+            [piece.position for piece in order.pieces],
+            allocated=any(piece.allocated for piece in order.pieces),
+        )
+        order.state, order.dirty = str(state), True
+        bench.sheet.write()
+        write_records(book, records)
+    packages = sorted({_package(bench, piece).code for piece in bench.pieces})
+    return Advanced(
+        account, order_id, to.value, order.state, dict(before), tuple(packages),
+        tuple(bench.invoices),
+    )  # fmt: skip
+
+
+def _open(book: Book, account: str, order_id: str, to: Position, actor: str, at: int) -> _Bench:
+    account_id = account_id_of(book, account)
+    shared = Shared(book)
+    shared.refresh()
+    sheet = Worksheet(book, shared, account_id)
+    sheet.load([order_id])
+    order = sheet.orders.get(order_id)
+    if order is None:
+        raise NotFound(f"Account {account} has no order {order_id!r}. Import it first.")
+    movable = [p for p in order.pieces if _PLACE.get(p.position, 99) < _PLACE[to]]
+    return _Bench(
+        sheet=sheet, order=order, to=to, at=at, actor=actor, pieces=movable, invoices=[],
+        steps={},
+    )  # fmt: skip
+
+
+def _check_pieces(bench: _Bench) -> None:
+    """Refuse what must not go on; nothing has been changed yet."""
+    for piece in bench.order.pieces:
+        if piece.position in _NOT_YET:
+            raise Refused(
+                f"Line {piece.line_id} is {piece.position}: verify the order before it is packed.",
+                code="not_verified",
+            )
+    if not bench.pieces:
+        where = Counter(piece.position.value for piece in bench.order.pieces)
+        told = ", ".join(f"{count} {position}" for position, count in sorted(where.items()))
+        raise Refused(
+            f"No piece of {bench.order.order_id} is before {bench.to}: {told}.",
+            code="nothing_to_move",
+        )
+    for piece in bench.pieces:
+        _check_piece(bench, piece)
+
+
+def _check_piece(bench: _Bench, piece: Piece) -> None:
+    package = None if piece.package_id is None else bench.sheet.packages[piece.package_id]
+    if package is not None and package.blocked:
+        raise Refused(
+            f"Parcel {package.code} is blocked: {package.blocked}. Take the cancelled piece out "
+            "and settle its exception first.",
+            code="package_blocked",
+        )
+    if piece.hold:
+        raise Refused(
+            f"Line {piece.line_id} is on hold: {piece.hold}. It may go on when the channel "
+            "withdraws the request; if it confirms it, the piece is cancelled.",
+            code="piece_held",
+        )
+    facility = bench.sheet.shared.facility(piece.facility_id)
+    if not facility.active:
+        raise Refused(
+            f"Facility {facility.code} is not active. Make it active first: "
+            f"syncctl facility {facility.code} --state ACTIVE",
+            code="facility_inactive",
+        )
+
+
+def _allocate(bench: _Bench) -> None:
+    """Take what is not allocated yet from the shelf; refuse, naming what the shelf lacks."""
+    missing: Counter[str] = Counter()
+    for piece in bench.pieces:
+        if piece.allocated:
+            continue
+        if bench.sheet.shared.on_hand(piece.facility_id, piece.sku) < 1:
+            missing[piece.sku] += 1
+            continue
+        bench.sheet.move(piece, Bucket.ON_HAND_GOOD, Bucket.ALLOCATED, "allocated", bench.at)
+        piece.allocated = True
+        _note(bench, piece, "allocate")
+    if missing:
+        told = ", ".join(f"{count} of {sku}" for sku, count in sorted(missing.items()))
+        raise Refused(
+            f"Not enough stock for {bench.order.order_id}: {told} missing. Receive it with "
+            "syncctl stock receive, or correct the count with syncctl stock adjust.",
+            code="stock_missing",
+        )
+
+
+def _pack(bench: _Bench) -> None:
+    """Every piece into a parcel: the order's open one of its facility, or a new one."""
+    opened: dict[int, Package] = {}
+    for piece in bench.pieces:
+        if piece.package_id is not None and not _was_voided(bench, piece.package_id):
+            continue
+        package = opened.get(piece.facility_id)
+        if package is None:
+            package = bench.sheet.new_package(
+                bench.order, piece, shipment_id="", tracking_number="", courier="",
+                created_at=bench.at, dispatched_at=None,
+            )  # fmt: skip
+            opened[piece.facility_id] = package
+        piece.package_id = package.id
+        _note(bench, piece, "create_shipment")
+
+
+def _was_voided(bench: _Bench, package_id: int) -> bool:
+    """Whether the parcel had an invoice that is void: then its pieces need a new parcel."""
+    sql = (
+        "SELECT 1 FROM invoice WHERE package_id = ? AND kind = 'SALE_INVOICE' AND state = 'VOIDED'"
+    )
+    return bench.sheet.book.query(sql, (package_id,)).fetchone() is not None
+
+
+def _invoice(bench: _Bench) -> None:
+    """Issue the invoice of each parcel that passes PACKED now and has none."""
+    if _PLACE[bench.to] < _INVOICED:
+        return
+    for piece in bench.pieces:
+        package = _package(bench, piece)
+        if _PLACE[piece.position] >= _INVOICED or package.invoice:
+            continue
+        facility = bench.sheet.shared.facility(package.facility_id)
+        if facility.sequence is None:
+            raise Refused(sequence_missing(facility.code), code="sequence_missing")
+        number = bench.sheet.issue_invoice(package, facility.sequence, bench.at)
+        bench.invoices.append(number)
+        _note(bench, piece, "create_invoice")
+
+
+def _move(bench: _Bench, piece: Piece) -> Record:
+    """Set the new position of the piece and its parcel; the record of it."""
+    before = piece.position
+    package = _package(bench, piece)
+    if bench.to is Position.DISPATCHED:
+        bench.sheet.move(piece, Bucket.ALLOCATED, Bucket.IN_TRANSIT_OUT, "dispatched", bench.at)
+        piece.allocated = False
+        piece.dispatched_at = package.dispatched_at = bench.at
+        _note(bench, piece, "dispatch")
+    piece.position = bench.to
+    piece.changed_at = bench.at
+    piece.dirty = True
+    package.state = bench.to.value
+    package.dirty = True
+    return Record(
+        order_pk=bench.order.pk, item_id=piece.item_id, act=Act.ADVANCE, before=before.value,
+        after=bench.to.value, code="moved_by_hand", actor=bench.actor, at=bench.at,
+        steps=",".join(bench.steps.get(piece.item_id, ())), note=_told(bench, package),
+    )  # fmt: skip
+
+
+def _told(bench: _Bench, package: Package) -> str:
+    """What a record says of documents: the invoice, when this act has issued it."""
+    return f"invoice {package.invoice}" if package.invoice in bench.invoices else ""
+
+
+def _package(bench: _Bench, piece: Piece) -> Package:
+    if piece.package_id is None:
+        raise AssertionError("every piece is in a parcel once it is packed")
+    return bench.sheet.packages[piece.package_id]
+
+
+def _note(bench: _Bench, piece: Piece, verb: str) -> None:
+    bench.steps.setdefault(piece.item_id, []).append(verb)
+
+
+def parse_step(word: str) -> Position:
+    """The step a person typed, in any case and with dashes. Raises Refused listing them."""
+    name = word.strip().upper().replace("-", "_")
+    if name not in set(ROAD):
+        raise Refused(f"{word!r} is not a step. Steps: {', '.join(ROAD)}.", code="bad_step")
+    return Position(name)

@@ -1,0 +1,332 @@
+"""Sentences for stable codes: what each means, and what a person should do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.rules import Position, Reason, Verb
+
+
+class Words(Struct, frozen=True):
+    """``means`` is a whole sentence; ``do`` says what to do, empty when nothing is."""
+
+    means: str
+    do: str = ""
+
+
+REASONS: Final[Mapping[str, Words]] = MappingProxyType(
+    {
+        Reason.DISPATCHED_ON_CHANNEL: Words("The channel shipped it, so it was dispatched here."),
+        Reason.DISPATCHED_ON_CHANNEL_UNFULFILLABLE: Words(
+            "The channel shipped it although the book had no stock for it, so it was dispatched "
+            "and counted as a shortage.",
+            "Find out where the piece came from and settle it: syncctl stock adjust.",
+        ),
+        Reason.DISPATCHED_ON_CHANNEL_UNSERVICEABLE: Words(
+            "The channel shipped it although no courier served the address here.",
+        ),
+        Reason.DISPATCHED_ON_CHANNEL_MID_PICK: Words(
+            "The channel shipped it while it was being picked; the picking was closed.",
+            "Tell the pickers that the piece has left.",
+        ),
+        Reason.ACCEPTED_BY_CHANNEL: Words(
+            "The channel shipped it, which settles that the order is valid."
+        ),
+        Reason.IMPLIED_DISPATCH: Words(
+            "Nobody had told of a dispatch, but this proves that there was one, so the missing "
+            "steps were done first."
+        ),
+        Reason.IMPLIED_DELIVERY: Words(
+            "Nobody had told of a delivery, but a buyer's return proves it, so it was noted first."
+        ),
+        Reason.DISPATCH_UNPROVEN: Words(
+            "It speaks of a parcel that, as far as the book knows, never left. It waits for the "
+            "dispatch, or for a tracking number or ship date that proves it.",
+            "If it waits for days, look the order up in the panel.",
+        ),
+        Reason.DELIVERED_ON_CHANNEL: Words("The buyer received it."),
+        Reason.REDELIVERED: Words(
+            "A courier was on the way back with it and then delivered it after all."
+        ),
+        Reason.FOUND_AFTER_LOST: Words("It had been given up as lost and was found."),
+        Reason.CANCELLED_ON_CHANNEL: Words(
+            "It was cancelled before it was invoiced, and its stock is free again."
+        ),
+        Reason.CANCELLED_BEFORE_IMPORT: Words(
+            "The channel had cancelled it before the order was known here."
+        ),
+        Reason.CANCELLED_MID_PICK: Words(
+            "It was cancelled while it was being picked.",
+            "Bring it back from the picking and complete its putaway.",
+        ),
+        Reason.CANCELLED_AFTER_INVOICE: Words(
+            "It was cancelled after it was invoiced. Only a putaway makes it sellable again.",
+            "Take it out of its parcel and complete its putaway.",
+        ),
+        Reason.CANCELLED_AFTER_MANIFEST: Words(
+            "It was cancelled when its parcel was already handed over in a manifest, so the "
+            "parcel is blocked.",
+            "Stop the parcel at the door, or expect it back.",
+        ),
+        Reason.CANCELLED_AFTER_DISPATCH: Words(
+            "It was cancelled after it had left, so the parcel is expected back."
+        ),
+        Reason.CANCELLED_AFTER_DELIVERY: Words(
+            "The channel cancelled something that the buyer already has. Both cannot be true.",
+            "Look at the order in the panel and settle the exception.",
+        ),
+        Reason.BUYER_CANCEL_REQUESTED: Words(
+            "The buyer asked to cancel, so it was stopped until the channel decides.",
+            "Do not ship it; wait for the channel's word.",
+        ),
+        Reason.BUYER_CANCEL_WITHDRAWN: Words(
+            "The buyer's wish to cancel was withdrawn, so it may go on."
+        ),
+        Reason.TOO_LATE_OR_MOOT: Words("It came too late to change anything."),
+        Reason.RTO_ON_CHANNEL: Words("The courier is bringing the parcel back undelivered."),
+        Reason.RTO_AFTER_DELIVERED: Words(
+            "The courier brings back something that was reported delivered; the delivery scan "
+            "was probably wrong."
+        ),
+        Reason.RTO_COMPLETED_ON_CHANNEL: Words(
+            "The courier brought the parcel back.", "Check the piece and complete its putaway."
+        ),
+        Reason.CIR_ON_CHANNEL: Words("The buyer is sending it back."),
+        Reason.CIR_COMPLETED_ON_CHANNEL: Words(
+            "The buyer's return arrived.", "Check the piece and complete its putaway."
+        ),
+        Reason.RETURN_TYPE_CONFLICT: Words(
+            "The channel calls one return both a courier's and a buyer's. Both cannot be true.",
+            "Look at the return in the panel and settle the exception.",
+        ),
+        Reason.RETURN_OF_CANCELLED: Words(
+            "The channel reports a return of something that is cancelled here, so it may have "
+            "been shipped after its cancellation.",
+            "Expect a parcel, find out how it left, and settle the exception.",
+        ),
+        Reason.RETURN_OF_LOST: Words(
+            "The channel reports a buyer's return of something that was lost.",
+            "Look at the order in the panel and settle the exception.",
+        ),
+        Reason.RETURN_WITHDRAWN: Words(
+            "The return was called off, so it stands where it stood before."
+        ),
+        Reason.RETURN_WITHDRAWN_UNSEEN: Words(
+            "A return was called off that the book had never heard of; nothing to undo."
+        ),
+        Reason.RETURN_WITHDRAWN_AFTER_RECEIPT: Words(
+            "A return was called off after it had arrived here. Both cannot be true.",
+            "Check whether the piece is really here and settle the exception.",
+        ),
+        Reason.ALREADY_RETURNED: Words("It is back already; nothing to do."),
+        Reason.DISPATCHED_AFTER_CANCEL: Words(
+            "The channel says that it left, but it is cancelled here. Its putaway is stopped.",
+            "Find out whether the piece left, and settle the exception.",
+        ),
+        Reason.DELIVERED_AFTER_CANCEL: Words(
+            "The channel says that the buyer received it, but it is cancelled here.",
+            "Find out how it left, and settle the exception.",
+        ),
+        Reason.IN_TRANSIT_AFTER_CANCEL: Words(
+            "The courier has it, but it is cancelled here.",
+            "Find out how it left, and settle the exception.",
+        ),
+        Reason.DELIVERY_ATTEMPT_FAILED: Words("A delivery attempt failed; it is still on its way."),
+        Reason.LOST_IN_TRANSIT: Words(
+            "The courier lost it on the way to the buyer.", "Claim it from the courier."
+        ),
+        Reason.LOST_ON_THE_WAY_BACK: Words(
+            "It was lost on its way back.", "Claim it from the courier."
+        ),
+        Reason.LOST_AFTER_DELIVERED: Words(
+            "It was reported lost after it was delivered. Both cannot be true.",
+            "Look at the order in the panel and settle the exception.",
+        ),
+        Reason.SUPERSEDED_BY_RETURN: Words("A return has overtaken this; nothing to do."),
+        Reason.SUPERSEDED_BY_LOST: Words("It is lost, which overtakes this; nothing to do."),
+        Reason.STALE_EVENT: Words("It is older than what the book knows; nothing to do."),
+        Reason.ALREADY_AT_OR_PAST: Words("The book knew that already; nothing to do."),
+        Reason.ORDER_UNKNOWN: Words(
+            "The order is not in the book, so this is kept until it comes.",
+            "Import the order: syncctl trigger ACCOUNT --task orders, or syncctl import FILE.",
+        ),
+        Reason.SEQUENCE_MISSING: Words(
+            "The facility has no invoice sequence, so nothing was done for this order.",
+            "Define the sequence that the message names; the order is then tried again.",
+        ),
+        Reason.TENANT_NOT_LIVE: Words(
+            "The tenant is not live, so nothing is synced for it.",
+            "Set the tenant live: syncctl tenant.",
+        ),
+        Reason.CHANNEL_NOT_SHIPPING: Words(
+            "The seller ships this order, not the channel, so the channel only repeats what the "
+            "seller did."
+        ),
+        Reason.ITEM_TRACEABILITY_NEEDS_SCAN: Words(
+            "The facility traces every piece, so this one must be scanned and packed first.",
+            "Scan and pack the piece; the dispatch is then tried again.",
+        ),
+        Reason.FACILITY_INACTIVE: Words(
+            "The facility is switched off, so nothing was done for this order.",
+            "Switch the facility on again; the order is then tried again.",
+        ),
+        Reason.QUANTITY_EXCEEDS: Words(
+            "The channel speaks of more pieces than the order has; what fits was done.",
+            "Compare the order with the panel.",
+        ),
+        Reason.AMBIGUOUS_REPLACEMENT: Words(
+            "The channel uses one order id for an order and its replacement.",
+            "Look at the order in the panel and settle the exception.",
+        ),
+        Reason.ACCOUNT_AUTH_FAILED: Words(
+            "The panel refuses the account's credentials.",
+            "Put the credentials right, then: syncctl resume ACCOUNT.",
+        ),
+    }
+)
+"""One entry for every reason of the rules; a test holds it complete."""
+
+OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
+    {
+        "unreadable_row": Words(
+            "The row could not be used; it is kept as it came.",
+            "Do by hand what it says, or update the plugin and fetch it again; then ignore it: "
+            "syncctl failed --ignore.",
+        ),
+        "internal_error": Words(
+            "The program failed on this order and changed nothing of it; it is tried again.",
+            "Please report it with the message.",
+        ),
+        "stock_allocated": Words("Stock came and was promised to it."),
+        "moved_by_hand": Words("The warehouse moved it on by hand."),
+        "putaway_good": Words("It was put on the shelf as good and is sellable again."),
+        "putaway_bad": Words("It was put away as bad stock."),
+        "putaway_qc_rejected": Words("It failed the quality check and was put away as bad stock."),
+        "putaway_not_received": Words(
+            "The warehouse did not find it; it is counted as not found.",
+            "Claim it from the courier.",
+        ),
+        "fact_retry": Words("A person asked to have this decided again."),
+        "fact_ignore": Words("A person set this aside."),
+    }
+)
+"""Codes that no rule gives: of the journal, and of people's acts."""
+
+_UNKNOWN: Final = Words("", "Ask the maintainers what this code means.")
+
+
+def words_for(code: str) -> Words:
+    """What a code means. An unknown code gives a sentence that shows the code itself."""
+    found = REASONS.get(code) or OTHER_CODES.get(code)
+    return found or Words(f"Recorded as {code}." if code else "", _UNKNOWN.do if code else "")
+
+
+SAID: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "DISPATCHED": "was dispatched",
+        "DELIVERED": "was delivered",
+        "CANCELLED": "is cancelled",
+        "RETURN_NOTICED": "is coming back",
+        "RETURN_NOTICED_RTO": "is coming back undelivered",
+        "RETURN_NOTICED_CIR": "is being sent back by the buyer",
+        "RETURNED": "is back at the seller",
+        "RETURNED_RTO": "is back at the seller, undelivered",
+        "RETURNED_CIR": "is back at the seller, sent back by the buyer",
+        "RETURN_WITHDRAWN": "does not come back after all",
+        "CANCEL_REQUESTED": "may be cancelled, for the buyer has asked",
+        "CANCEL_WITHDRAWN": "is wanted after all",
+        "UNDELIVERED": "could not be delivered at an attempt",
+        "LOST": "is lost",
+        "UNKNOWN": "has something that could not be read",
+    }
+)
+"""How a status or event reads after «The channel said that line L1 …»."""
+
+STANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Position.UNKNOWN_ORDER: "not in the book",
+        Position.PENDING_VERIFICATION: "waiting to be verified",
+        Position.UNFULFILLABLE: "waiting for stock",
+        Position.LOCATION_NOT_SERVICEABLE: "at an address that no courier serves",
+        Position.FULFILLABLE: "ready to be packed, stock is reserved",
+        Position.CREATED: "in a parcel that is not picked yet",
+        Position.PICKING: "being picked",
+        Position.PICKED: "picked",
+        Position.PACKED: "packed and invoiced",
+        Position.READY_TO_SHIP: "packed with a label, ready to ship",
+        Position.MANIFESTED: "in a closed manifest, waiting for the courier",
+        Position.DISPATCHED: "dispatched",
+        Position.SHIPPED: "on its way to the buyer",
+        Position.DELIVERED: "delivered",
+        Position.CANCELLED: "cancelled",
+        Position.RETURN_EXPECTED: "on its way back undelivered",
+        Position.RETURNED: "back undelivered, not on a shelf yet",
+        Position.RETURN_ACKNOWLEDGED: "back and put away",
+        Position.CIR_CREATED: "on its way back from the buyer",
+        Position.CIR_COMPLETE: "back from the buyer",
+        Position.LOST: "lost",
+    }
+)
+"""How a position reads after «It is …»."""
+
+STEPS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Verb.ALLOCATE: "stock was reserved",
+        Verb.CREATE_SHIPMENT: "a parcel was made",
+        Verb.RECORD_SHORTAGE: "a shortage was recorded",
+        Verb.CREATE_INVOICE: "the parcel was invoiced",
+        Verb.DISPATCH: "it was marked dispatched",
+        Verb.DELIVER: "it was marked delivered",
+        Verb.RELEASE_ALLOCATION: "its stock was freed",
+        Verb.CANCEL_ITEM: "it was cancelled",
+        Verb.VOID_INVOICE: "the invoice was voided if nothing else was in the parcel",
+        Verb.OPEN_PUTAWAY: "a putaway was opened",
+        Verb.HOLD_PUTAWAY: "its putaway was stopped",
+        Verb.BLOCK_DISPATCH: "its parcel was blocked",
+        Verb.EXPECT_RETURN: "it is expected back",
+        Verb.MARK_RETURNED: "it was marked returned",
+        Verb.WITHDRAW_RETURN_EXPECTATION: "the return was called off",
+        Verb.CREATE_REVERSE_PICKUP: "a buyer's return was opened",
+        Verb.COMPLETE_REVERSE_PICKUP: "the buyer's return was completed",
+        Verb.CANCEL_REVERSE_PICKUP: "the buyer's return was called off",
+        Verb.HOLD_ITEM: "it was put on hold",
+        Verb.RELEASE_HOLD: "its hold was released",
+        Verb.OPEN_CLAIM: "a claim was opened",
+        Verb.CLOSE_CLAIM: "the claim was closed",
+    }
+)
+"""Steps worth telling; the others are bookkeeping that the sentence of the reason covers."""
+
+ACCOUNT_STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "CONNECTED": "connected",
+        "AUTH_FAILED": "stopped: the panel refuses its credentials",
+        "PAUSED": "paused",
+        "DISABLED": "switched off in the configuration",
+    }
+)
+
+PUTAWAYS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "CANCELLED_ITEM": "Cancelled after invoicing: take it out of its parcel, put it away.",
+        "PICKLIST": "Cancelled while being picked: bring it back, put it away.",
+        "RTO": "Brought back undelivered: check it, put it away.",
+        "CIR": "Sent back by the buyer: check it, put it away.",
+    }
+)
+"""Why a piece must be put away, by the kind of its putaway."""
+
+
+def told(event: str) -> str:
+    """How an event reads after its subject."""
+    return SAID.get(event, f"has the status {event}")
+
+
+def steps_told(steps: str) -> list[str]:
+    """The clauses for a record's comma separated verbs, each once, in their order."""
+    verbs = (step.split(":")[0].removeprefix("imply_") for step in steps.split(",") if step)
+    return [STEPS[verb] for verb in dict.fromkeys(verbs) if verb in STEPS]

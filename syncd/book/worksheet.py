@@ -1,0 +1,378 @@
+"""A batch of orders in memory: read whole, changed by the verbs, written back at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
+from syncd.book.facts import Fact
+from syncd.book.stock import Bucket, Moves
+from syncd.book.store import Book
+from syncd.clock import from_micros
+from syncd.rules import Piece as RulesPiece, Position
+
+_CHUNK: Final = 500
+
+
+class Piece(RulesPiece, kw_only=True, gc=False):
+    """A row of ``item``, with what the verbs need beside what the rules look at."""
+
+    order_pk: int
+    facility_id: int
+    short: bool
+    dirty: bool = False
+
+
+class Package(msgspec.Struct, kw_only=True, gc=False):
+    """A row of ``package`` and the number of its sale invoice, if it has one."""
+
+    id: int
+    order_pk: int
+    facility_id: int
+    code: str
+    state: str
+    shipment_id: str
+    tracking_number: str
+    courier: str
+    blocked: str
+    created_at: int
+    dispatched_at: int | None
+    made_by: str = ""  # evidence of the fact that made it, in this batch
+    invoice: str = ""  # number; empty: none issued, or voided
+    fresh: bool = False
+    dirty: bool = False
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """A row of ``orders`` with its pieces and packages."""
+
+    pk: int
+    order_id: str
+    state: str
+    facts: str
+    pieces: list[Piece]
+    packages: list[Package]
+    dirty: bool = False
+
+
+class Facility(msgspec.Struct, kw_only=True, gc=False):
+    """A row of ``facility``, and its sale invoice sequence if one is defined."""
+
+    id: int
+    code: str
+    active: bool
+    traceability: str
+    sequence: SequenceRow | None
+
+
+class Worksheet:
+    """All that a batch of facts may touch, and the rows that it will write.
+
+    ``stock`` and the sequences outlive a batch in a dry run, which writes nothing: hand the
+    same ``Shared`` to the next worksheet.
+    """
+
+    def __init__(self, book: Book, shared: Shared, account_id: int) -> None:
+        self.book = book
+        self.shared = shared
+        self.account_id = account_id
+        self.orders: dict[str, Order] = {}
+        self.packages: dict[int, Package] = {}
+        self.moves = Moves()
+        self.invoices: list[tuple[Any, ...]] = []
+        self.voided: list[tuple[int, str]] = []
+        self.putaways: list[tuple[Any, ...]] = []
+        self.held_putaways: list[tuple[str, int]] = []
+        self.troubles: list[tuple[Any, ...]] = []
+        self.closed_troubles: list[tuple[Any, ...]] = []
+        self.decisions: list[tuple[Any, ...]] = []
+        self.messages: list[tuple[Any, ...]] = []
+        self.marks: list[tuple[Any, ...]] = []
+
+    def load(self, order_ids: Sequence[str]) -> None:
+        """Read these orders with their pieces, packages and invoices."""
+        for start in range(0, len(order_ids), _CHUNK):
+            self._load_pieces(order_ids[start : start + _CHUNK])
+        with_packages = [o.pk for o in self.orders.values() if any(p.package_id for p in o.pieces)]
+        for start in range(0, len(with_packages), _CHUNK):
+            self._load_packages(with_packages[start : start + _CHUNK])
+
+    def _load_pieces(self, order_ids: Sequence[str]) -> None:
+        sql = _LOAD_PIECES.format(marks=",".join("?" * len(order_ids)))
+        orders = self.orders
+        for row in self.book.query(sql, (self.account_id, *order_ids)):
+            order = orders.get(row[1])
+            if order is None:
+                order = Order(
+                    pk=row[0], order_id=row[1], state=row[2], facts=row[3], pieces=[], packages=[]
+                )
+                orders[row[1]] = order
+            order.pieces.append(_piece(row))
+
+    def _load_packages(self, order_pks: Sequence[int]) -> None:
+        sql = _LOAD_PACKAGES.format(marks=",".join("?" * len(order_pks)))
+        by_pk = {order.pk: order for order in self.orders.values()}
+        for row in self.book.query(sql, order_pks):
+            package = Package(
+                id=row[0], order_pk=row[1], facility_id=row[2], code=row[3], state=row[4],
+                shipment_id=row[5], tracking_number=row[6], courier=row[7], blocked=row[8],
+                created_at=row[9], dispatched_at=row[10], invoice=row[11] or "",
+            )  # fmt: skip
+            self.packages[package.id] = package
+            by_pk[package.order_pk].packages.append(package)
+        for order in self.orders.values():
+            for piece in order.pieces:
+                if piece.package_id is not None:
+                    package = self.packages[piece.package_id]
+                    piece.shipment_id = package.shipment_id
+                    piece.tracking_number = package.tracking_number
+
+    def new_package(self, order: Order, piece: Piece, **known: Any) -> Package:
+        """Make a parcel for pieces of this order. ``known`` are fields the channel told."""
+        self.shared.package_id += 1
+        package = Package(
+            id=self.shared.package_id, order_pk=order.pk, facility_id=piece.facility_id,
+            code=package_code(self.shared.package_id), state=Position.CREATED.value, blocked="",
+            fresh=True, **known,
+        )  # fmt: skip
+        self.packages[package.id] = package
+        order.packages.append(package)
+        return package
+
+    def issue_invoice(self, package: Package, sequence: SequenceRow, at: int) -> str:
+        """Give the package the next number of the sequence."""
+        package.invoice = take_number(sequence)
+        self.shared.used_sequences.add(package.facility_id)
+        self.invoices.append(
+            (
+                package.id,
+                package.facility_id,
+                DocumentKind.SALE_INVOICE.value,
+                package.invoice,
+                "ISSUED",
+                at,
+            )
+        )
+        return package.invoice
+
+    def void_invoice(self, package: Package) -> None:
+        """The package's sale invoice no longer counts; its number stays used."""
+        self.voided.append((package.id, DocumentKind.SALE_INVOICE.value))
+
+    def open_putaway(self, piece: Piece, kind: str, reason: str, at: int) -> None:
+        """Ask the warehouse to put the piece on a shelf."""
+        self.putaways.append((piece.item_id, piece.facility_id, kind, reason, at))
+
+    def open_trouble(
+        self, piece: Piece | None, order: Order, fact: Fact, code: str, severity: str, at: int
+    ) -> None:
+        """Open an exception for a person, with this fact as the evidence."""
+        message = trouble_text(code, piece, fact)
+        item_id = None if piece is None else piece.item_id
+        self.troubles.append(
+            (self.account_id, order.order_id, item_id, fact.id, code, severity, message, at)
+        )
+
+    def close_troubles(self, piece: Piece, codes: Sequence[str], note: str, at: int) -> None:
+        """Close the piece's open exceptions of these codes: a later fact settled them."""
+        wanted = msgspec.json.encode(list(codes)).decode()
+        self.closed_troubles.append((at, "a later fact", note, piece.item_id, wanted))
+
+    def move(self, piece: Piece, source: Bucket, target: Bucket, reason: str, at: int) -> None:
+        """One piece from one bucket to another."""
+        self.shared.count(piece.facility_id, piece.sku, source, target)
+        self.moves.add(piece.facility_id, piece.sku, source, target, 1, piece.item_id, reason, at)
+
+    def write(self) -> None:
+        """Write everything. Inside one transaction of the caller."""
+        book = self.book
+        packages = [p for p in self.packages.values() if p.fresh or p.dirty]
+        book.executemany(_ADD_PACKAGE, [_new_package(p) for p in packages if p.fresh])
+        book.executemany(_SET_PACKAGE, [_old_package(p) for p in packages if not p.fresh])
+        book.executemany(_ADD_INVOICE, self.invoices)
+        book.executemany(_VOID_INVOICE, self.voided)
+        book.executemany(
+            _SET_ITEM, [_item(p) for o in self.orders.values() for p in o.pieces if p.dirty]
+        )
+        book.executemany(_SET_ORDER, [(o.state, o.pk) for o in self.orders.values() if o.dirty])
+        self.moves.flush(book)
+        book.executemany(_ADD_PUTAWAY, self.putaways)
+        book.executemany(_HOLD_PUTAWAY, self.held_putaways)
+        book.executemany(_ADD_TROUBLE, self.troubles)
+        book.executemany(_CLOSE_TROUBLE, self.closed_troubles)
+        book.executemany(_ADD_DECISION, self.decisions)
+        book.executemany(_ADD_MESSAGE, self.messages)
+        book.executemany(_MARK, self.marks)
+        self.shared.write_sequences()
+
+
+class Shared:
+    """What batches of one run have in common: facilities, running numbers, stock left."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.facilities: dict[int, Facility] = {}
+        self.stock: dict[tuple[int, str], int] = {}
+        self.used_sequences: set[int] = set()
+        self.package_id = 0
+
+    def refresh(self) -> None:
+        """Forget what others may have changed since the last batch."""
+        self.facilities.clear()
+        self.stock.clear()
+        self.used_sequences.clear()
+        self.package_id = self.book.ids("package") - 1
+
+    def facility(self, facility_id: int) -> Facility:
+        found = self.facilities.get(facility_id)
+        if found is None:
+            kind = DocumentKind.SALE_INVOICE.value
+            row = self.book.query(_LOAD_FACILITY, (kind, facility_id)).fetchone()
+            found = Facility(
+                id=row[0], code=row[1], active=row[2] == "ACTIVE", traceability=row[3],
+                sequence=None if row[4] is None else SequenceRow(*row[4:]),
+            )  # fmt: skip
+            self.facilities[facility_id] = found
+        return found
+
+    def on_hand(self, facility_id: int, sku: str) -> int:
+        """Sellable pieces on the shelf, counting what this run has already moved."""
+        key = (facility_id, sku)
+        left = self.stock.get(key)
+        if left is None:
+            row = self.book.query(_LOAD_STOCK, (facility_id, sku, Bucket.ON_HAND_GOOD)).fetchone()
+            left = self.stock[key] = 0 if row is None else int(row[0])
+        return left
+
+    def count(self, facility_id: int, sku: str, source: Bucket, target: Bucket) -> None:
+        """Keep ``on_hand`` right after a move."""
+        if source is Bucket.ON_HAND_GOOD:
+            self.stock[facility_id, sku] = self.on_hand(facility_id, sku) - 1
+        elif target is Bucket.ON_HAND_GOOD and (facility_id, sku) in self.stock:
+            self.stock[facility_id, sku] += 1
+
+    def write_sequences(self) -> None:
+        """Store how far the used sequences have come."""
+        used = (self.facilities[facility_id].sequence for facility_id in self.used_sequences)
+        rows = [(sequence.next_number, sequence.id) for sequence in used if sequence is not None]
+        self.book.executemany("UPDATE sequence SET next_number = ? WHERE id = ?", rows)
+
+
+def trouble_text(code: str, piece: Piece | None, fact: Fact) -> str:
+    """One sentence: what the channel said of what, and what the book had."""
+    said = f"The channel said {fact.event} ({fact.native_status or 'no word of its own'})"
+    when = from_micros(fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
+    if piece is None:
+        return f"{said} at {when}: {code}."
+    since = from_micros(piece.changed_at).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{said} at {when} of line {piece.line_id} piece {piece.piece + 1}, which the book has "
+        f"as {piece.position} since {since}: {code}."
+    )
+
+
+def _piece(row: Sequence[Any]) -> Piece:
+    return Piece(
+        order_pk=row[0], item_id=row[4], facility_id=row[5], line_id=row[6], sku=row[7],
+        piece=row[8], bundle=row[9], position=_POSITIONS[row[10]], package_id=row[11],
+        allocated=bool(row[12]), short=bool(row[13]), hold=row[14], changed_at=row[15],
+        dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
+        return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
+        uncancelled_at=row[23], held_at=row[24], shipment_id="", tracking_number="",
+    )  # fmt: skip
+
+
+def _item(p: Piece) -> tuple[Any, ...]:
+    return (
+        p.position.value, p.package_id, p.allocated, p.short, p.hold, p.changed_at,
+        p.dispatched_at, p.delivered_at, p.return_type, p.return_id, p.return_noticed_at,
+        p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.item_id,
+    )  # fmt: skip
+
+
+def _new_package(p: Package) -> tuple[Any, ...]:
+    return (
+        p.id, p.order_pk, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
+        p.courier, p.blocked, p.created_at, p.dispatched_at,
+    )  # fmt: skip
+
+
+def _old_package(p: Package) -> tuple[Any, ...]:
+    return (
+        p.state, p.shipment_id, p.tracking_number, p.courier, p.blocked, p.dispatched_at, p.id,
+    )  # fmt: skip
+
+
+_POSITIONS: Final = {position.value: position for position in Position}
+
+_LOAD_PIECES: Final = """
+SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku, i.piece,
+       i.bundle, i.position, i.package_id, i.allocated, i.short, i.hold, i.changed_at,
+       i.dispatched_at, i.delivered_at, i.return_type, i.return_id, i.return_noticed_at,
+       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at
+FROM orders o JOIN item i ON i.order_id = o.id
+WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
+"""
+_LOAD_PACKAGES: Final = """
+SELECT p.id, p.order_id, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
+       p.courier, p.blocked, p.created_at, p.dispatched_at, v.number
+FROM package p LEFT JOIN invoice v
+     ON v.package_id = p.id AND v.kind = 'SALE_INVOICE' AND v.state = 'ISSUED'
+WHERE p.order_id IN ({marks}) ORDER BY p.id
+"""
+_LOAD_FACILITY: Final = """
+SELECT f.id, f.code, f.state, f.traceability, s.id, s.prefix, s.next_number, s.width
+FROM facility f LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHERE f.id = ?
+"""
+_LOAD_STOCK: Final = "SELECT quantity FROM stock WHERE facility_id = ? AND sku = ? AND bucket = ?"
+_ADD_PACKAGE: Final = (
+    "INSERT INTO package (id, order_id, facility_id, code, state, shipment_id, tracking_number, "
+    "courier, blocked, created_at, dispatched_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SET_PACKAGE: Final = (
+    "UPDATE package SET state = ?, shipment_id = ?, tracking_number = ?, courier = ?, "
+    "blocked = ?, dispatched_at = ? WHERE id = ?"
+)
+_ADD_INVOICE: Final = (
+    "INSERT INTO invoice (package_id, facility_id, kind, number, state, issued_at) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+_VOID_INVOICE: Final = "UPDATE invoice SET state = 'VOIDED' WHERE package_id = ? AND kind = ?"
+_SET_ITEM: Final = (
+    "UPDATE item SET position = ?, package_id = ?, allocated = ?, short = ?, hold = ?, "
+    "changed_at = ?, dispatched_at = ?, delivered_at = ?, return_type = ?, return_id = ?, "
+    "return_noticed_at = ?, return_from = ?, withdrawn_at = ?, uncancelled_at = ?, "
+    "held_at = ? WHERE id = ?"
+)
+_SET_ORDER: Final = "UPDATE orders SET state = ? WHERE id = ?"
+_ADD_PUTAWAY: Final = (
+    "INSERT INTO putaway (item_id, facility_id, kind, state, disposition, reason, opened_at, "
+    "actor) VALUES (?, ?, ?, 'PENDING', '', ?, ?, '') ON CONFLICT (item_id, kind) DO NOTHING"
+)
+_HOLD_PUTAWAY: Final = (
+    "UPDATE putaway SET state = 'HELD', reason = ? WHERE item_id = ? AND state = 'PENDING'"
+)
+_ADD_TROUBLE: Final = (
+    "INSERT INTO exceptions (account_id, order_id, item_id, inbox_id, code, severity, message, "
+    "state, opened_at, closed_by, note) VALUES (?, ?, ?, ?, ?, ?, ?, 'OPEN', ?, '', '') "
+    "ON CONFLICT (item_id, code, inbox_id) DO NOTHING"
+)
+_CLOSE_TROUBLE: Final = (
+    "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ? "
+    "WHERE item_id = ? AND state = 'OPEN' AND code IN (SELECT value FROM json_each(?))"
+)
+_ADD_DECISION: Final = (
+    "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
+    "steps, implied, run_id, actor, note, occurred_at, decided_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ADD_MESSAGE: Final = (
+    "INSERT INTO outbox (account_id, topic, key, payload, created_at) VALUES (?, ?, ?, ?, ?)"
+)
+_MARK: Final = (
+    "UPDATE inbox SET state = ?, outcome = ?, code = ?, message = ?, tries = tries + 1, "
+    "decided_run = ?, decided_at = ? WHERE id = ?"
+)

@@ -1,0 +1,153 @@
+"""What one fact does to one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from syncd.rules.cells import Cell, Decision, Step
+from syncd.rules.pieces import Fact, Piece
+from syncd.rules.table import TABLE
+from syncd.rules.words import (
+    EVENT_RANK,
+    MOVING,
+    Event,
+    Outcome,
+    Position,
+    Reason,
+    Since,
+    Verb,
+)
+
+_RELEASE: Final = Step(Verb.RELEASE_HOLD)
+_PARK: Final = (Step(Verb.PARK),)
+
+
+def _plain(cell: Cell) -> Decision:
+    return Decision(cell.outcome, cell.target, cell.reason, cell.steps, cell)
+
+
+_ALL: Final[Mapping[Position, Mapping[Event, Decision]]] = {
+    position: {event: _plain(TABLE[position, event]) for event in Event} for position in Position
+}
+# Nothing about these depends on the fact but its event: the hot path is two look-ups.
+_SIMPLE: Final[Mapping[Position, Mapping[Event, Decision]]] = {
+    position: {event: each for event, each in row.items() if not each.cell.conditional}
+    for position, row in _ALL.items()
+}
+
+
+def decide(piece: Piece, fact: Fact) -> Decision:
+    """The decision of the cell, with its dates, its evidence and the piece's hold.
+
+    A buyer's wish to cancel stops only our own people: what a channel says has happened to
+    the piece is applied, and the hold, moot by then, is released first. A piece that the
+    channel has cancelled while it was on a closed manifest meets every fact as a cancelled
+    one: it is never dispatched by us, and a person hears of whatever contradicts it.
+    """
+    if not piece.hold:
+        decision = _SIMPLE[piece.position].get(fact.event)
+        if decision is not None:
+            return decision
+        return _weigh(piece, fact, _ALL[piece.position][fact.event])
+    return _decide_held(piece, fact)
+
+
+def decide_unknown(event: Event) -> Decision:
+    """The decision for a fact about an order that is not in the book."""
+    return _ALL[Position.UNKNOWN_ORDER][event]
+
+
+def superseded(piece: Piece, fact: Fact) -> bool:
+    """Whether the piece has met the withdrawal of what this fact, older, only now tells."""
+    since = _ENDED_BY.get(fact.event)
+    return since is not None and not _newer(piece, fact, since)
+
+
+def _decide_held(piece: Piece, fact: Fact) -> Decision:
+    if piece.hold == Reason.CANCELLED_AFTER_MANIFEST:
+        decision = _ALL[Position.CANCELLED][fact.event]
+        return _but(decision, decision.outcome, piece.position, decision.reason, decision.steps)
+    decision = _weigh(piece, fact, _ALL[piece.position][fact.event])
+    if fact.event is Event.CANCEL_REQUESTED and decision.outcome is Outcome.HOLD:
+        return _but(decision, Outcome.NOOP, piece.position, Reason.ALREADY_AT_OR_PAST, ())
+    if decision.outcome in MOVING and decision.target != piece.position:
+        steps = (_RELEASE, *decision.steps)
+        return _but(decision, decision.outcome, decision.target, decision.reason, steps)
+    return decision
+
+
+def _weigh(piece: Piece, fact: Fact, decision: Decision) -> Decision:
+    """The decision after the cell's own conditions: date, evidence, grace."""
+    cell = decision.cell
+    proven = bool(fact.left_seller or fact.tracking_number or not cell.needs_evidence)
+    if cell.older is not None and not all(_newer(piece, fact, since) for since in cell.newer_than):
+        older = cell.older
+        if older.outcome not in MOVING:
+            return _but(decision, older.outcome, older.target, older.reason, older.steps)
+        if not proven:
+            return _but(decision, Outcome.NOOP, piece.position, Reason.STALE_EVENT, ())
+        decision = _but(decision, older.outcome, older.target, older.reason, older.steps)
+    if not proven:
+        return _but(decision, Outcome.PARK, piece.position, Reason.DISPATCH_UNPROVEN, _PARK)
+    if cell.grace and not fact.waited:
+        return _but(decision, Outcome.PARK, piece.position, Reason.IMPLIED_DISPATCH, _PARK)
+    if decision.reason is Reason.RETURN_WITHDRAWN:
+        return _back(piece, decision)
+    return decision
+
+
+def _back(piece: Piece, decision: Decision) -> Decision:
+    """A withdrawn return: where the piece was before its notice.
+
+    A delivery that came to our ears while the return was expected counts as well.
+    """
+    target = decision.target
+    if piece.delivered_at is not None:
+        target = Position.DELIVERED
+    elif piece.position == Position.RETURN_EXPECTED and piece.return_from:
+        target = Position(piece.return_from)
+    return _but(decision, decision.outcome, target, decision.reason, decision.steps)
+
+
+def _but(
+    decision: Decision,
+    outcome: Outcome,
+    target: Position,
+    reason: Reason,
+    steps: tuple[Step, ...],
+) -> Decision:
+    return Decision(outcome, target, reason, steps, decision.cell)
+
+
+def _withdrawn(piece: Piece, fact: Fact) -> int | None:
+    """When this fact's return was withdrawn. Another return's withdrawal is not meant."""
+    if fact.return_id and piece.return_id and fact.return_id != piece.return_id:
+        return None
+    return piece.withdrawn_at
+
+
+# What a fact must be newer than, and the event that set that time.
+_SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]] = {
+    Since.NOTICE: (lambda piece, _: piece.return_noticed_at, Event.RETURN_NOTICED_RTO),
+    Since.WITHDRAWAL: (_withdrawn, Event.RETURN_WITHDRAWN),
+    Since.REQUEST: (lambda piece, _: piece.held_at, Event.CANCEL_REQUESTED),
+    Since.REQUEST_WITHDRAWAL: (lambda piece, _: piece.uncancelled_at, Event.CANCEL_WITHDRAWN),
+    Since.DELIVERY: (lambda piece, _: piece.delivered_at, Event.DELIVERED),
+    Since.LOSS: (lambda piece, _: piece.changed_at, Event.LOST),
+}
+
+_ENDED_BY: Final[Mapping[Event, Since]] = {
+    Event.RETURN_NOTICED_RTO: Since.WITHDRAWAL,
+    Event.RETURN_NOTICED_CIR: Since.WITHDRAWAL,
+    Event.CANCEL_REQUESTED: Since.REQUEST_WITHDRAWAL,
+}
+
+
+def _newer(piece: Piece, fact: Fact, since: Since) -> bool:
+    """Whether the fact comes after that time; at the same moment the events' rank decides."""
+    read, event = _SINCE[since]
+    moment = read(piece, fact)
+    if moment is None or fact.occurred_at > moment:
+        return True
+    return fact.occurred_at == moment and EVENT_RANK[fact.event] > EVENT_RANK[event]

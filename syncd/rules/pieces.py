@@ -1,0 +1,59 @@
+"""What the rules need to know of a piece and of a fact. Times are whole microseconds."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from syncd.rules.words import Event, Position
+
+
+class Piece(Struct, kw_only=True):
+    """One piece of an order as the book has it; the unit of every decision.
+
+    ``bundle`` is shared by the pieces that a channel sees as one. ``hold`` is a reason code.
+    ``return_from`` is the position before the return was noticed. ``withdrawn_at`` is the
+    newest withdrawal of a return, ``uncancelled_at`` that of a buyer's wish to cancel.
+    """
+
+    item_id: int
+    line_id: str = ""
+    sku: str = ""
+    piece: int = 0
+    bundle: str = ""
+    position: Position
+    package_id: int | None = None
+    shipment_id: str = ""
+    tracking_number: str = ""
+    allocated: bool = False
+    hold: str = ""
+    held_at: int | None = None
+    changed_at: int = 0
+    dispatched_at: int | None = None
+    delivered_at: int | None = None
+    return_type: str = ""
+    return_id: str = ""
+    return_noticed_at: int | None = None
+    return_from: str = ""
+    withdrawn_at: int | None = None
+    uncancelled_at: int | None = None
+
+
+class Fact(Struct, kw_only=True):
+    """One thing a channel says of pieces of one order.
+
+    ``waited``: the fact has been through one sweep before this one, so that what it implies
+    had its chance to arrive by itself.
+    """
+
+    event: Event
+    occurred_at: int
+    observed_at: int = 0
+    line_id: str = ""
+    sku: str = ""
+    quantity: int | None = None
+    cumulative: bool = False
+    shipment_id: str = ""
+    tracking_number: str = ""
+    return_id: str = ""
+    left_seller: bool = False
+    waited: bool = False

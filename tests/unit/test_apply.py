@@ -1,0 +1,415 @@
+"""Facts become changes of the book: each rule that sellers meet, on a real book."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from syncd.book.apply import TenantNotLive
+from syncd.book.putaways import Disposition, complete_putaway
+from syncd.rules import TENANT_NOT_LIVE, Position
+from syncd.statuses import ReturnType, Status
+from tests.bookkit import Seller, check_invariants
+
+RTO, CIR = ReturnType.RTO, ReturnType.CIR
+
+
+@pytest.fixture
+def seller(tmp_path: Path) -> Seller:
+    return Seller(tmp_path)
+
+
+def settle(seller: Seller, *statuses: Status, **more: object) -> list[str]:
+    seller.tell(*(seller.change("OD1", status, **more) for status in statuses))
+    seller.settle()
+    return seller.positions("OD1")
+
+
+def test_dispatched_while_unfulfillable_makes_a_shipment_and_a_shortage(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert seller.positions("OD1") == ["UNFULFILLABLE"]
+    assert settle(seller, Status.DISPATCHED, shipment_id="SH1") == ["DISPATCHED"]
+    assert seller.count("package", "state = 'DISPATCHED' AND shipment_id = 'SH1'") == 1
+    assert seller.count("invoice", "number = 'INV/001'") == 1
+    assert seller.stock_of("SHIRT") == {"shortage": -1, "in_transit_out": 1}
+    assert seller.order_state("OD1") == "COMPLETE"
+    assert seller.journal() == [("DONE", "APPLY", "dispatched_on_channel_unfulfillable")]
+
+
+def test_dispatched_while_fulfillable_allocates_invoices_and_dispatches(seller: Seller) -> None:
+    seller.stock("SHIRT", 5)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    assert seller.positions("OD1") == ["FULFILLABLE", "FULFILLABLE"]
+    assert settle(seller, Status.DISPATCHED) == ["DISPATCHED", "DISPATCHED"]
+    assert seller.count("package") == 1
+    assert seller.count("invoice") == 1
+    assert seller.stock_of("SHIRT") == {"on_hand_good": 3, "in_transit_out": 2}
+
+
+def test_dispatched_with_a_created_shipment_uses_it(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.CREATED)
+    settle(seller, Status.DISPATCHED, shipment_id="SH1", tracking_number="TN1")
+    assert seller.rows("SELECT state, shipment_id, tracking_number FROM package") == [
+        ("DISPATCHED", "SH1", "TN1")
+    ]
+    assert seller.count("invoice") == 1
+
+
+def test_dispatched_after_packing_keeps_the_one_invoice(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.MANIFESTED)
+    assert settle(seller, Status.DISPATCHED) == ["DISPATCHED"]
+    assert seller.count("invoice") == 1
+
+
+def test_two_lines_of_one_shipment_share_parcel_and_invoice(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SHOE", 1))
+    seller.tell(
+        seller.change("OD1", Status.DISPATCHED, line_id="L1", quantity=1, shipment_id="SH1"),
+        seller.change("OD1", Status.DISPATCHED, line_id="L2", quantity=1, shipment_id="SH1"),
+    )
+    seller.settle()
+    assert seller.count("package") == 1
+    assert seller.count("invoice") == 1
+
+
+def test_one_order_over_two_shipments_gets_two_parcels_and_two_invoices(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    for shipment in ("SH1", "SH2"):
+        seller.tell(
+            seller.change("OD1", Status.DISPATCHED, line_id="L1", quantity=1, shipment_id=shipment)
+        )
+        seller.settle()
+    assert seller.positions("OD1") == ["DISPATCHED", "DISPATCHED"]
+    assert seller.rows("SELECT number FROM invoice ORDER BY id") == [("INV/001",), ("INV/002",)]
+
+
+def test_no_sequence_is_an_error_that_says_what_to_do_and_heals(tmp_path: Path) -> None:
+    seller = Seller(tmp_path, sequence=False)
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    before = {name: seller.dump()[name] for name in ("item", "stock", "package", "invoice")}
+    assert settle(seller, Status.DISPATCHED) == ["FULFILLABLE"]
+    assert {name: seller.dump()[name] for name in before} == before
+    ((state, code, message),) = seller.rows("SELECT state, code, message FROM inbox")
+    assert (state, code) == ("REFUSED", "sequence_missing")
+    assert "BLR" in message
+    assert "syncctl sequence set BLR SALE_INVOICE" in message
+    seller.settle()
+    assert seller.positions("OD1") == ["FULFILLABLE"]
+    assert seller.count("decision", "outcome = 'REFUSED'") == 1, "told once, not at each try"
+    seller.define_sequence()
+    seller.settle()
+    assert seller.positions("OD1") == ["DISPATCHED"]
+
+
+def test_a_tenant_that_is_not_live_moves_nothing(tmp_path: Path) -> None:
+    seller = Seller(tmp_path, live=False)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    before = seller.dump()
+    with pytest.raises(TenantNotLive) as caught:
+        seller.settle()
+    assert str(caught.value) == TENANT_NOT_LIVE == "Sync not allowed as Tenant is not Live yet"
+    assert seller.dump() == before
+
+
+def test_cancelled_before_invoice_gives_the_stock_back_at_once(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.CREATED)
+    assert settle(seller, Status.CANCELLED) == ["CANCELLED"]
+    assert seller.stock_of("SHIRT") == {"on_hand_good": 1}
+    assert seller.count("putaway") == 0
+    assert seller.rows("SELECT state FROM package") == [("CANCELLED",)]
+    assert seller.order_state("OD1") == "CANCELLED"
+
+
+def test_cancelled_after_invoice_needs_a_putaway_before_stock_is_back(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.PACKED)
+    assert settle(seller, Status.CANCELLED) == ["CANCELLED"]
+    assert seller.rows("SELECT state FROM invoice") == [("VOIDED",)]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    ((putaway, kind),) = seller.rows("SELECT id, kind FROM putaway WHERE state = 'PENDING'")
+    assert kind == "CANCELLED_ITEM"
+    complete_putaway(seller.book, putaway, Disposition.GOOD, actor="asha", now=seller.clock.now())
+    check_invariants(seller.book)
+    assert seller.stock_of("SHIRT") == {"on_hand_good": 1}
+
+
+def test_one_item_of_a_parcel_is_cancelled_and_the_rest_goes_on(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.stock("SHOE", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SHOE", 1))
+    seller.advance("OD1", Position.CREATED)
+    assert settle(seller, Status.CANCELLED, line_id="L1", quantity=1) == ["CANCELLED", "CREATED"]
+    assert seller.rows("SELECT package_id FROM item ORDER BY id") == [(None,), (1,)]
+    settle(seller, Status.DISPATCHED, line_id="L2", quantity=1)
+    assert seller.positions("OD1") == ["CANCELLED", "DISPATCHED"]
+    assert seller.order_state("OD1") == "COMPLETE"
+
+
+def test_one_of_an_invoiced_parcel_is_cancelled_and_the_invoice_stands(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.advance("OD1", Position.PACKED)
+    assert settle(seller, Status.CANCELLED, line_id="L1", quantity=1) == ["CANCELLED", "PACKED"]
+    assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
+    assert seller.count("putaway", "state = 'PENDING'") == 1
+
+
+def test_cancelled_on_a_closed_manifest_is_held_for_a_person(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.MANIFESTED)
+    assert settle(seller, Status.CANCELLED) == ["MANIFESTED"]
+    assert seller.rows("SELECT blocked FROM package") == [("cancelled_after_manifest",)]
+    assert seller.rows("SELECT code, severity, state FROM exceptions") == [
+        ("cancelled_after_manifest", "critical", "OPEN")
+    ]
+
+
+def test_the_whole_way_out_and_back(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert settle(seller, Status.DISPATCHED, Status.DELIVERED) == ["DELIVERED"]
+    assert seller.stock_of("SHIRT") == {"sold": 1}
+    seller.tell(seller.change("OD1", Status.RETURN_NOTICED, return_type=CIR, return_id="R1"))
+    seller.settle()
+    assert seller.positions("OD1") == ["CIR_CREATED"]
+    assert seller.stock_of("SHIRT") == {"in_transit_back": 1}
+    seller.tell(seller.change("OD1", Status.RETURNED, return_type=CIR, return_id="R1"))
+    seller.settle()
+    assert seller.positions("OD1") == ["CIR_COMPLETE"]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    assert seller.rows("SELECT kind, state FROM putaway") == [("CIR", "PENDING")]
+
+
+def test_rto_returned_and_put_away(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, Status.DISPATCHED)
+    for status in (Status.RETURN_NOTICED, Status.RETURNED):
+        seller.tell(seller.change("OD1", status, return_type=RTO, tracking_number="T9"))
+    seller.settle()
+    assert seller.positions("OD1") == ["RETURNED"]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    complete_putaway(seller.book, 1, Disposition.GOOD, actor="asha", now=seller.clock.now())
+    assert seller.positions("OD1") == ["RETURN_ACKNOWLEDGED"]
+    assert seller.stock_of("SHIRT") == {"on_hand_good": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "kind", "back"),
+    [
+        ((Status.DISPATCHED,), RTO, "DISPATCHED"),
+        ((Status.DISPATCHED, Status.DELIVERED), RTO, "DELIVERED"),
+        ((Status.DISPATCHED, Status.DELIVERED), CIR, "DELIVERED"),
+    ],
+)
+def test_a_withdrawn_return_is_as_if_it_had_not_been(
+    seller: Seller, first: tuple[Status, ...], kind: ReturnType, back: str
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, *first)
+    before = seller.stock_of("SHIRT")
+    seller.tell(seller.change("OD1", Status.RETURN_NOTICED, return_type=kind, return_id="R1"))
+    seller.settle()
+    seller.tell(seller.change("OD1", Status.RETURN_WITHDRAWN, return_type=kind, return_id="R1"))
+    seller.settle()
+    assert seller.positions("OD1") == [back]
+    assert seller.stock_of("SHIRT") == before
+    assert seller.count("putaway") == 0
+
+
+def test_delivered_first_waits_for_the_dispatch_of_the_next_pass(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    dispatched = seller.change("OD1", Status.DISPATCHED)
+    seller.tell(seller.change("OD1", Status.DELIVERED))
+    seller.settle(sweep_done=False)
+    assert seller.positions("OD1") == ["FULFILLABLE"]
+    assert seller.journal()[0] == ("WAITING", "PARK", "implied_dispatch")
+    seller.tell(dispatched)
+    seller.settle(sweep_done=False)
+    assert seller.positions("OD1") == ["DELIVERED"]
+    assert seller.rows("SELECT event, implied FROM decision WHERE outcome LIKE 'APPLY%'") == [
+        ("DISPATCHED", 0), ("DELIVERED", 0),
+    ]  # fmt: skip
+
+
+def test_delivered_without_any_dispatch_implies_it_after_one_pass(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD1", Status.DELIVERED))
+    seller.settle(sweep_done=False)
+    seller.settle(sweep_done=False)
+    assert seller.positions("OD1") == ["DELIVERED"]
+    assert seller.count("invoice") == 1
+
+
+def test_an_unknown_order_is_parked_and_applied_when_it_comes(seller: Seller) -> None:
+    seller.tell(seller.change("OD1", Status.DISPATCHED), seller.change("OD1", Status.DELIVERED))
+    assert seller.settle().counts.parked == 2
+    assert {row[0] for row in seller.journal()} == {"PARKED"}
+    seller.stock("SHIRT", 1)
+    assert seller.order("OD1", ("L1", "SHIRT", 1)).unparked == 2
+    seller.settle()
+    assert seller.positions("OD1") == ["DELIVERED"]
+
+
+def test_a_cancellation_of_an_unknown_order_makes_it_born_cancelled(seller: Seller) -> None:
+    seller.tell(seller.change("OD1", Status.CANCELLED))
+    seller.settle()
+    assert seller.journal() == [("TOMBSTONE", "TOMBSTONE", "cancelled_before_import")]
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED"]
+    assert seller.stock_of("SHIRT") == {"on_hand_good": 1}
+
+
+def test_dispatched_after_cancelled_opens_one_exception_and_moves_nothing(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, Status.CANCELLED)
+    assert settle(seller, Status.DISPATCHED) == ["CANCELLED"]
+    assert seller.rows("SELECT code, severity FROM exceptions WHERE state = 'OPEN'") == [
+        ("dispatched_after_cancel", "critical")
+    ]
+    assert seller.count("invoice") == 0
+
+
+def test_events_are_taken_in_the_order_in_which_they_happened(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    facts = [seller.change("OD1", Status.DISPATCHED), seller.change("OD1", Status.DELIVERED)]
+    seller.tell(*reversed(facts))
+    seller.settle(sweep_done=False)
+    assert seller.positions("OD1") == ["DELIVERED"]
+
+
+def test_the_same_facts_again_change_nothing(seller: Seller) -> None:
+    seller.stock("SHIRT", 3)
+    seller.order("OD1", ("L1", "SHIRT", 3))
+    facts = [
+        seller.change("OD1", Status.DISPATCHED, line_id="L1", quantity=2, shipment_id="SH1"),
+        seller.change("OD1", Status.CANCELLED, line_id="L1", quantity=1),
+    ]
+    seller.tell(*facts)
+    seller.settle()
+    assert sorted(seller.positions("OD1")) == ["CANCELLED", "DISPATCHED", "DISPATCHED"]
+    before = seller.dump()
+    seller.tell(*facts)
+    seller.settle()
+    assert seller.dump() == before
+
+
+def test_what_the_channel_does_not_ship_is_only_an_echo(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1), facts={"shipmentType": "SELF"})
+    seller.advance("OD1", Position.READY_TO_SHIP)
+
+    def ships(ref: object) -> bool:
+        return ref.facts["shipmentType"] != "SELF"
+
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    clerk = seller.settle(ships=ships)
+    assert seller.positions("OD1") == ["READY_TO_SHIP"]
+    assert clerk.counts.skipped == 1
+    assert seller.journal() == [("DONE", "SKIPPED", "channel_not_shipping")]
+    seller.tell(seller.change("OD1", Status.CANCELLED))
+    seller.settle(ships=ships)
+    assert seller.positions("OD1") == ["CANCELLED"], "a cancellation is never gated"
+
+
+def test_a_dry_run_writes_nothing_and_plans_what_the_run_then_does(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    for number in range(1, 5):
+        seller.order(f"OD{number}", ("L1", "SHIRT", 1))
+    seller.tell(
+        *(seller.change(f"OD{n}", Status.DISPATCHED) for n in range(1, 5)),
+        seller.change("OD1", Status.DELIVERED),
+    )
+    before = seller.dump()
+    rehearsal = seller.clerk()
+    rehearsal.rehearse([])
+    assert seller.dump() == before
+    real = seller.settle()
+    assert real.counts.applied == 5
+    assert rehearsal.counts == real.counts
+    assert rehearsal.plan.hexdigest() == real.plan.hexdigest()
+
+
+def test_one_broken_order_is_set_aside_and_the_others_go_on(seller: Seller) -> None:
+    for number in range(1, 6):
+        seller.order(f"OD{number}", ("L1", "SHIRT", 1))
+    with seller.book.write():  # a row that no code of ours would write
+        seller.book.query("UPDATE item SET facility_id = 1, hold = 'no such reason' WHERE id = 3")
+    seller.tell(*(seller.change(f"OD{n}", Status.DISPATCHED) for n in range(1, 6)))
+    with seller.book.write():
+        seller.book.query("UPDATE orders SET facts = '{broken' WHERE order_id = 'OD3'")
+    clerk = seller.settle(ships=lambda ref: True)
+    assert clerk.counts.applied == 4
+    assert clerk.counts.refused == 1
+    ((order_id, message),) = seller.rows(
+        "SELECT order_id, message FROM inbox WHERE code = 'internal_error'"
+    )
+    assert order_id == "OD3"
+    assert "nothing of it was changed" in message
+
+
+def test_too_many_pieces_are_told_and_the_rest_is_applied(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, Status.DISPATCHED, line_id="L1", quantity=3)
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    assert seller.rows("SELECT code FROM exceptions") == [("quantity_exceeds",)]
+
+
+def test_a_line_that_the_book_lacks_waits_for_it(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, Status.DISPATCHED, line_id="L2", quantity=1)
+    assert seller.journal() == [("PARKED", "PARK", "order_unknown")]
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SHOE", 1))
+    seller.settle()
+    assert seller.positions("OD1") == ["UNFULFILLABLE", "DISPATCHED"]
+
+
+def test_every_position_change_has_one_decision_record(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    settle(seller, Status.DISPATCHED, Status.DELIVERED)
+    records = seller.rows(
+        "SELECT event, before, after, actor, inbox_id IS NOT NULL, run_id IS NOT NULL "
+        "FROM decision WHERE outcome = 'APPLY' ORDER BY id"
+    )
+    assert records == [
+        ("DISPATCHED", "FULFILLABLE", "DISPATCHED", "test", 1, 1),
+        ("DISPATCHED", "FULFILLABLE", "DISPATCHED", "test", 1, 1),
+        ("DELIVERED", "DISPATCHED", "DELIVERED", "test", 1, 1),
+        ("DELIVERED", "DISPATCHED", "DELIVERED", "test", 1, 1),
+    ]
+
+
+def test_a_message_for_other_systems_stands_beside_each_change(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, Status.DISPATCHED, Status.DELIVERED)
+    assert seller.count("outbox", "topic = 'order.changed' AND sent_at IS NULL") == 2
+
+
+def test_fault_B16_a_fact_from_the_future_is_flagged_and_dated_now(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    later = seller.clock.now() + timedelta(days=365)
+    settle(seller, Status.DISPATCHED, occurred_at=later)
+    ((message, late),) = seller.rows("SELECT message, occurred_at > observed_at FROM inbox")
+    assert late == 0
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    assert isinstance(message, str)

@@ -1,0 +1,188 @@
+"""The book's file: made, opened, migrated, and refused when it is not ours."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from syncd.book import migrations
+from syncd.book.store import Book
+from syncd.book.tables import Tenant
+from syncd.clock import HandClock
+from syncd.errors import StoreRefused
+
+CLOCK = HandClock(datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def schema_of(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return {row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")}
+
+
+def test_a_new_book_has_all_tables_and_is_marked_as_ours(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    book = Book.open(path, CLOCK)
+    with book.connection():
+        assert book.query("PRAGMA application_id").fetchone()[0] == migrations.APPLICATION_ID
+        assert book.query("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert book.query("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+        assert book.query("PRAGMA foreign_keys").fetchone()[0] == 1
+        assert book.query("SELECT count(*) FROM inbox").fetchone()[0] == 0
+
+
+def test_opening_again_changes_nothing_and_makes_no_backup(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    Book.open(path, CLOCK)
+    before = schema_of(path)
+    Book.open(path, CLOCK)
+    assert schema_of(path) == before
+    assert not list(tmp_path.glob("*.backup"))
+
+
+def test_fault_D09_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE theirs (x)")
+        db.commit()
+    content = path.read_bytes()
+    with pytest.raises(StoreRefused, match="another program"):
+        Book.open(path, CLOCK)
+    assert path.read_bytes() == content
+
+
+def test_fault_D09_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    path.write_text("order_id,line_id\n" * 300)
+    with pytest.raises(StoreRefused, match="cannot be used as the book"):
+        Book.open(path, CLOCK)
+    assert path.read_text().startswith("order_id")
+
+
+def test_fault_D14_a_newer_book_is_refused_with_the_versions(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    Book.open(path, CLOCK)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreRefused, match="schema 99, this program knows 1"):
+        Book.open(path, CLOCK)
+
+
+def test_fault_D08_a_damaged_book_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    book = Book.open(path, CLOCK)
+    with book.write():
+        book.executemany(
+            "INSERT INTO tenant (code, state) VALUES (?, 'LIVE')",
+            [(f"tenant-{n:06d}" * 8,) for n in range(2000)],
+        )
+    with book.connection():
+        book.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    book.close()
+    data = bytearray(path.read_bytes())
+    for place in range(4096 * 20, len(data) - 4096, 4096):
+        data[place : place + 64] = b"\xff" * 64
+    path.write_bytes(data)
+    with pytest.raises(StoreRefused, match=r"damaged|cannot be used"):
+        Book.open(path, CLOCK)
+
+
+def test_an_older_book_gets_its_missing_steps_after_a_backup(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    Book.open(path, CLOCK)
+
+    def add_colour(db: sqlite3.Connection) -> None:
+        db.execute("ALTER TABLE tenant ADD COLUMN colour TEXT")
+
+    def add_shade(db: sqlite3.Connection) -> None:
+        db.execute("ALTER TABLE tenant ADD COLUMN shade TEXT")
+
+    assert migrations.pending(path, (add_colour, add_shade)) == ["add_colour", "add_shade"]
+    assert migrations.migrate(path, CLOCK, (add_colour, add_shade)) == 2
+    backups = list(tmp_path.glob("book.sqlite3.schema-1.*.backup"))
+    assert len(backups) == 1
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == 3
+        db.execute("SELECT colour, shade FROM tenant")
+    assert migrations.migrate(path, CLOCK, (add_colour, add_shade)) == 0
+
+
+def test_fault_D13_a_step_that_fails_leaves_the_schema_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    Book.open(path, CLOCK)
+
+    def good(db: sqlite3.Connection) -> None:
+        db.execute("ALTER TABLE tenant ADD COLUMN colour TEXT")
+
+    def half(db: sqlite3.Connection) -> None:
+        db.execute("ALTER TABLE tenant ADD COLUMN shade TEXT")
+        db.execute("ALTER TABLE no_such_table ADD COLUMN x TEXT")
+
+    with pytest.raises(StoreRefused):
+        migrations.migrate(path, CLOCK, (good, half))
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == 2
+        columns = [row[1] for row in db.execute("PRAGMA table_info(tenant)")]
+    assert "colour" in columns
+    assert "shade" not in columns
+
+
+def test_fault_D07_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="nowhere"):
+        Book.open(tmp_path / "nowhere" / "book.sqlite3", CLOCK)
+
+
+def test_a_write_that_raises_changes_nothing(tmp_path: Path) -> None:
+    book = Book.open(tmp_path / "book.sqlite3", CLOCK)
+
+    def half() -> None:
+        with book.write():
+            Tenant.create(code="half")
+            raise ValueError("stop here")
+
+    with pytest.raises(ValueError, match="stop here"):
+        half()
+    with book.connection():
+        assert Tenant.select().count() == 0
+
+
+def test_an_inner_write_joins_the_outer_one(tmp_path: Path) -> None:
+    book = Book.open(tmp_path / "book.sqlite3", CLOCK)
+
+    def both() -> None:
+        with book.write():
+            with book.write():
+                Tenant.create(code="inner")
+            raise ValueError("stop here")
+
+    with pytest.raises(ValueError, match="stop here"):
+        both()
+    with book.connection():
+        assert Tenant.select().count() == 0
+
+
+def test_writers_of_several_threads_wait_for_each_other(tmp_path: Path) -> None:
+    book = Book.open(tmp_path / "book.sqlite3", CLOCK)
+    failures: list[Exception] = []
+
+    def add(prefix: str) -> None:
+        try:
+            for number in range(20):
+                with book.write():
+                    start = book.ids("tenant")
+                    Tenant.create(id=start, code=f"{prefix}{number}")
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures
+    with book.connection():
+        assert Tenant.select().count() == 80
