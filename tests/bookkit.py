@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from syncd.book import acts, goods, inbox, intake, runs, warehouse
-from syncd.book.apply import AccountView, Clerk
+from syncd.book.apply import Clerk
 from syncd.book.store import Book
 from syncd.book.tables import Account, Facility, Tenant
+from syncd.book.worker import AccountView, Task
 from syncd.clock import HandClock
 from syncd.rules import Position
 from syncd.statuses import STATUSES_OF, Kind, NewOrder, OrderLine, OrderRef, Status, StatusChange
@@ -21,7 +22,7 @@ START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
 class Seller:
-    """One live tenant with one facility BLR, one account and, unless asked otherwise, a sequence."""
+    """One live tenant with one facility BLR and one account; with a sequence, unless told not."""
 
     def __init__(self, folder: Path, *, live: bool = True, sequence: bool = True) -> None:
         self.clock = HandClock(START)
@@ -86,12 +87,14 @@ class Seller:
     def clerk(
         self, *, ships: Callable[[OrderRef], bool] | None = None, sweep_done: bool = True
     ) -> Clerk:
-        return Clerk(
-            self.book,
-            AccountView(id=1, name="shop", channel="flipkart", tenant_id=1),
-            run_id=self._told_in or self._run(), actor="test", clock=self.clock, ships=ships,
+        task = Task(
+            account=AccountView(id=1, name="shop", channel="flipkart", tenant_id=1),
+            run_id=self._told_in or self._run(),
+            actor="test",
+            ships=ships,
             sweep_done=sweep_done,
-        )  # fmt: skip
+        )
+        return Clerk(self.book, task, self.clock)
 
     def _run(self) -> int:
         queued = runs.enqueue(
@@ -158,7 +161,8 @@ def check_invariants(book: Book) -> None:
         _check_stock(book)
         backwards = book.query(
             "SELECT id, event, before, after FROM decision WHERE before <> after "
-            "AND outcome NOT IN ('APPLY', 'APPLY_CHAIN', 'TOMBSTONE', 'ACT') AND inbox_id IS NOT NULL"
+            "AND outcome NOT IN ('APPLY', 'APPLY_CHAIN', 'TOMBSTONE', 'ACT') "
+            "AND inbox_id IS NOT NULL"
         ).fetchall()
         assert not backwards, f"a piece moved by a decision that moves nothing: {backwards}"
         alive = book.query(

@@ -20,6 +20,7 @@ from syncd.book.goods import (
     Adjusted as Adjusted,
     Received as Received,
     adjust_stock as adjust_stock,
+    allocate_free as allocate_free,
     allocate_waiting as allocate_waiting,
     receive_stock as receive_stock,
 )

@@ -48,5 +48,5 @@ def sequence_missing(facility: str, kind: DocumentKind = DocumentKind.SALE_INVOI
     """The sentence for a facility without a sequence: what is missing and what to type."""
     return (
         f"Facility {facility} has no {kind} sequence, so no invoice can be numbered. Define one "
-        f"with: syncctl sequence define {facility} --kind {kind} --prefix INV/ --start 1"
+        f"with: syncctl sequence set {facility} {kind} --prefix INV/"
     )

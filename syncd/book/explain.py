@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import Final
 
-from syncd.book.lookups import Filter, exceptions, find_order, order_view, putaway_words
+from syncd.book.lookups import Filter, find_order
+from syncd.book.order_lookups import order_view
 from syncd.book.runs import account_id_of
+from syncd.book.shelf_lookups import exceptions, putaway_words
 from syncd.book.store import Book
 from syncd.book.story import (
     StoryFact,
@@ -28,7 +31,8 @@ from syncd.book.views import (
 from syncd.book.wording import STANDS, told, words_for
 from syncd.errors import NotFound, Refused
 
-_OPEN = frozenset({"NEW", "REFUSED", "WAITING", "PARKED", "QUARANTINED"})
+_OPEN: Final = frozenset({"NEW", "REFUSED", "WAITING", "PARKED", "QUARANTINED"})
+_DOCUMENTS: Final = {"SALE_INVOICE": "invoice", "SALE_RETURN_INVOICE": "credit note"}
 
 
 def explain(
@@ -54,7 +58,7 @@ def explain(
     story = _with_exceptions(tell(title, order, facts, records), opened)
     now = tuple(_now(order_id, name, title, order))
     pending = tuple(_pending(facts))
-    to_do = tuple(dict.fromkeys(_to_do(order, facts, opened, shelves)))
+    to_do = tuple(dict.fromkeys(_to_do(name, order, facts, opened, shelves)))
     return Explanation(
         order=order, account=name, order_id=order_id, now=now, story=tuple(story),
         pending=pending, to_do=to_do, lines=tuple(_lines(now, story, pending, to_do, zone)),
@@ -93,7 +97,7 @@ def _putaways(book: Book, order_pk: int) -> list[tuple[int, str, str]]:
     rows = book.query(
         "SELECT p.id, i.line_id, p.kind, p.state, p.reason FROM putaway p "
         "JOIN item i ON i.id = p.item_id WHERE i.order_id = ? "
-        "AND p.state IN ('PENDING', 'HELD') ORDER BY p.id",
+        "AND +p.state IN ('PENDING', 'HELD') ORDER BY p.id",
         (order_pk,),
     )
     return [(row[0], row[1], putaway_words(*row[2:])) for row in rows]
@@ -132,29 +136,33 @@ def _stands(piece: PieceView, parcels: dict[str, PackageView]) -> str:
     parts = [STANDS.get(piece.position, piece.position)]
     package = parcels.get(piece.package)
     if package is not None:
-        parts.append(f"in parcel {package.code}")
+        parts.append(f"parcel {package.code}")
         if package.shipment_id:
-            parts.append(f"(shipment {package.shipment_id})")
+            parts.append(f"shipment {package.shipment_id}")
         if package.tracking_number:
-            parts.append(f"(tracking number {package.tracking_number})")
-        parts += [f"with {v.kind} {v.number} {v.state}" for v in package.invoices]
+            parts.append(f"tracking number {package.tracking_number}")
+        parts += [
+            f"{_DOCUMENTS.get(v.kind, v.kind)} {v.number} ({v.state.lower()})"
+            for v in package.invoices
+        ]
     if piece.short:
         parts.append("counted as a shortage")
     if piece.hold:
         parts.append(f"on hold: {piece.hold}")
-    return " ".join(parts)
+    return ", ".join(parts)
 
 
 def _pending(facts: Iterable[StoryFact]) -> Iterable[str]:
     for fact in facts:
         if fact.state not in _OPEN:
             continue
-        why = fact.message or words_for(fact.code).means or "no pass has decided it yet"
+        why = fact.message or words_for(fact.code).means or "No pass has decided it yet."
         event = f"{fact.status}_{fact.return_type}" if fact.return_type else fact.status
         yield f"{fact.state}: {subject(fact)} {told(event)} (fact {fact.id}). {why}"
 
 
 def _to_do(
+    account: str,
     order: OrderView | None,
     facts: Iterable[StoryFact],
     opened: Iterable[ExceptionView],
@@ -167,10 +175,10 @@ def _to_do(
     for putaway_id, line_id, why in shelves:
         yield f"Putaway {putaway_id}, line {line_id}: {why}"
     for fact in facts:
-        if fact.state in _OPEN - {"NEW"}:
-            words = words_for(fact.code)
-            if words.do:
-                yield f"Fact {fact.id}: {words.do}"
+        if fact.state == "REFUSED" and fact.message:
+            yield f"Fact {fact.id}: {fact.message}"  # names the gate and what opens it
+        elif fact.state in _OPEN - {"NEW"} and (advice := words_for(fact.code).do):
+            yield f"Fact {fact.id}: {advice.replace('ACCOUNT', account)}"
     if order is None:
         return
     for package in order.packages:

@@ -25,21 +25,25 @@ class Fact(RulesFact, kw_only=True, gc=False):
     state: str
     code: str
     tries: int
+    decided_run: int | None  # the run that decided it last, and left it open
 
 
 _FIELDS: Final = (
     "id, evidence, order_id, line_id, sku, quantity, cumulative, status, return_type, return_id, "
     "native_status, shipment_id, tracking_number, courier, left_seller, facts, occurred_at, "
-    "observed_at, run_id, state, code, tries"
+    "observed_at, run_id, state, code, tries, decided_run"
 )
+# A fact that a run left open is taken up by the next one; unless it is NEW again, because what
+# it waited for has come.
+_THIS_TURN: Final = "(state = 'NEW' OR decided_run IS NULL OR decided_run < ?)"
 _NEXT: Final = (
     f"SELECT occurred_at, id, order_id FROM inbox WHERE account_id = ? AND {OPEN_FACTS} "
-    "AND (occurred_at, id) > (?, ?) AND (decided_run IS NULL OR decided_run < ?) "
+    f"AND (occurred_at, id) > (?, ?) AND {_THIS_TURN} "
     "ORDER BY occurred_at, id LIMIT ?"
 )
 _OF_ORDERS: Final = (
     f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
-    f"AND {OPEN_FACTS} AND (decided_run IS NULL OR decided_run < ?)"
+    f"AND {OPEN_FACTS} AND {_THIS_TURN}"
 )
 _PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
 _AS_FIELDS: Final = tuple(_PLACE.get(name.strip(), -1) for name in _FIELDS.split(","))
@@ -96,6 +100,7 @@ def _fact(row: Sequence[Any], run_id: int) -> Fact:
         native_status=row[10], shipment_id=row[11], tracking_number=row[12], courier=row[13],
         left_seller=bool(row[14]), facts=row[15], occurred_at=row[16], observed_at=row[17],
         waited=row[18] < run_id or row[21] > 0, state=row[19], code=row[20], tries=row[21],
+        decided_run=row[22],
     )  # fmt: skip
 
 

@@ -8,12 +8,10 @@ from typing import Any, Final
 from syncd.book.lookups import Filter, page_size, runs
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
+from syncd.book.tables import UNSETTLED
 from syncd.book.views import FactView, Failed
 from syncd.book.wording import words_for
 from syncd.clock import from_micros
-
-UNSETTLED: Final = "state IN ('REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE', 'QUARANTINED')"
-"""As in the partial index of the journal that serves it."""
 
 SHOWN: Final = ("REFUSED", "QUARANTINED", "PARKED", "WAITING")
 MAX_RAW: Final = 500
@@ -60,10 +58,11 @@ def failed(
 
 def _fact(row: Sequence[Any]) -> FactView:
     words = words_for(row[8])
+    advice = words.do.replace("ACCOUNT", row[1])
     raw = row[13]
     return FactView(
         id=row[0], account=row[1], kind=row[2], order_id=row[3], line_id=row[4], status=row[5],
-        native_status=row[6], state=row[7], code=row[8], reason=words.means, what_to_do=words.do,
+        native_status=row[6], state=row[7], code=row[8], reason=words.means, what_to_do=advice,
         message=row[9], tries=row[10], occurred_at=from_micros(row[11]),
         since=from_micros(row[12]), raw=raw if len(raw) <= MAX_RAW else f"{raw[:MAX_RAW]}…",
     )  # fmt: skip

@@ -150,6 +150,17 @@ def allocate_waiting(
     return [piece for _, piece, _ in chosen]
 
 
+def allocate_free(book: Book, *, actor: str, now: datetime) -> list[Promised]:
+    """Give all free stock to the pieces that wait for it: after a cancellation has freed some."""
+    with book.write():
+        pairs = book.query(
+            "SELECT DISTINCT i.facility_id, i.sku FROM item i JOIN stock s "
+            "ON s.facility_id = i.facility_id AND s.sku = i.sku AND s.bucket = 'on_hand_good' "
+            "WHERE i.position = 'UNFULFILLABLE' AND s.quantity > 0"
+        ).fetchall()
+        return allocate_waiting(book, pairs, actor=actor, now=now)
+
+
 def bucket_quantity(book: Book, facility_id: int, sku: str, bucket: Bucket) -> int:
     """How many pieces of a SKU are in one bucket."""
     row = book.query(

@@ -144,10 +144,12 @@ def journal(
         rows.append(
             (
                 account_id, kind.value, change.evidence_id or evidence_of(change),
-                change.order_id, change.line_id, change.sku, change.quantity, change.cumulative,
+                change.order_id, change.line_id, change.sku, change.quantity,
+                1 if change.cumulative else 0,
                 change.status.value, "" if return_type is None else return_type.value,
                 change.return_id, change.native_status, change.shipment_id,
-                change.tracking_number, change.courier, change.location_id, change.left_seller,
+                change.tracking_number, change.courier, change.location_id,
+                1 if change.left_seller else 0,
                 change.reason, _facts_text(tuple(change.facts.items())) if change.facts else "",
                 change.raw, occurred, observed, run_id, "NEW", "", "", message, 0,
             )

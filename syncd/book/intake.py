@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from syncd.book.intake_batch import Batch, Desk
+from syncd.book.intake_batch import Batch
 from syncd.book.intake_checks import Problem, check
 from syncd.book.intake_files import (
     BadLine as BadLine,
@@ -16,6 +16,7 @@ from syncd.book.intake_files import (
     read_csv as read_csv,
     read_jsonl as read_jsonl,
 )
+from syncd.book.intake_known import Desk
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.clock import to_micros

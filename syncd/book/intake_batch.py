@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,11 +10,11 @@ import msgspec
 from syncd.book.documents import package_code
 from syncd.book.intake_checks import Problem
 from syncd.book.intake_files import NO_STATES
+from syncd.book.intake_known import Desk, Known, Tombstone, load_known, load_tombstones, unpark
 from syncd.book.records import refresh_orders
 from syncd.book.stock import Bucket, Moves, on_hand
-from syncd.book.store import Book
 from syncd.clock import to_micros
-from syncd.rules import Event, Fact, Piece, Position, Reason, choose, roll_up
+from syncd.rules import Event, Piece, Position, Reason, choose, roll_up
 from syncd.statuses import NewOrder, OrderLine
 
 _FREE_STATES: Final = frozenset(
@@ -23,51 +22,6 @@ _FREE_STATES: Final = frozenset(
 )
 _LEFT: Final = frozenset({Position.DISPATCHED, Position.SHIPPED, Position.DELIVERED})
 _NO_PARCEL: Final = _FREE_STATES | {Position.FULFILLABLE}
-
-
-class Desk:
-    """What all batches of one call have in common: the account, the source, the facilities."""
-
-    def __init__(
-        self,
-        book: Book,
-        account_id: int,
-        source: str,
-        at: int,
-        facility_of: Callable[[str], str] | None,
-    ) -> None:
-        self.book = book
-        self.account_id = account_id
-        self.source = source
-        self.at = at
-        self._facility_of = facility_of
-        own = "SELECT facility_id, tenant_id FROM account WHERE id = ?"
-        self._own, tenant_id = book.query(own, (account_id,)).fetchone()
-        codes = "SELECT code, id FROM facility WHERE tenant_id = ?"
-        self._by_code: dict[str, int] = dict(book.query(codes, (tenant_id,)).fetchall())
-
-    def facility(self, location_id: str) -> int:
-        """The facility's row id. Raises LookupError with a sentence."""
-        code = self._facility_of(location_id) if self._facility_of and location_id else ""
-        if not code:
-            return int(self._own)
-        if code not in self._by_code:
-            raise LookupError(
-                f"Location {location_id} is mapped to facility {code}, which does not exist; put "
-                "the account's locations right in the configuration."
-            )
-        return self._by_code[code]
-
-
-class _Known:
-    """An order that the book or this batch has already: its lines' pieces and its facts."""
-
-    __slots__ = ("facts", "lines", "pk")
-
-    def __init__(self, pk: int, facts: str) -> None:
-        self.pk = pk
-        self.facts = facts
-        self.lines: dict[str, list[str]] = {}  # line id -> SKUs of its pieces
 
 
 class Batch:
@@ -94,8 +48,8 @@ class Batch:
         """Work the batch through and write it."""
         book = self._book
         ids = list({order.order_id for order in self._orders})
-        self._found = _load_known(book, self._desk.account_id, ids)
-        self._tombstones = _load_tombstones(book, self._desk.account_id, ids)
+        self._found = load_known(book, self._desk.account_id, ids)
+        self._tombstones = load_tombstones(book, self._desk.account_id, ids)
         self._order_pk = book.ids("orders")
         self._item_id = book.ids("item")
         self._package_id = book.ids("package")
@@ -132,7 +86,7 @@ class Batch:
             self._widened.add(known.pk)
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
-        known = _Known(self._order_pk, _facts_text(order.facts))
+        known = Known(self._order_pk, _facts_text(order.facts))
         self._order_pk += 1
         self._found[order.order_id] = known
         placed_at = to_micros(order.placed_at)
@@ -148,7 +102,7 @@ class Batch:
         self.new += 1
 
     def _add_pieces(
-        self, order: NewOrder, known: _Known, facility_id: int, placed_at: int
+        self, order: NewOrder, known: Known, facility_id: int, placed_at: int
     ) -> list[Piece]:
         """The pieces that the book lacks, as new rows."""
         pieces: list[Piece] = []
@@ -195,7 +149,7 @@ class Batch:
     def _settle(
         self,
         order: NewOrder,
-        known: _Known,
+        known: Known,
         facility_id: int,
         placed_at: int,
         pieces: list[Piece],
@@ -269,7 +223,7 @@ class Batch:
         )  # fmt: skip
         return package_id
 
-    def _bury(self, order_pk: int, pieces: list[Piece], tombstones: Sequence[_Tombstone]) -> None:
+    def _bury(self, order_pk: int, pieces: list[Piece], tombstones: Sequence[Tombstone]) -> None:
         """Cancel the pieces that the channel had cancelled before they were known here."""
         for stone in tombstones:
             chosen = [
@@ -308,26 +262,7 @@ class Batch:
         )
         self._moves.flush(book)
         refresh_orders(book, self._widened)
-        self.unparked = _unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
-
-
-class _Tombstone(msgspec.Struct, frozen=True):
-    """A cancellation of an order that was not here when it came."""
-
-    id: int
-    order_id: str
-    line_id: str
-    sku: str
-    quantity: int | None
-    cumulative: bool
-    occurred_at: int
-    run_id: int
-
-    def fact(self) -> Fact:
-        return Fact(
-            event=Event.CANCELLED, occurred_at=self.occurred_at, line_id=self.line_id,
-            sku=self.sku, quantity=self.quantity, cumulative=self.cumulative,
-        )  # fmt: skip
+        self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
 
 
 def _wanted(line: OrderLine) -> list[tuple[str, str]]:
@@ -347,55 +282,6 @@ def _skus(lines: Iterable[OrderLine]) -> Iterable[str]:
             yield from line.components
         else:
             yield line.sku
-
-
-def _load_known(book: Book, account_id: int, ids: Sequence[str]) -> dict[str, _Known]:
-    marks = ",".join("?" * len(ids))
-    rows = book.query(
-        f"SELECT order_id, id, facts FROM orders WHERE account_id = ? AND order_id IN ({marks})",
-        (account_id, *ids),
-    )
-    found = {order_id: _Known(pk, facts) for order_id, pk, facts in rows}
-    by_pk = {known.pk: known for known in found.values()}
-    if by_pk:
-        marks = ",".join("?" * len(by_pk))
-        items = book.query(
-            f"SELECT order_id, line_id, sku FROM item WHERE order_id IN ({marks}) "
-            "ORDER BY order_id, line_id, piece",
-            tuple(by_pk),
-        )
-        for pk, line_id, sku in items:
-            by_pk[pk].lines.setdefault(line_id, []).append(sku)
-    return found
-
-
-def _load_tombstones(
-    book: Book, account_id: int, ids: Sequence[str]
-) -> Mapping[str, list[_Tombstone]]:
-    marks = ",".join("?" * len(ids))
-    rows = book.query(
-        "SELECT id, order_id, line_id, sku, quantity, cumulative, occurred_at, run_id FROM inbox "
-        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'TOMBSTONE' "
-        "ORDER BY occurred_at, id",
-        (account_id, *ids),
-    )
-    found: dict[str, list[_Tombstone]] = defaultdict(list)
-    for row in rows:
-        stone = _Tombstone(*(*row[:5], bool(row[5]), *row[6:]))
-        found[stone.order_id].append(stone)
-    return found
-
-
-def _unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
-    if not ids:
-        return 0
-    marks = ",".join("?" * len(ids))
-    done = book.query(
-        "UPDATE inbox SET state = 'NEW', message = 'The order came; to be decided.' "
-        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'PARKED'",
-        (account_id, *ids),
-    )
-    return done.rowcount
 
 
 def _merged(stored: str, facts: Mapping[str, str]) -> str:

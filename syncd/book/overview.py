@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from syncd.book.documents import sequence_missing
-from syncd.book.failures import UNSETTLED
 from syncd.book.lookups import accounts, tasks
 from syncd.book.store import Book
+from syncd.book.tables import UNSETTLED
 from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
 from syncd.rules import TENANT_NOT_LIVE
 
 _LATE: Final = 3  # a task is late when it is this many intervals behind its last success
 _FIELD: Final = {
+    "NEW": "pending",
     "WAITING": "waiting",
     "PARKED": "parked",
     "TOMBSTONE": "tombstones",
@@ -89,14 +90,14 @@ def _problems(
         yield f"{TENANT_NOT_LIVE} ({view.tenant}). Set it live: syncctl tenant {view.tenant} LIVE"
     if view.state == "CONNECTED":
         yield from _late(timers, now)
-    for count, what in (
-        (facts.exceptions, "exceptions to settle: syncctl exceptions"),
-        (facts.refused, "facts refused: syncctl failed says why and what helps"),
-        (facts.quarantined, "rows that could not be read: syncctl failed shows them"),
-        (facts.parked, "facts about orders that the book does not have: import these orders"),
+    for count, what, advice in (
+        (facts.exceptions, "Exceptions to settle for", "See: syncctl exceptions"),
+        (facts.refused, "Facts refused for", "Why, and what helps: syncctl failed"),
+        (facts.quarantined, "Rows that could not be read for", "See them: syncctl failed"),
+        (facts.parked, "Facts about orders that are not in the book, for", "Import these orders."),
     ):
         if count:
-            yield f"{name} has {count} {what}"
+            yield f"{what} {name}: {count}. {advice}"
 
 
 def _late(timers: Iterable[TaskView], now: datetime) -> Iterable[str]:
@@ -125,14 +126,9 @@ def _facts(book: Book) -> Mapping[str, FactCounts]:
         f"SELECT account_id, state, count(*) FROM inbox WHERE {UNSETTLED} "
         "GROUP BY account_id, state"
     ):
-        name = names[account_id]
-        found[name] = replace(found.get(name, FactCounts()), **{_FIELD[state]: count})
-    for account_id, count in book.query(
-        "SELECT account_id, count(*) FROM inbox WHERE state IN ('NEW', 'REFUSED', 'WAITING') "
-        "AND state = 'NEW' GROUP BY account_id"
-    ):
-        name = names[account_id]
-        found[name] = replace(found.get(name, FactCounts()), pending=count)
+        if state in _FIELD:
+            name = names[account_id]
+            found[name] = replace(found.get(name, FactCounts()), **{_FIELD[state]: count})
     for account_id, count in book.query(
         "SELECT account_id, count(*) FROM exceptions WHERE state = 'OPEN' GROUP BY account_id"
     ):

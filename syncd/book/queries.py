@@ -5,14 +5,16 @@ from syncd.book.failures import failed as failed
 from syncd.book.lookups import (
     MAX_LIMIT as MAX_LIMIT,
     accounts as accounts,
-    exceptions as exceptions,
-    order as order,
-    putaways as putaways,
     run as run,
     runs as runs,
+    tasks as tasks,
+)
+from syncd.book.order_lookups import order as order
+from syncd.book.overview import status as status
+from syncd.book.shelf_lookups import (
+    exceptions as exceptions,
+    putaways as putaways,
     sequences as sequences,
     stock as stock,
-    tasks as tasks,
     tenants as tenants,
 )
-from syncd.book.overview import status as status

@@ -11,6 +11,7 @@ from msgspec import Struct
 from syncd.book.records import Act, Record, write_records
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
+from syncd.book.tables import UNSETTLED
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 
@@ -18,7 +19,6 @@ RETRYABLE: Final = ("REFUSED", "QUARANTINED", "PARKED", "WAITING", "IGNORED")
 IGNORABLE: Final = ("NEW", "REFUSED", "QUARANTINED", "PARKED", "WAITING", "TOMBSTONE")
 MAX_NOTE: Final = 2_000
 _AT_ONCE: Final = 400
-_UNSETTLED: Final = "state IN ('REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE', 'QUARANTINED')"
 
 
 class Reopened(Struct, frozen=True):
@@ -45,6 +45,7 @@ class _Fact(Struct, frozen=True):
     id: int
     account: str
     state: str
+    status: str
     order_pk: int | None
 
 
@@ -65,6 +66,7 @@ def retry(
     with book.write():
         facts = _by_id(book, ids) if ids else _by_filter(book, account, code)
         _check_states(facts, RETRYABLE, "tried again")
+        _check_readable(facts)
         _set_state(book, facts, "NEW", f"to be tried again, asked by {actor}")
         write_records(book, _records(facts, Act.RETRY, "NEW", actor, now, ""))
     accounts = sorted({fact.account for fact in facts})
@@ -97,7 +99,7 @@ def reopen_refused(book: Book, tenant_id: int, code: str, message: str) -> Reope
     names: list[str] = []
     for account_id, name in rows.fetchall():
         done = book.query(
-            f"UPDATE inbox SET state = 'NEW', message = ? WHERE account_id = ? AND {_UNSETTLED} "
+            f"UPDATE inbox SET state = 'NEW', message = ? WHERE account_id = ? AND {UNSETTLED} "
             "AND state = 'REFUSED' AND code = ?",
             (message, account_id, code),
         )
@@ -108,7 +110,8 @@ def reopen_refused(book: Book, tenant_id: int, code: str, message: str) -> Reope
 
 
 _SELECT: Final = (
-    "SELECT f.id, a.name, f.state, o.id FROM inbox f JOIN account a ON a.id = f.account_id "
+    "SELECT f.id, a.name, f.state, f.status, o.id FROM inbox f "
+    "JOIN account a ON a.id = f.account_id "
     "LEFT JOIN orders o ON o.account_id = f.account_id AND o.order_id = f.order_id "
 )
 
@@ -129,10 +132,14 @@ def _by_id(book: Book, ids: Sequence[int]) -> list[_Fact]:
 
 
 def _by_filter(book: Book, account: str | None, code: str | None) -> list[_Fact]:
-    """Unsettled facts of an account or with a code. Quarantined ones only when named so."""
+    """Unsettled facts of an account or with a code, those that could not be read left out."""
     if account is None and code is None:
         raise Refused("Say what to try again: ids, an account or a code.", code="nothing_named")
-    tests = [f"f.{_UNSETTLED}", "f.state <> 'TOMBSTONE'"]
+    tests = [
+        f"f.{UNSETTLED}",
+        "f.state IN ('REFUSED', 'QUARANTINED', 'PARKED', 'WAITING')",
+        "f.status <> 'UNKNOWN'",
+    ]
     params: list[object] = []
     if account is not None:
         tests.append("f.account_id = ?")
@@ -140,8 +147,6 @@ def _by_filter(book: Book, account: str | None, code: str | None) -> list[_Fact]
     if code is not None:
         tests.append("f.code = ?")
         params.append(code)
-    else:
-        tests.append("f.state <> 'QUARANTINED'")
     sql = f"{_SELECT} WHERE {' AND '.join(tests)} ORDER BY f.id"
     return [_Fact(*row) for row in book.query(sql, params)]
 
@@ -153,6 +158,16 @@ def _check_states(facts: Sequence[_Fact], allowed: Sequence[str], done: str) -> 
                 f"Fact {fact.id} is {fact.state} and cannot be {done}; possible for "
                 f"{', '.join(allowed)}.",
                 code="fact_settled",
+            )
+
+
+def _check_readable(facts: Sequence[_Fact]) -> None:
+    for fact in facts:
+        if fact.status == "UNKNOWN":
+            raise Refused(
+                f"Fact {fact.id} could not be read, so there is nothing to decide. Update the "
+                "plugin and fetch it again, or do by hand what it says; then ignore it.",
+                code="fact_unreadable",
             )
 
 

@@ -21,6 +21,8 @@ _AT_ONCE: Final = 400  # values in one IN list, far below SQLite's limit
 class Bucket(StrEnum):
     """Where pieces of a SKU are. Only ``ON_HAND_GOOD`` can be promised to a buyer."""
 
+    __hash__ = str.__hash__  # plain and fast: these are keys in every hot look-up
+
     ON_HAND_GOOD = "on_hand_good"
     ALLOCATED = "allocated"
     IN_TRANSIT_OUT = "in_transit_out"
@@ -69,7 +71,9 @@ class Moves:
         at: int,
     ) -> None:
         """Note that ``quantity`` pieces go from ``source`` to ``target`` at ``at`` (micros)."""
-        self._rows.append((facility_id, sku, source, target, quantity, item_id, reason, at))
+        self._rows.append(
+            (facility_id, sku, source._value_, target._value_, quantity, item_id, reason, at)
+        )
         changes = self._changes
         changes[(facility_id, sku, source)] -= quantity
         changes[(facility_id, sku, target)] += quantity

@@ -120,6 +120,7 @@ def _of_fact(channel: str, fact: StoryFact, records: Sequence[StoryRecord]) -> S
         sentences.append(words_for(fact.code).means)
     if fact.state in _UNDECIDED or not records:
         sentences += _standing(fact)
+    sentences = list(dict.fromkeys(sentences))  # the last try may repeat what was recorded
     run_id = fact.decided_run or (records[-1].run_id if records else None) or fact.run_id
     actor = records[-1].actor if records else ""
     return StoryEvent(
@@ -159,23 +160,24 @@ def _standing(fact: StoryFact) -> Iterable[str]:
         yield fact.message if fact.message.endswith((".", "!")) else f"{fact.message}."
 
 
-def _decided(records: Sequence[StoryRecord]) -> Iterable[str]:
-    """What was done, once for all pieces that met the same."""
-    groups: Mapping[tuple[object, ...], list[StoryRecord]] = _alike(records)
-    several = len(groups) > 1
-    for group in groups.values():
+def _decided(records: Sequence[StoryRecord], *, name_pieces: bool = False) -> Iterable[str]:
+    """What was done, once for all pieces that met the same; pieces are named where they differ."""
+    groups = list(_alike(records).values())
+    name_pieces = name_pieces or len({_pieces(group) for group in groups}) > 1
+    for group in groups:
         first = group[0]
-        if several:
+        if name_pieces:
             yield f"{_pieces(group)}:"
-        yield words_for(first.code).means
+        means = words_for(first.code).means
+        yield f"At first: {means}" if first.outcome == "REFUSED" and len(groups) > 1 else means
         clauses = steps_told(first.steps)
         notes = "; ".join(dict.fromkeys(one.note for one in group if one.note))
         if clauses:
-            yield f"In this order: {', '.join(clauses)}{f' ({notes})' if notes else ''}."
+            yield f"Done: {', '.join(clauses)}{f' ({notes})' if notes else ''}."
         elif notes:
             yield f"Noted: {notes}."
         if first.before != first.after:
-            yield _moved(group)
+            yield _moved(first)
 
 
 def _alike(records: Sequence[StoryRecord]) -> Mapping[tuple[object, ...], list[StoryRecord]]:
@@ -196,21 +198,19 @@ def _pieces(group: Sequence[StoryRecord]) -> str:
         f"line {line} piece {', '.join(map(str, sorted(set(numbers))))}"
         for line, numbers in lines.items()
     ]
-    return "; ".join(told_lines).capitalize() if told_lines else "The order"
+    return f"For {'; '.join(told_lines)}" if told_lines else "For the order"
 
 
-def _moved(group: Sequence[StoryRecord]) -> str:
-    first = group[0]
-    who = "The piece" if len(group) == 1 else f"{len(group)} pieces"
-    before = STANDS.get(first.before, first.before)
-    after = STANDS.get(first.after, first.after)
-    return f"{who} went from {first.before} to {first.after}: before {before}, then {after}."
+def _moved(record: StoryRecord) -> str:
+    before = STANDS.get(record.before, record.before)
+    after = STANDS.get(record.after, record.after)
+    return f"Before: {before} ({record.before}). After: {after} ({record.after})."
 
 
 def _of_act(group: Sequence[StoryRecord]) -> StoryEvent:
     first = group[0]
     sentences = [f"{first.actor}:"] if first.actor else []
-    sentences += _decided(group)
+    sentences += _decided(group, name_pieces=first.piece is not None)
     return StoryEvent(
         at=from_micros(first.decided_at), source="act", text=" ".join(filter(None, sentences)),
         code=first.code, outcome=first.outcome, inbox_id=first.inbox_id, run_id=first.run_id,

@@ -17,7 +17,7 @@ from syncd.book.worksheet import Order, Package, Piece, Worksheet
 from syncd.rules import Event, Position, Step, Verb
 
 
-class Desk(Struct, kw_only=True):
+class Desk(Struct, gc=False):
     """What a verb works with: the fact, its order, why, and when (microseconds)."""
 
     sheet: Worksheet

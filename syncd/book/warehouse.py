@@ -152,7 +152,7 @@ def _check_piece(bench: _Bench, piece: Piece) -> None:
     if not facility.active:
         raise Refused(
             f"Facility {facility.code} is not active. Make it active first: "
-            f"syncctl facility {facility.code} --state ACTIVE",
+            f"syncctl facility set {facility.code} --state ACTIVE",
             code="facility_inactive",
         )
 

@@ -54,7 +54,7 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Reason.FOUND_AFTER_LOST: Words("It had been given up as lost and was found."),
         Reason.CANCELLED_ON_CHANNEL: Words(
-            "It was cancelled before it was invoiced, and its stock is free again."
+            "It was cancelled before it was invoiced; stock reserved for it is free again."
         ),
         Reason.CANCELLED_BEFORE_IMPORT: Words(
             "The channel had cancelled it before the order was known here."
@@ -160,7 +160,7 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Reason.TENANT_NOT_LIVE: Words(
             "The tenant is not live, so nothing is synced for it.",
-            "Set the tenant live: syncctl tenant.",
+            "Set the tenant live; syncctl status names the command.",
         ),
         Reason.CHANNEL_NOT_SHIPPING: Words(
             "The seller ships this order, not the channel, so the channel only repeats what the "
@@ -194,8 +194,7 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
             "The row could not be used; it is kept as it came.",
-            "Do by hand what it says, or update the plugin and fetch it again; then ignore it: "
-            "syncctl failed --ignore.",
+            "Do by hand what it says, or update the plugin and fetch it again; then ignore it.",
         ),
         "internal_error": Words(
             "The program failed on this order and changed nothing of it; it is tried again.",

@@ -67,6 +67,11 @@ class Facility(msgspec.Struct, kw_only=True, gc=False):
     traceability: str
     sequence: SequenceRow | None
 
+    @property
+    def plain(self) -> bool:
+        """Whether every gate that asks about the facility is open."""
+        return self.active and self.sequence is not None and self.traceability != "ITEM"
+
 
 class Worksheet:
     """All that a batch of facts may touch, and the rows that it will write.
@@ -286,9 +291,10 @@ def _piece(row: Sequence[Any]) -> Piece:
 
 
 def _item(p: Piece) -> tuple[Any, ...]:
+    # sqlite3 binds exact str and int fast; a bool or an enum goes through its slow adapters.
     return (
-        p.position.value, p.package_id, p.allocated, p.short, p.hold, p.changed_at,
-        p.dispatched_at, p.delivered_at, p.return_type, p.return_id, p.return_noticed_at,
+        p.position._value_, p.package_id, 1 if p.allocated else 0, 1 if p.short else 0, p.hold,
+        p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id, p.return_noticed_at,
         p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.item_id,
     )  # fmt: skip
 
@@ -370,7 +376,7 @@ _ADD_DECISION: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ADD_MESSAGE: Final = (
-    "INSERT INTO outbox (account_id, topic, key, payload, created_at) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO outbox (account_id, topic, inbox_id, created_at) VALUES (?, ?, ?, ?)"
 )
 _MARK: Final = (
     "UPDATE inbox SET state = ?, outcome = ?, code = ?, message = ?, tries = tries + 1, "

@@ -16,6 +16,8 @@ class Position(StrEnum):
     Listed from the least to the most advanced as far as that can be said.
     """
 
+    __hash__ = str.__hash__  # plain and fast: these are keys in every hot look-up
+
     UNKNOWN_ORDER = "UNKNOWN_ORDER"
     PENDING_VERIFICATION = "PENDING_VERIFICATION"
     UNFULFILLABLE = "UNFULFILLABLE"
@@ -42,6 +44,8 @@ class Position(StrEnum):
 class Event(StrEnum):
     """What a channel's fact means for a piece: a status with its return type."""
 
+    __hash__ = str.__hash__  # plain and fast: these are keys in every hot look-up
+
     DISPATCHED = "DISPATCHED"
     DELIVERED = "DELIVERED"
     CANCELLED = "CANCELLED"
@@ -64,6 +68,8 @@ class Outcome(StrEnum):
     not here yet; ESCALATE opens an exception for a person and changes nothing else.
     """
 
+    __hash__ = str.__hash__  # plain and fast: these are keys in every hot look-up
+
     APPLY = "APPLY"
     APPLY_CHAIN = "APPLY_CHAIN"
     NOOP = "NOOP"
@@ -83,6 +89,8 @@ CHANGING: Final = MOVING | {Outcome.HOLD}
 
 class Reason(StrEnum):
     """Why a decision is as it is. Stable strings: stored, shown and documented."""
+
+    __hash__ = str.__hash__  # plain and fast: these are keys in every hot look-up
 
     DISPATCHED_ON_CHANNEL = "dispatched_on_channel"
     DISPATCHED_ON_CHANNEL_UNFULFILLABLE = "dispatched_on_channel_unfulfillable"
@@ -145,6 +153,8 @@ class Verb(StrEnum):
 
     The dated rules rest on the fields named here, so whoever carries a step out keeps them.
     """
+
+    __hash__ = str.__hash__  # plain and fast: these are keys in every hot look-up
 
     VERIFY_ORDER = "verify_order"  # the order leaves PENDING_VERIFICATION
     ALLOCATE = "allocate"  # reserve stock for the piece, unless it has some

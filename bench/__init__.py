@@ -1,0 +1,1 @@
+"""Measurements. Run with ``make bench``; numbers in the docs come from here."""

@@ -1,0 +1,127 @@
+"""What the book knows already of the orders in a batch of the intake."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from syncd.book.store import Book
+from syncd.rules import Event, Fact
+
+
+class Desk:
+    """What all batches of one call have in common: the account, the source, the facilities."""
+
+    def __init__(
+        self,
+        book: Book,
+        account_id: int,
+        source: str,
+        at: int,
+        facility_of: Callable[[str], str] | None,
+    ) -> None:
+        self.book = book
+        self.account_id = account_id
+        self.source = source
+        self.at = at
+        self._facility_of = facility_of
+        own = "SELECT facility_id, tenant_id FROM account WHERE id = ?"
+        self._own, tenant_id = book.query(own, (account_id,)).fetchone()
+        codes = "SELECT code, id FROM facility WHERE tenant_id = ?"
+        self._by_code: dict[str, int] = dict(book.query(codes, (tenant_id,)).fetchall())
+
+    def facility(self, location_id: str) -> int:
+        """The facility's row id. Raises LookupError with a sentence."""
+        code = self._facility_of(location_id) if self._facility_of and location_id else ""
+        if not code:
+            return int(self._own)
+        if code not in self._by_code:
+            raise LookupError(
+                f"Location {location_id} is mapped to facility {code}, which does not exist; put "
+                "the account's locations right in the configuration."
+            )
+        return self._by_code[code]
+
+
+class Known:
+    """An order that the book or this batch has already: its lines' pieces and its facts."""
+
+    __slots__ = ("facts", "lines", "pk")
+
+    def __init__(self, pk: int, facts: str) -> None:
+        self.pk = pk
+        self.facts = facts
+        self.lines: dict[str, list[str]] = {}  # line id -> SKUs of its pieces
+
+
+class Tombstone(Struct, frozen=True):
+    """A cancellation of an order that was not here when it came."""
+
+    id: int
+    order_id: str
+    line_id: str
+    sku: str
+    quantity: int | None
+    cumulative: bool
+    occurred_at: int
+    run_id: int
+
+    def fact(self) -> Fact:
+        return Fact(
+            event=Event.CANCELLED, occurred_at=self.occurred_at, line_id=self.line_id,
+            sku=self.sku, quantity=self.quantity, cumulative=self.cumulative,
+        )  # fmt: skip
+
+
+def load_known(book: Book, account_id: int, ids: Sequence[str]) -> dict[str, Known]:
+    """Those of these orders that the book has, with the SKUs of each line's pieces."""
+    marks = ",".join("?" * len(ids))
+    rows = book.query(
+        f"SELECT order_id, id, facts FROM orders WHERE account_id = ? AND order_id IN ({marks})",
+        (account_id, *ids),
+    )
+    found = {order_id: Known(pk, facts) for order_id, pk, facts in rows}
+    by_pk = {known.pk: known for known in found.values()}
+    if by_pk:
+        marks = ",".join("?" * len(by_pk))
+        items = book.query(
+            f"SELECT order_id, line_id, sku FROM item WHERE order_id IN ({marks}) "
+            "ORDER BY order_id, line_id, piece",
+            tuple(by_pk),
+        )
+        for pk, line_id, sku in items:
+            by_pk[pk].lines.setdefault(line_id, []).append(sku)
+    return found
+
+
+def load_tombstones(
+    book: Book, account_id: int, ids: Sequence[str]
+) -> Mapping[str, list[Tombstone]]:
+    """Cancellations that wait for these orders, by order id, oldest first."""
+    marks = ",".join("?" * len(ids))
+    rows = book.query(
+        "SELECT id, order_id, line_id, sku, quantity, cumulative, occurred_at, run_id FROM inbox "
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'TOMBSTONE' "
+        "ORDER BY occurred_at, id",
+        (account_id, *ids),
+    )
+    found: dict[str, list[Tombstone]] = defaultdict(list)
+    for row in rows:
+        stone = Tombstone(*(*row[:5], bool(row[5]), *row[6:]))
+        found[stone.order_id].append(stone)
+    return found
+
+
+def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
+    """Have the facts that waited for these orders decided; how many there are."""
+    if not ids:
+        return 0
+    marks = ",".join("?" * len(ids))
+    done = book.query(
+        "UPDATE inbox SET state = 'NEW', message = 'The order came; to be decided.' "
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'PARKED'",
+        (account_id, *ids),
+    )
+    return done.rowcount

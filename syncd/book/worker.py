@@ -1,0 +1,296 @@
+"""The way of one fact, on a worksheet: choose the pieces, decide, check the gates, act, record.
+
+Nothing here reads or writes the database; the worksheet has been read and will be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Final, cast
+
+import msgspec
+
+from syncd.book.facts import Fact
+from syncd.book.verbs import VERBS, Act, Desk, nothing
+from syncd.book.worksheet import Order, Piece, Worksheet
+from syncd.clock import to_micros
+from syncd.rules import (
+    Decision,
+    Gates,
+    Outcome,
+    Position,
+    Reason,
+    Refusal,
+    Step,
+    Verb,
+    choose,
+    decide,
+    decide_unknown,
+    gate,
+    roll_up,
+)
+from syncd.rules.gates import ECHOES
+from syncd.statuses import OrderRef
+
+Ships = Callable[[OrderRef], bool]
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """What deciding needs to know of an account."""
+
+    id: int
+    name: str
+    channel: str
+    tenant_id: int
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom facts are decided.
+
+    ``ships`` answers whether the channel ships an order, None where the channel has no say.
+    ``sweep_done`` says that this run has read the channel's dispatches, so that a delivery
+    whose dispatch is still unknown need not wait for another pass.
+    """
+
+    account: AccountView
+    run_id: int
+    actor: str
+    ships: Ships | None
+    sweep_done: bool
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of one fact."""
+
+    state: str  # of the journal row
+    outcome: str
+    code: str
+    message: str = ""
+
+
+class Worker:
+    """Takes the facts of one batch through choose, decide, gate and the verbs."""
+
+    def __init__(self, task: Task, sheet: Worksheet, now: datetime) -> None:
+        self.task = task
+        self.sheet = sheet
+        self.now = to_micros(now)
+        self.plan: list[str] = []
+
+    def decide(self, fact: Fact) -> Verdict:
+        order = self.sheet.orders.get(fact.order_id)
+        if order is None:
+            return self._unknown(fact)
+        fact.waited = fact.waited or self.task.sweep_done
+        choice = choose(order.pieces, fact)
+        pieces = cast(list[Piece], choice.pieces)  # of those it was given
+        if not pieces:
+            return self._no_piece(order, fact)
+        decisions = [decide(piece, fact) for piece in pieces]
+        for decision in decisions:
+            if decision.outcome is Outcome.PARK:
+                return Verdict("WAITING", decision.outcome.value, decision.reason.value, _WAITING)
+        refusal = self._gate(order, fact, pieces, decisions)
+        if refusal is not None:
+            return self._refuse(order, fact, pieces, refusal)
+        for piece, decision in zip(pieces, decisions, strict=True):
+            self._carry_out(order, fact, piece, decision)
+        if choice.excess:
+            self.sheet.open_trouble(
+                None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
+            )
+        return self._settled(order, fact, decisions)
+
+    def _unknown(self, fact: Fact) -> Verdict:
+        cell = decide_unknown(fact.event)
+        if cell.outcome is Outcome.TOMBSTONE:
+            return Verdict("TOMBSTONE", cell.outcome.value, cell.reason.value)
+        return Verdict(
+            "PARKED", cell.outcome.value, cell.reason.value, "The book has no such order yet."
+        )
+
+    def _no_piece(self, order: Order, fact: Fact) -> Verdict:
+        """The order is known but none of its pieces fits the fact."""
+        if any(p.line_id == fact.line_id or p.sku == fact.sku for p in order.pieces):
+            self.sheet.open_trouble(
+                None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
+            )
+            message = "Every piece of this line has already had its share of such changes."
+            return Verdict("DONE", Outcome.ESCALATE.value, Reason.QUANTITY_EXCEEDS.value, message)
+        what = f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}"
+        message = f"The book has the order, but not its {what} yet."
+        return Verdict("PARKED", Outcome.PARK.value, Reason.ORDER_UNKNOWN.value, message)
+
+    def _gate(
+        self, order: Order, fact: Fact, pieces: Sequence[Piece], decisions: Sequence[Decision]
+    ) -> Refusal | None:
+        if fact.event in ECHOES and not self._ships(order, fact):
+            return gate(Gates(ships=False), fact.event, None)
+        for piece, decision in zip(pieces, decisions, strict=True):
+            facility = self.sheet.shared.facility(piece.facility_id)
+            if facility.plain and not piece.hold:
+                continue  # no gate of a place or of a hold can be closed
+            gates = Gates(
+                facility=facility.code,
+                facility_active=facility.active,
+                traceability=facility.traceability,
+                sequence_present=facility.sequence is not None or self._invoiced(piece),
+                hold=piece.hold,
+            )
+            refusal = gate(gates, fact.event, decision)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _invoiced(self, piece: Piece) -> bool:
+        if piece.package_id is None:
+            return False
+        return bool(self.sheet.packages[piece.package_id].invoice)
+
+    def _ships(self, order: Order, fact: Fact) -> bool:
+        ships = self.task.ships
+        if ships is None:
+            return True
+        facts = _facts(order.facts)
+        if fact.facts:
+            facts = {**facts, **_facts(fact.facts)}
+        return ships(
+            OrderRef(
+                order_id=order.order_id,
+                line_ids=(fact.line_id,) if fact.line_id else (),
+                shipment_ids=(fact.shipment_id,) if fact.shipment_id else (),
+                facts=facts,
+            )
+        )
+
+    def _refuse(
+        self, order: Order, fact: Fact, pieces: Sequence[Piece], refusal: Refusal
+    ) -> Verdict:
+        """Nothing is done. The first time it is also written down for each piece."""
+        skipped = refusal.reason is Reason.CHANNEL_NOT_SHIPPING
+        outcome = "SKIPPED" if skipped else "REFUSED"
+        if fact.code != refusal.reason:
+            for piece in pieces:
+                code = refusal.reason.value
+                self._record(order, fact, piece, piece.position, outcome, code, "", "")
+        state = "DONE" if skipped else "REFUSED"
+        return Verdict(state, outcome, refusal.reason.value, refusal.message)
+
+    def _carry_out(self, order: Order, fact: Fact, piece: Piece, decision: Decision) -> None:
+        before = piece.position
+        reason = decision.reason._value_
+        recipe = _recipe(decision.steps)
+        desk = Desk(self.sheet, order, fact, reason, decision.target, self.now, [])
+        for act, step in recipe.acts:
+            act(desk, piece, step)
+        if recipe.acts:
+            piece.dirty = True
+        if piece.position is not before:
+            piece.changed_at = fact.occurred_at
+        if piece.position is not decision.target:
+            raise AssertionError(
+                f"the steps of {decision.cell.name} led to {piece.position} instead of "
+                f"{decision.target}"
+            )
+        if decision.outcome in _TROUBLE:
+            self.sheet.open_trouble(piece, order, fact, reason, recipe.severity, self.now)
+        self._record(
+            order, fact, piece, before, decision.outcome._value_, reason,
+            recipe.text, "; ".join(desk.notes), decision.outcome is Outcome.APPLY_CHAIN,
+        )  # fmt: skip
+
+    def _record(
+        self, order: Order, fact: Fact, piece: Piece, before: Position, outcome: str, code: str,
+        steps: str, note: str, implied: bool = False,
+    ) -> None:  # fmt: skip
+        event, was, now = fact.event._value_, before._value_, piece.position._value_
+        self.sheet.decisions.append(
+            (
+                fact.id, order.pk, piece.item_id, event, was, now, outcome, code, steps,
+                1 if implied else 0, self.task.run_id, self.task.actor, note, fact.occurred_at,
+                self.now,
+            )
+        )  # fmt: skip
+        self.plan.append(
+            f"{order.order_id}\x1f{piece.line_id}\x1f{piece.piece}\x1f{event}\x1f{fact.evidence}"
+            f"\x1f{was}\x1f{now}\x1f{outcome}\x1f{code}\x1f{steps}\x1f{note}\n"
+        )
+
+    def _settled(self, order: Order, fact: Fact, decisions: Sequence[Decision]) -> Verdict:
+        """The order's roll-up, the message for others, and the fact's own mark."""
+        strongest = decisions[0]
+        for decision in decisions:
+            if _WEIGHT[decision.outcome] > _WEIGHT[strongest.outcome]:
+                strongest = decision
+        if strongest.outcome in _CHANGES:
+            state = _state_of(order.pieces)
+            if state != order.state:
+                order.state = state
+                order.dirty = True
+            self.sheet.messages.append((self.task.account.id, "order.changed", fact.id, self.now))
+        return Verdict("DONE", strongest.outcome._value_, strongest.reason._value_)
+
+
+class _Recipe(msgspec.Struct, frozen=True):
+    """The steps of a decision, ready to be carried out."""
+
+    steps: tuple[Step, ...]
+    acts: tuple[tuple[Act, Step], ...]
+    text: str
+    severity: str
+
+
+_RECIPES: Final[dict[int, _Recipe]] = {}
+
+
+def _recipe(steps: tuple[Step, ...]) -> _Recipe:
+    """The recipe of these steps. Nearly all are the table's own tuples, so look by identity."""
+    found = _RECIPES.get(id(steps))
+    if found is None or found.steps is not steps:
+        acts = tuple((VERBS[step.verb], step) for step in steps)
+        found = _Recipe(
+            steps=steps,
+            acts=tuple(each for each in acts if each[0] is not nothing),
+            text=",".join(f"{s.verb}:{s.arg}" if s.arg else s.verb for s in steps),
+            severity=next((s.arg for s in steps if s.verb is Verb.ALERT), "warning"),
+        )
+        if len(_RECIPES) < MAX_RECIPES:
+            _RECIPES[id(steps)] = found
+    return found
+
+
+MAX_RECIPES: Final = 2_000
+
+
+def _state_of(pieces: Sequence[Piece]) -> str:
+    if len(pieces) == 1:
+        piece = pieces[0]
+        return _state_of_one(piece.position, piece.allocated)
+    return roll_up([p.position for p in pieces], allocated=any(p.allocated for p in pieces))
+
+
+@lru_cache(maxsize=64)
+def _state_of_one(position: Position, allocated: bool) -> str:
+    return roll_up([position], allocated=allocated)
+
+
+@lru_cache(maxsize=1024)
+def _facts(text: str) -> Mapping[str, str]:
+    return _DECODER.decode(text) if text else {}
+
+
+_DECODER: Final = msgspec.json.Decoder(dict[str, str])
+_WAITING: Final = (
+    "The channel reports a later state, but its dispatch is not known or not proven yet; tried "
+    "again at the next pass."
+)
+_TROUBLE: Final = frozenset({Outcome.ESCALATE, Outcome.HOLD})
+_CHANGES: Final = frozenset(
+    {Outcome.APPLY, Outcome.APPLY_CHAIN, Outcome.HOLD, Outcome.ESCALATE, Outcome.NOTE}
+)
+_WEIGHT: Final[Mapping[str, int]] = {
+    Outcome.NOOP: 0, Outcome.NOTE: 1, Outcome.APPLY: 2, Outcome.APPLY_CHAIN: 3,
+    Outcome.HOLD: 4, Outcome.ESCALATE: 5, Outcome.PARK: 6, Outcome.TOMBSTONE: 6,
+}  # fmt: skip

@@ -1,0 +1,244 @@
+"""Conduct one run: fetch every kind that is due, then decide.
+
+Everything a channel says is in the journal before anything is decided, so that the facts of
+all kinds are taken in the order in which they happened. A kind that fails does not stop the
+others, and what is in the journal is decided all the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from syncd.book import acts, runs
+from syncd.book.apply import Clerk, TenantNotLive
+from syncd.book.runs import RunState
+from syncd.book.store import Book
+from syncd.book.worker import AccountView, Task
+from syncd.clock import Clock, to_micros
+from syncd.errors import PanelRefused, Stopped, SyncdError
+from syncd.panel import Panel
+from syncd.passes.fetch import Fetcher
+from syncd.passes.job import Job, Progress, Setup, TaskNote
+from syncd.statuses import Kind, OrderRef
+
+log = structlog.get_logger("syncd.passes")
+
+Setups = Callable[[str], Setup]
+Panels = Callable[[Setup, threading.Event], Panel]
+
+
+class Conductor:
+    """Takes queued runs to their end. One serves all accounts; each call is one account's."""
+
+    def __init__(self, book: Book, setups: Setups, panels: Panels, clock: Clock) -> None:
+        self._book = book
+        self._setups = setups
+        self._panels = panels
+        self._clock = clock
+
+    def conduct(self, run_id: int, stop: threading.Event, progress: Progress) -> None:
+        """Take the run to its end and write down how it ended. Raises nothing of a channel's."""
+
+        def tell(event: str, **fields: Any) -> None:
+            progress.emit(run_id, event, **fields)
+
+        with self._book.connection():
+            job = Job(self._book, run_id, stop, tell, self._clock)
+            runs.start(self._book, run_id, self._clock.now())
+            tell("started")
+            end = _Pass(job).take(self._setups, self._panels)
+            _write_end(job, end)
+            counts = msgspec.structs.asdict(job.counts)
+            tell("ended", state=end.state.value, code=end.code, message=end.message, counts=counts)
+        log.info(
+            "run ended",
+            run=run_id,
+            account=job.name,
+            state=end.state.value,
+            code=end.code,
+            counts={name: number for name, number in counts.items() if number},
+        )
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a run ended."""
+
+    state: RunState
+    code: str = ""
+    message: str = ""
+    plan_hash: str = ""
+
+
+class _Pass:
+    """One run in progress."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def take(self, setups: Setups, panels: Panels) -> End:
+        """The whole run; whatever happens in it becomes its end."""
+        job = self.job
+        try:
+            return self._take(setups(job.name), panels)
+        except Stopped as error:
+            runs.enqueue(
+                job.book,
+                job.name,
+                job.kinds,
+                orders=job.orders,
+                days=job.days,
+                dry_run=job.dry_run,
+                trigger="start",
+                actor=job.actor,
+                now=job.clock.now(),
+            )
+            message = "The daemon was stopped in this run; the same is asked for at its start."
+            return End(RunState.STOPPED, error.code, message)
+        except TenantNotLive as error:
+            job.counts.gated = job.counts.new
+            gated = TaskNote(state="gated", code=error.code, message=str(error))
+            job.notes = dict.fromkeys(job.kinds, gated)
+            return End(RunState.GATED, error.code, str(error))
+        except SyncdError as error:
+            return End(RunState.FAILED, error.code, str(error))
+        except Exception as error:
+            log.exception("run failed", run=job.run_id, account=job.name)
+            text = f"syncd failed in this run ({type(error).__name__}: {error}); please report it."
+            return End(RunState.FAILED, "internal_error", text)
+
+    def _take(self, setup: Setup, panels: Panels) -> End:
+        job = self.job
+        _check_tenant(job)
+        panel = panels(setup, job.stop)
+        fetcher = Fetcher(job, setup, panel)
+        try:
+            fetcher.fetch_all()
+            plan_hash = self._decide(setup, fetcher)
+        except PanelRefused as error:
+            acts.credentials_refused(job.book, job.name, str(error), now=job.clock.now())
+            raise
+        finally:
+            job.counts.calls = panel.calls
+            panel.close()
+        return self._judge(plan_hash)
+
+    def _decide(self, setup: Setup, fetcher: Fetcher) -> str:
+        job = self.job
+        clerk = self._clerk(setup)
+        if job.dry_run:
+            clerk.rehearse(fetcher.rehearsed)
+            job.counts.add(clerk.counts)
+            return clerk.plan.hexdigest()
+        self._settle(clerk)
+        if clerk.counts.parked and fetcher.ask_for_unknown():
+            self._settle(self._clerk(setup))
+        return clerk.plan.hexdigest()
+
+    def _settle(self, clerk: Clerk) -> None:
+        job = self.job
+        try:
+            clerk.settle(job.stop, lambda _counts: job.tell("deciding"))
+        finally:
+            job.counts.add(clerk.counts)
+        job.check_stop()
+
+    def _clerk(self, setup: Setup) -> Clerk:
+        job = self.job
+        sweep = job.notes.get(Kind.DISPATCHED)
+        ships = None
+        if setup.channel.gates_shipping:
+
+            def ships(ref: OrderRef) -> bool:
+                return setup.channel.ships(setup.account, ref)
+
+        account = AccountView(
+            id=job.account_id,
+            name=job.name,
+            channel=setup.channel.name,
+            tenant_id=job.tenant_id,
+        )
+        task = Task(
+            account=account,
+            run_id=job.run_id,
+            actor=job.actor,
+            ships=ships,
+            sweep_done=sweep is not None and sweep.state == "ok",
+        )
+        return Clerk(job.book, task, job.clock)
+
+    def _judge(self, plan_hash: str) -> End:
+        """The end of the run from what became of its parts."""
+        notes = self.job.notes
+        failed = [(kind, note) for kind, note in notes.items() if note.state == "failed"]
+        if failed:
+            state = RunState.FAILED if len(failed) == len(notes) else RunState.PARTIAL
+            kind, note = failed[0]
+            return End(state, note.code, f"{kind}: {note.message}", plan_hash)
+        refused = self.job.counts.refused
+        if refused:
+            text = f"{refused} changes were refused. See why: syncctl failed"
+            return End(RunState.PARTIAL, "facts_refused", text, plan_hash)
+        message = next((note.message for note in notes.values() if note.message), "")
+        return End(RunState.OK, "", message, plan_hash)
+
+
+def _check_tenant(job: Job) -> None:
+    """Before anything is asked: a closed gate moves nothing, no cursor either."""
+    sql = "SELECT state FROM tenant WHERE id = ?"
+    if job.book.query(sql, (job.tenant_id,)).fetchone()[0] != "LIVE":
+        raise TenantNotLive
+
+
+def _write_end(job: Job, end: End) -> None:
+    """The run's end and, unless it was a rehearsal, its tasks' last results: one transaction."""
+    now = job.clock.now()
+    with job.book.write():
+        runs.finish(
+            job.book,
+            job.run_id,
+            state=end.state,
+            code=end.code,
+            message=end.message,
+            counts=job.counts,
+            tasks={kind.value: msgspec.to_builtins(note) for kind, note in job.notes.items()},
+            plan_hash=end.plan_hash,
+            now=now,
+        )
+        if not job.dry_run:
+            for kind in job.kinds:
+                _note_task(job, kind, end, to_micros(now))
+
+
+def _note_task(job: Job, kind: Kind, end: End, now: int) -> None:
+    note = job.notes.get(kind)
+    if end.state in _SAME_FOR_ALL or note is None:
+        result = _SAME_FOR_ALL.get(end.state, "failed" if end.state is RunState.FAILED else "")
+        message = end.message
+    elif note.state == "ok" and end.code == "facts_refused":
+        result, message = "partial", end.message
+    else:
+        result, message = note.state, note.message
+    if not result:
+        result, message = "skipped", "The channel's plugin has no such hook."
+    good = result in ("ok", "partial")
+    job.book.query(
+        _NOTE_TASK,
+        (
+            now, result, message, now if good else None, 1 if result == "failed" else 0,
+            1 if good else 0, job.account_id, kind.value,
+        ),
+    )  # fmt: skip
+
+
+_SAME_FOR_ALL: Final = {RunState.STOPPED: "stopped", RunState.GATED: "gated"}
+_NOTE_TASK: Final = """
+UPDATE task SET last_end = ?, last_result = ?, last_message = ?,
+  last_success = coalesce(?, last_success),
+  failures = CASE WHEN ? THEN failures + 1 WHEN ? THEN 0 ELSE failures END
+WHERE account_id = ? AND kind = ?
+"""

@@ -1,0 +1,279 @@
+"""Ask a channel and put what it says into the journal, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Final
+
+import structlog
+
+from syncd.book import inbox, intake
+from syncd.book.intake_checks import Problem
+from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
+from syncd.hookspecs import ReadsBy
+from syncd.panel import Panel
+from syncd.passes.job import Job, Setup, TaskNote
+from syncd.statuses import MAX_ID_LENGTH, Kind, OrderRef, Page, Status, StatusChange, Window
+from syncd.windows import FIRST_LOOK_BACK, Reach, reach, steps
+
+MAX_REHEARSED: Final = 200_000  # rows that a dry run keeps in memory
+MAX_ASKED: Final = 500  # unknown orders asked for in one run
+ASK_TIMES: Final = 3
+COMMIT_ROWS: Final = 500  # so many rows make one transaction
+COMMIT_SECONDS: Final = 2.0  # or as many as came in this time
+
+log = structlog.get_logger("syncd.passes")
+
+
+class Fetcher:
+    """Fetches for one job. ``rehearsed`` are the rows that a dry run has not stored."""
+
+    def __init__(self, job: Job, setup: Setup, panel: Panel) -> None:
+        self.rehearsed: list[inbox.Journal] = []
+        self._job = job
+        self._setup = setup
+        self._panel = panel
+        self._channel = setup.channel.describe()
+
+    def fetch_all(self) -> None:
+        """Fetch each kind of the job. A kind that fails is noted, and the next one is tried.
+
+        Raises Stopped, and PanelRefused when the credentials are no good for any kind.
+        """
+        for kind in Kind:
+            if kind in self._job.kinds and kind in self._setup.channel.kinds:
+                note = self._job.notes[kind] = TaskNote()
+                self._guarded(kind, note)
+
+    def ask_for_unknown(self) -> bool:
+        """Ask the channel for orders that it spoke of and the book lacks. True if some came."""
+        job = self._job
+        if Kind.ORDERS not in self._setup.channel.kinds:
+            return False
+        rows = job.book.query(_UNKNOWN, (job.account_id, ASK_TIMES, MAX_ASKED)).fetchall()
+        if not rows:
+            return False
+        note = job.notes.setdefault(Kind.ORDERS, TaskNote())
+        end = job.clock.now()
+        window = Window(start=end - FIRST_LOOK_BACK, end=end)
+        refs = [OrderRef(order_id=row[0]) for row in rows]
+        woken = 0
+        try:
+            for page in self._pages_by_id(Kind.ORDERS, refs, window):
+                woken += self._take_orders(page, note)
+        except Stopped:
+            raise
+        except SyncdError as error:
+            _fail(note, error)
+        return woken > 0
+
+    def _guarded(self, kind: Kind, note: TaskNote) -> None:
+        try:
+            self._fetch(kind, note)
+        except Stopped:
+            raise
+        except PanelRefused as error:
+            _fail(note, error)
+            if error.code == PanelRefused.code:
+                raise
+        except SyncdError as error:
+            _fail(note, error)
+        except Exception as error:
+            log.exception("plugin failed", account=self._job.name, kind=kind.value)
+            text = (
+                f"Channel {self._setup.channel.name} failed while fetching {kind}: "
+                f"{type(error).__name__}: {error}. Report it to the plugin's author."
+            )
+            _fail(note, PluginError(text))
+
+    def _fetch(self, kind: Kind, note: TaskNote) -> None:
+        plan = self._reach(kind)
+        note.since, note.until = plan.window.start.isoformat(), plan.window.end.isoformat()
+        if plan.gap is not None:
+            note.message = _gap_text(plan)
+        if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
+            refs = self._job.refs(self._job.orders) if self._job.orders else self._job.open_refs()
+            with _Gatherer(self, kind, note, moves=False) as gather:
+                gather.take(self._pages_by_id(kind, refs, plan.window))
+            return
+        for window in steps(plan.window, self._channel.longest_window):
+            with _Gatherer(self, kind, note, moves=plan.moves_cursor) as gather:
+                gather.take(
+                    self._setup.channel.fetch(kind, self._setup.account, window, (), self._panel)
+                )
+                gather.reached(window.end)
+
+    def _reach(self, kind: Kind) -> Reach:
+        job = self._job
+        cursor = inbox.cursor_of(job.book, job.account_id, kind)
+        look_back = self._setup.look_back.get(kind, timedelta(0))
+        if job.orders:
+            look_back = max(look_back, FIRST_LOOK_BACK)
+        return reach(self._channel, self._panel.server_now(), cursor, look_back, job.days)
+
+    def _pages_by_id(
+        self, kind: Kind, refs: Sequence[OrderRef], window: Window
+    ) -> Iterator[Page[Any]]:
+        setup = self._setup
+        for part in _parts(refs, self._channel.orders_per_call):
+            yield from setup.channel.fetch(kind, setup.account, window, part, self._panel)
+
+    def _take_orders(self, page: Page[Any], note: TaskNote) -> int:
+        """Orders go straight into the book. Returns how many parked facts they woke."""
+        job = self._job
+        note.fetched += len(page.rows)
+        if job.dry_run:
+            return 0
+        now = job.clock.now()
+        locations = self._setup.locations
+        taken = intake.take_orders(
+            job.book,
+            job.name,
+            page.rows,
+            source=self._setup.channel.name,
+            now=now,
+            facility_of=lambda location: locations.get(location, ""),
+        )
+        note.new += taken.new
+        if taken.problems:
+            self._quarantine([_unreadable(problem, now) for problem in taken.problems], now)
+        return taken.unparked
+
+    def _quarantine(self, bad: Sequence[StatusChange], now: datetime) -> None:
+        job = self._job
+        stored = inbox.store_page(
+            job.book, job.account_id, Kind.ORDERS, bad, run_id=job.run_id, observed_at=now
+        )
+        job.counts.quarantined += stored.quarantined
+
+    def _store(
+        self, kind: Kind, note: TaskNote, rows: Sequence[StatusChange], until: datetime | None
+    ) -> None:
+        job = self._job
+        now = job.clock.now()
+        if job.dry_run:
+            stored = self._rehearse(kind, rows, now)
+        else:
+            stored = inbox.store_page(
+                job.book,
+                job.account_id,
+                kind,
+                rows,
+                run_id=job.run_id,
+                observed_at=now,
+                complete_until=until,
+            )
+        note.fetched += stored.fetched
+        note.new += stored.new
+        job.counts.fetched += stored.fetched
+        job.counts.new += stored.new
+        job.counts.known += stored.known
+        job.counts.quarantined += stored.quarantined
+        job.tell(kind.value)
+
+    def _rehearse(self, kind: Kind, rows: Sequence[StatusChange], now: datetime) -> inbox.Stored:
+        job = self._job
+        made = inbox.journal(job.account_id, kind, rows, run_id=job.run_id, observed_at=now)
+        fresh = inbox.unknown_only(job.book, made)
+        self.rehearsed.extend(fresh)
+        if len(self.rehearsed) > MAX_REHEARSED:
+            raise PluginError(
+                f"A dry run holds at most {MAX_REHEARSED} changes; name orders, or fewer days."
+            )
+        bad = sum(map(inbox.is_quarantined, fresh))
+        return inbox.Stored(fetched=len(made), new=len(fresh), quarantined=bad)
+
+
+class _Gatherer:
+    """Gathers the pages of one call of a hook into transactions of some size.
+
+    What has come is stored even if the hook then fails; the cursor moves only with the rows
+    that prove it.
+    """
+
+    def __init__(self, fetcher: Fetcher, kind: Kind, note: TaskNote, *, moves: bool) -> None:
+        self._fetcher = fetcher
+        self._kind = kind
+        self._note = note
+        self._moves = moves
+        self._rows: list[StatusChange] = []
+        self._until: datetime | None = None
+        self._since = 0.0
+
+    def __enter__(self) -> _Gatherer:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._flush()
+
+    def take(self, pages: Iterable[Page[Any]]) -> None:
+        """Take all pages; ends early, between two pages, when the daemon stops."""
+        job = self._fetcher._job
+        for page in pages:
+            self._note.pages += 1
+            job.counts.pages += 1
+            if self._kind is Kind.ORDERS:
+                self._fetcher._take_orders(page, self._note)
+                job.tell(self._kind.value)
+            else:
+                self._keep(page)
+            job.check_stop()
+
+    def reached(self, until: datetime) -> None:
+        """The hook has ended: everything before ``until`` has been read."""
+        self._until = until
+
+    def _keep(self, page: Page[Any]) -> None:
+        now = self._fetcher._job.clock.monotonic()
+        if not self._rows:
+            self._since = now
+        self._rows.extend(page.rows)
+        self._until = page.complete_until or self._until
+        if len(self._rows) >= COMMIT_ROWS or now - self._since >= COMMIT_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        until = self._until if self._moves else None
+        if self._rows or until is not None:
+            rows, self._rows, self._until = self._rows, [], None
+            self._fetcher._store(self._kind, self._note, rows, until)
+
+
+def _fail(note: TaskNote, error: SyncdError) -> None:
+    note.state, note.code, note.message = "failed", error.code, str(error)
+    log.warning("fetch failed", code=error.code, reason=str(error))
+
+
+def _gap_text(plan: Reach) -> str:
+    assert plan.gap is not None
+    return (
+        f"The channel serves only what is newer than {plan.window.start:%Y-%m-%d %H:%M} UTC; "
+        f"changes since {plan.gap.start:%Y-%m-%d %H:%M} UTC may be missing. Have the open orders "
+        "compared by id: syncctl trigger ACCOUNT --order ..."
+    )
+
+
+def _unreadable(problem: Problem, now: datetime) -> StatusChange:
+    """An order that could not be taken, for the journal's quarantine."""
+    return StatusChange(
+        order_id=problem.order_id[:MAX_ID_LENGTH],
+        status=Status.UNKNOWN,
+        native_status="",
+        occurred_at=now,
+        problem=problem.reason,
+        raw=problem.raw,
+    )
+
+
+def _parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]]:
+    iterator = iter(refs)
+    while part := tuple(islice(iterator, max(1, size))):
+        yield part
+
+
+_UNKNOWN: Final = """
+SELECT order_id FROM inbox WHERE account_id = ? AND state <> 'DONE' AND state = 'PARKED'
+AND tries <= ? GROUP BY order_id ORDER BY min(occurred_at) LIMIT ?
+"""

@@ -1,0 +1,70 @@
+"""The kit for authors of channel plugins: a pretend marketplace and a server to show it.
+
+A simulator subclasses :class:`PanelServer` over a :class:`World`. Nothing here imports pytest.
+"""
+
+from syncd.clock import Clock, HandClock, SystemClock
+from syncd.testing.alone import serve_alone
+from syncd.testing.faults import Fault, FaultScript
+from syncd.testing.panel_server import (
+    Logged,
+    PanelServer,
+    Problem,
+    Reply,
+    Request,
+    json_reply,
+)
+from syncd.testing.things import (
+    AT_BUYER,
+    AT_SELLER,
+    ON_THE_WAY,
+    By,
+    Cancellation,
+    Event,
+    Ids,
+    Line,
+    LineSpec,
+    Order,
+    Parcel,
+    Piece,
+    Return,
+    ReturnState,
+    State,
+    WorldError,
+)
+from syncd.testing.world import VERBS, LineKey, World, populate
+
+__all__ = [
+    "AT_BUYER",
+    "AT_SELLER",
+    "ON_THE_WAY",
+    "VERBS",
+    "By",
+    "Cancellation",
+    "Clock",
+    "Event",
+    "Fault",
+    "FaultScript",
+    "HandClock",
+    "Ids",
+    "Line",
+    "LineKey",
+    "LineSpec",
+    "Logged",
+    "Order",
+    "PanelServer",
+    "Parcel",
+    "Piece",
+    "Problem",
+    "Reply",
+    "Request",
+    "Return",
+    "ReturnState",
+    "State",
+    "SystemClock",
+    "World",
+    "WorldError",
+    "json_reply",
+    "populate",
+    "serve_alone",
+]

@@ -1,0 +1,176 @@
+"""The control surface of a simulator: move the world, write the fault script, ask the truth.
+
+====== =================== ================================================================
+method path                does
+====== =================== ================================================================
+POST   /control/<verb>     calls a verb of the world; the JSON body holds its arguments
+GET    /control/truth      per order and line, how many pieces stand where
+GET    /control/orders     every order, one JSON object a line
+GET    /control/history    every event so far
+GET    /control/faults     the faults to come; POST one or a list adds, DELETE clears
+POST   /control/conditions ``skew_seconds`` and ``lag_seconds``
+GET    /control/clock      the time here; POST ``{"advance": seconds}`` moves a hand clock
+GET    /control/requests   the request log (answered by the server itself)
+====== =================== ================================================================
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from syncd.clock import Clock, HandClock
+from syncd.errors import SyncdError
+from syncd.testing.faults import Fault, FaultScript
+from syncd.testing.things import Order, Return
+from syncd.testing.world import VERBS, World
+
+Answer = tuple[int, bytes, str]  # status, body, content type
+
+_TIMES: Final = ("at", "ship_after", "ship_by")
+
+
+class _Conditions(Struct, forbid_unknown_fields=True):
+    skew_seconds: float | None = None
+    lag_seconds: float | None = None
+
+
+class _Advance(Struct, forbid_unknown_fields=True):
+    advance: float
+
+
+class ControlError(SyncdError):
+    """The control call cannot be done; ``status`` is the HTTP status that says so."""
+
+    code = "control_refused"
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class Control:
+    """Answers the calls under ``/control/``; bad ones with a sentence and status 4xx."""
+
+    def __init__(self, world: World, clock: Clock, faults: FaultScript) -> None:
+        self._world = world
+        self._clock = clock
+        self._faults = faults
+        self._calls: dict[tuple[str, str], Callable[[Mapping[str, str], bytes], object]] = {
+            ("GET", "truth"): self._truth,
+            ("GET", "history"): lambda query, body: self._world.history,
+            ("GET", "faults"): lambda query, body: self._faults.pending(),
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "conditions"): self._conditions,
+            ("GET", "clock"): lambda query, body: {"now": self._clock.now()},
+            ("POST", "clock"): self._advance,
+        }
+
+    def call(self, method: str, name: str, query: Mapping[str, str], body: bytes) -> Answer:
+        """Do one call; ``name`` is the path below ``/control/``."""
+        if (method, name) == ("GET", "orders"):
+            return 200, self._orders(), "application/x-ndjson"
+        try:
+            if (method, name) in self._calls:
+                result = self._calls[method, name](query, body)
+            elif method == "POST" and name in VERBS:
+                result = self._verb(name, body)
+            else:
+                raise ControlError(f"no control call {method} {name!r}", 404)
+        except ControlError as error:
+            return error.status, _sentence(error), "application/json"
+        except (SyncdError, msgspec.MsgspecError) as error:
+            return 400, _sentence(error), "application/json"
+        return 200, msgspec.json.encode(result), "application/json"
+
+    def _verb(self, name: str, body: bytes) -> object:
+        verb = getattr(self._world, name)
+        arguments = {
+            key: _moment(key, value) if key in _TIMES else value
+            for key, value in msgspec.json.decode(body or b"{}", type=dict[str, Any]).items()
+        }
+        try:
+            inspect.signature(verb).bind(**arguments)
+        except TypeError as error:
+            raise ControlError(f"{name}: {error}; it takes {inspect.signature(verb)}") from None
+        return _described(verb(**arguments))
+
+    def _truth(self, query: Mapping[str, str], body: bytes) -> object:
+        truth = self._world.truth(seller_id=query.get("seller_id", ""))
+        return [
+            {"order_id": order_id, "line_id": line_id, "words": dict(words)}
+            for (order_id, line_id), words in truth.items()
+        ]
+
+    def _orders(self) -> bytes:
+        with self._world.lock:
+            rows = [msgspec.json.encode(_order(one)) for one in self._world.orders.values()]
+        return b"".join(row + b"\n" for row in rows)
+
+    def _add_faults(self, query: Mapping[str, str], body: bytes) -> object:
+        faults = msgspec.json.decode(body, type=Fault | list[Fault])
+        self._faults.add(*(faults if isinstance(faults, list) else [faults]))
+        return self._faults.pending()
+
+    def _clear_faults(self, query: Mapping[str, str], body: bytes) -> object:
+        self._faults.clear()
+        return []
+
+    def _conditions(self, query: Mapping[str, str], body: bytes) -> object:
+        wish = msgspec.json.decode(body, type=_Conditions)
+        if wish.skew_seconds is not None:
+            self._faults.skew_seconds = wish.skew_seconds
+        if wish.lag_seconds is not None:
+            self._faults.lag_seconds = wish.lag_seconds
+        return _Conditions(self._faults.skew_seconds, self._faults.lag_seconds)
+
+    def _advance(self, query: Mapping[str, str], body: bytes) -> object:
+        wish = msgspec.json.decode(body, type=_Advance)
+        if not isinstance(self._clock, HandClock):
+            raise ControlError("this simulator runs on the machine's clock; it cannot move", 409)
+        self._clock.advance(timedelta(seconds=wish.advance))
+        return {"now": self._clock.now()}
+
+
+def _sentence(error: Exception) -> bytes:
+    return msgspec.json.encode({"error": str(error)})
+
+
+def _moment(key: str, value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ControlError(f"{key}: {value!r} is no ISO 8601 time") from None
+    if moment.tzinfo is None:
+        raise ControlError(f"{key}: {value!r} has no offset from UTC")
+    return moment
+
+
+def _order(order: Order) -> object:
+    lines = [
+        {"line_id": line.line_id, "sku": line.sku, "quantity": len(line.pieces)}
+        for line in order.lines
+    ]
+    return {
+        "order_id": order.order_id,
+        "placed_at": order.placed_at,
+        "location_id": order.location_id,
+        "lines": lines,
+        "shipments": order.shipment_ids,
+    }
+
+
+def _described(result: object) -> object:
+    if isinstance(result, Order):
+        return _order(result)
+    if isinstance(result, Return):
+        return {"return_id": result.return_id, "state": result.state}
+    if isinstance(result, list):
+        return [_described(one) for one in result]
+    return {"moved": result}

@@ -1,0 +1,363 @@
+"""The configuration file: what is read, and how each mistake is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import Field, SecretStr, field_validator
+
+from syncd.config import check_settings, commented_example, load, load_all
+from syncd.config.schema import TasksTable, duration_text, read_duration
+from syncd.errors import ConfigError
+from syncd.hookspecs import Channel, Settings
+from syncd.statuses import Kind
+
+SECRET = "s3cret-canary-value"
+
+
+class ShopSettings(Settings):
+    """Settings of a made-up channel."""
+
+    base_url: str = Field(description="The panel's address.")
+    app_id: str = "none"
+    pages: int = 5
+    api_token: SecretStr
+    backup_token: SecretStr | None = None
+
+    @field_validator("app_id")
+    @classmethod
+    def not_bad(cls, value: str) -> str:
+        if value == "bad":
+            raise ValueError("must not be bad")
+        return value
+
+
+def channels(**more: Any) -> dict[str, Any]:
+    shop = SimpleNamespace(
+        state="enabled", reason="", description=Channel(title="Shop", settings=ShopSettings)
+    )
+    return {"shop": shop, **more}
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "syncd.toml"
+    path.write_text(text)
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_all(write(folder, text), channels(), {"TOKEN": SECRET})
+    assert caught.value.path == str(folder / "syncd.toml")
+    return caught.value.problems
+
+
+ACCOUNT = """
+[accounts.one]
+channel = "shop"
+[accounts.one.settings]
+base_url = "https://panel.example"
+api_token = { env = "TOKEN" }
+"""
+
+
+def test_usual_values(tmp_path: Path) -> None:
+    config = load(write(tmp_path, ACCOUNT), {})
+    account = config.accounts["one"]
+    assert (account.tenant, account.facility, account.locations) == ("main", "main", {})
+    minutes, day, month = timedelta(minutes=40), timedelta(days=1), timedelta(days=30)
+    assert {k: (t.every, t.look_back) for k, t in account.tasks.items()} == {
+        Kind.ORDERS: (minutes, timedelta(0)),
+        Kind.DISPATCHED: (minutes, timedelta(0)),
+        Kind.CANCELLED: (minutes, timedelta(0)),
+        Kind.RETURNS: (day, month),
+        Kind.DELIVERED: (day, month),
+    }
+    assert all(task.enabled for task in account.tasks.values())
+
+
+def test_every_kind_has_its_table() -> None:
+    assert set(TasksTable.model_fields) == {kind.value for kind in Kind}
+
+
+def test_own_task_settings_go_before_defaults_key_by_key(tmp_path: Path) -> None:
+    text = (
+        ACCOUNT
+        + """
+[accounts.one.tasks.returns]
+every = "12h"
+[accounts.two]
+channel = "shop"
+[defaults.tasks.returns]
+every = "2d"
+look_back = "10d"
+[defaults.tasks.delivered]
+enabled = false
+"""
+    )
+    accounts = load(write(tmp_path, text), {}).accounts
+    one, two = accounts["one"].tasks, accounts["two"].tasks
+    assert one[Kind.RETURNS].every == timedelta(hours=12)
+    assert one[Kind.RETURNS].look_back == timedelta(days=10)
+    assert two[Kind.RETURNS].every == timedelta(days=2)
+    assert not one[Kind.DELIVERED].enabled
+
+
+def test_places_come_from_the_unit_when_not_set(tmp_path: Path) -> None:
+    path = write(tmp_path, "# nothing\n")
+    unit = {"STATE_DIRECTORY": "/var/lib/private/syncd", "RUNTIME_DIRECTORY": "/run/syncd"}
+    config = load(path, unit)
+    assert config.state_dir == Path("/var/lib/private/syncd")
+    assert config.socket == Path("/run/syncd/syncd.sock")
+    chosen = load(write(tmp_path, '[syncd]\nstate_dir = "/a"\nsocket = "/b/c.sock"\n'), unit)
+    assert (chosen.state_dir, chosen.socket) == (Path("/a"), Path("/b/c.sock"))
+
+
+def test_operators_by_number_and_name(tmp_path: Path) -> None:
+    config = load(write(tmp_path, '[syncd]\noperators = [1000, "root"]\n'), {})
+    assert config.operators == {0, 1000}
+
+
+def test_fault_I01_missing_file_names_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"No such file.*syncctl init"):
+        load(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  \n", "the file is empty; make one with: syncctl init"),
+        ("[syncd]\nlog_level = \n", "line 2: this is not TOML: Invalid value"),
+        ("a = 1\n\n[x\n", "line 3: this is not TOML"),
+        ("a = 1\na = 2\n", "line 2: this is not TOML: Cannot overwrite a value"),
+        ('a = "x', "line 1: this is not TOML"),
+    ],
+)
+def test_fault_I01_broken_text_is_told_with_its_line(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    (problem,) = problems(tmp_path, text)
+    assert problem.startswith(expected)
+
+
+def test_fault_I01_text_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "syncd.toml"
+    path.write_bytes(b"# ok\n# \xff\n")
+    with pytest.raises(ConfigError, match="line 2: the text is not UTF-8"):
+        load(path, {})
+
+
+def test_fault_I01_every_problem_at_once_with_line_and_nearest_key(tmp_path: Path) -> None:
+    text = """\
+[syncd]
+log_levle = "info"
+socket = "relative"
+operators = [-1]
+
+[accounts."bad name"]
+channel = "other"
+
+[accounts.one]
+chanel = "shop"
+tasks.dispached.every = "40m"
+tasks.returns = { every = 40, look_back = "400d" }
+tasks.orders.enabled = "yes"
+locations = { L1 = 7 }
+
+[account.two]
+x = 1
+"""
+    assert problems(tmp_path, text) == [
+        'line 2: syncd.log_levle: unknown key; did you mean "log_level"?',
+        "line 3: syncd.socket: must be an absolute path, beginning with /",
+        "line 4: syncd.operators.0: must be a user name in quotes or a user id",
+        'line 6: accounts."bad name": a name has 1 to 64 letters, digits, - or _, and nothing else',
+        "line 9: accounts.one.channel: is missing",
+        'line 10: accounts.one.chanel: unknown key; did you mean "channel"?',
+        'line 11: accounts.one.tasks.dispached: unknown key; did you mean "dispatched"?',
+        "line 12: accounts.one.tasks.returns.every: must be a number with a unit in quotes "
+        '(s, m, h, d, w), such as "40m" or "1d"; "40m" would be minutes',
+        'line 12: accounts.one.tasks.returns.look_back: is 400d; it must be at most "365d"',
+        "line 13: accounts.one.tasks.orders.enabled: must be true or false",
+        "line 14: accounts.one.locations.L1: must be text in quotes",
+        'line 16: account: unknown key; did you mean "accounts"?',
+    ]
+
+
+@pytest.mark.parametrize("value", ["0s", "9s", "32d", "3650d", "1ms", "-5m", "", "40", "4 0m", "m"])
+def test_fault_I03_interval_out_of_range(tmp_path: Path, value: str) -> None:
+    (problem,) = problems(tmp_path, f'[defaults.tasks.orders]\nevery = "{value}"\n')
+    assert problem.startswith("line 2: defaults.tasks.orders.every: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10s", 10), ("90s", 90), ("40m", 2400), ("1h30m", 5400), ("1w", 604800)]
+)
+def test_durations_are_read_and_written(text: str, seconds: int) -> None:
+    span = read_duration(text)
+    assert span.total_seconds() == seconds
+    assert read_duration(duration_text(span)) == span
+
+
+def test_names_that_differ_only_in_capitals(tmp_path: Path) -> None:
+    text = '[accounts.Shop]\nchannel="shop"\n[accounts.shop]\nchannel="shop"\n'
+    found = problems(tmp_path, text)
+    assert "line 3: accounts.shop: differs from account Shop only in capital letters" in found[-1]
+
+
+def test_a_socket_path_too_long_for_the_kernel(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f'[syncd]\nsocket = "/{"x" * 107}"\n')
+    assert problem == "line 2: syncd.socket: is too long for a socket; at most 107 bytes"
+
+
+# --- settings of the channels
+
+
+def test_settings_with_secrets_in_place_and_a_warning(tmp_path: Path) -> None:
+    loaded = load_all(write(tmp_path, ACCOUNT), channels(), {"TOKEN": SECRET})
+    settings = loaded.settings["one"]
+    assert isinstance(settings, ShopSettings)
+    assert settings.api_token.get_secret_value() == SECRET
+    assert loaded.unavailable == {}
+    (warning,) = loaded.warnings
+    assert "accounts.one.settings.api_token" in warning
+    assert SECRET not in f"{loaded!r}{loaded.config!r}{settings!r}{warning}"
+
+
+def test_check_settings_gives_the_same(tmp_path: Path) -> None:
+    config = load(write(tmp_path, ACCOUNT), {})
+    assert set(check_settings(config, channels(), {"TOKEN": SECRET})) == {"one"}
+    with pytest.raises(ConfigError, match="TOKEN is not set or empty"):
+        check_settings(config, channels(), {})
+    with pytest.raises(ConfigError, match='channel "shop" is not installed'):
+        check_settings(config, {}, {"TOKEN": SECRET})
+
+
+def test_settings_problems_stand_beside_those_of_the_file(tmp_path: Path) -> None:
+    text = f"""\
+[accounts.one]
+channel = "shop"
+facility = ""
+[accounts.one.settings]
+base_url = "http://panel.example"
+pages = "many"
+app_idd = "x"
+api_token = "{SECRET}"
+[accounts.two]
+channel = "shop"
+settings = {{ base_url = "https://panel.example", app_id = "bad" }}
+"""
+    found = problems(tmp_path, text)
+    assert SECRET not in "".join(found)
+    assert [line.split(": ")[:2] for line in found] == [
+        ["line 3", "accounts.one.facility"],
+        ["line 6", "accounts.one.settings.pages"],
+        ["line 7", "accounts.one.settings.app_idd"],
+        ["line 8", "accounts.one.settings.api_token"],
+        ["line 11", "accounts.two.settings.api_token"],
+        ["line 11", "accounts.two.settings.app_id"],
+    ]
+    assert "a secret must not stand in this file; write a reference instead" in found[3]
+    assert "is missing; it is a secret" in found[4]
+    assert "must not be bad" in found[5]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://panel.example",
+        "http://127.0.0.1.example",
+        "ftp://panel.example",
+        "https://",
+        "https://user:pw@panel.example",
+        "https://panel.example/?a=1",
+        "https://panel.example:port",
+        "panel.example",
+    ],
+)
+def test_addresses_that_are_refused(tmp_path: Path, url: str) -> None:
+    (problem,) = problems(tmp_path, ACCOUNT.replace("https://panel.example", url))
+    assert problem.startswith("line 5: accounts.one.settings.base_url: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://panel.example/api", "http://127.0.0.1:8080", "http://[::1]:1", "http://localhost"],
+)
+def test_addresses_that_are_taken(tmp_path: Path, url: str) -> None:
+    path = write(tmp_path, ACCOUNT.replace("https://panel.example", url))
+    assert load_all(path, channels(), {"TOKEN": SECRET}).settings["one"].base_url == url
+
+
+def test_missing_channel_stops_nothing_unless_strict(tmp_path: Path) -> None:
+    text = ACCOUNT + '[accounts.two]\nchannel = "shoop"\n[accounts.three]\nchannel = "torn"\n'
+    torn = SimpleNamespace(state="load_error", reason="it fell over", description=None)
+    found = channels(torn=torn)
+    path = write(tmp_path, text)
+    loaded = load_all(path, found, {"TOKEN": SECRET})
+    assert set(loaded.settings) == {"one"}
+    assert loaded.unavailable == {
+        "two": 'channel "shoop" is not installed; did you mean "shop"? Installed: shop, torn. '
+        "Install it with: pip install syncd-shoop",
+        "three": 'channel "torn" is off: it fell over',
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_all(path, found, {"TOKEN": SECRET}, strict=True)
+    assert [p.split(": ")[:2] for p in caught.value.problems] == [
+        ["line 8", "accounts.two.channel"],
+        ["line 10", "accounts.three.channel"],
+    ]
+
+
+def test_a_plugin_check_that_falls_over_is_a_problem_without_the_secret(tmp_path: Path) -> None:
+    class Broken(Settings):
+        api_token: SecretStr
+
+        @field_validator("api_token")
+        @classmethod
+        def explode(cls, value: SecretStr) -> SecretStr:
+            raise RuntimeError(value.get_secret_value())
+
+    broken = SimpleNamespace(
+        state="enabled", reason="", description=Channel(title="B", settings=Broken)
+    )
+    path = write(tmp_path, ACCOUNT)
+    with pytest.raises(ConfigError, match="RuntimeError") as caught:
+        load_all(path, {"shop": broken}, {"TOKEN": SECRET})
+    assert SECRET not in str(caught.value)
+
+
+# --- the example
+
+
+def test_example_loads_as_it_is(tmp_path: Path) -> None:
+    loaded = load_all(write(tmp_path, commented_example(channels())), channels(), {}, strict=True)
+    assert loaded.settings == {}
+    load(write(tmp_path, commented_example({})), {})
+
+
+def test_example_without_its_comment_marks_is_a_whole_configuration(tmp_path: Path) -> None:
+    text = commented_example(channels())
+    assert "# The panel's address." in text
+    lines = [line.removeprefix("#") if line[:2] != "# " else line for line in text.splitlines()]
+    whole = "\n".join(lines).replace('"..."', '"https://panel.example"')
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    for name in ("api_token", "backup_token"):
+        (credentials / f"shop.{name}").write_text(SECRET)
+    env = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    loaded = load_all(write(tmp_path, whole), channels(), env, strict=True)
+    assert set(loaded.settings) == {"my-shop"}
+    assert loaded.config.operators == {1000}
+    usual = load(write(tmp_path, ACCOUNT), {}).accounts["one"].tasks
+    assert loaded.config.accounts["my-shop"].tasks == usual
+
+
+def test_fault_I06_an_empty_environment_still_gives_places(tmp_path: Path) -> None:
+    config = load(write(tmp_path, "# nothing\n"), {})
+    assert config.state_dir.is_absolute()
+    assert config.socket.is_absolute()

@@ -1,0 +1,228 @@
+"""The documentation names what the program has, and nothing that it does not have."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from syncd import hookspecs
+from syncd.book.wording import REASONS, SAID, STANDS
+from syncd.cli.syncctl import main as syncctl
+from syncd.config.schema import FileTable
+from syncd.rules import Event, Position, Reason
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+HOOKS = [
+    function
+    for name, function in vars(hookspecs.ChannelHooks).items()
+    if inspect.isfunction(function) and hasattr(function, f"{hookspecs.PROJECT}_spec")
+]
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all commands that do something: ("status",), ("sequence", "define"), ..."""
+    if not isinstance(group, click.Group):
+        yield path
+        return
+    if group.invoke_without_command and path:
+        yield path
+    for name, command in group.commands.items():
+        if not command.hidden:
+            yield from commands(command, (*path, name))
+
+
+def command_at(path: tuple[str, ...]) -> click.Command:
+    found: click.Command = syncctl
+    for name in path:
+        assert isinstance(found, click.Group)
+        found = found.commands[name]
+    return found
+
+
+def options_of(command: click.Command) -> set[str]:
+    options = {"--help"}
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            options.update([*parameter.opts, *parameter.secondary_opts])
+    return options
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def signature_of(function: object) -> str:
+    signature = inspect.signature(function)  # type: ignore[arg-type]
+    arguments = [p for p in signature.parameters.values() if p.name != "self"]
+    listed = ", ".join(f"{p.name}: {p.annotation}" for p in arguments)
+    return f"def {function.__name__}({listed}) -> {signature.return_annotation}"  # type: ignore[attr-defined]
+
+
+def section_of(page: Path, heading: str) -> str:
+    """The text from a heading to the next one of the same or a higher level; empty if absent."""
+    lines = page.read_text("utf-8").splitlines()
+    starts = [
+        number
+        for number, line in enumerate(lines)
+        if re.fullmatch(rf"#+ `?{re.escape(heading)}`?", line.strip())
+    ]
+    if not starts:
+        return ""
+    level = len(lines[starts[0]]) - len(lines[starts[0]].lstrip("#"))
+    body = []
+    for line in lines[starts[0] + 1 :]:
+        if re.match(rf"#{{1,{level}}} ", line):
+            break
+        body.append(line)
+    return "\n".join(body)
+
+
+def test_there_are_hooks() -> None:
+    assert len(HOOKS) >= 7
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.__name__)
+def test_each_hook_stands_in_the_authors_guide(hook: object) -> None:
+    guide = (DOCS / "plugin-authors.md").read_text("utf-8")
+    assert signature_of(hook) in [plain(line) for line in guide.splitlines()]
+
+
+@pytest.mark.parametrize("field", hookspecs.Channel.__struct_fields__)
+def test_each_field_of_a_channel_is_explained(field: str) -> None:
+    assert f"| `{field}` |" in section_of(DOCS / "plugin-authors.md", "What the channel is")
+
+
+@pytest.mark.parametrize("path", list(commands(syncctl)), ids=" ".join)
+def test_each_command_has_a_section(path: tuple[str, ...]) -> None:
+    section = section_of(DOCS / "cli.md", f"syncctl {' '.join(path)}")
+    assert section.strip(), f"docs/cli.md has no section «syncctl {' '.join(path)}»"
+    missing = [
+        name
+        for name in options_of(command_at(path)) - options_of(syncctl)
+        if name.startswith("--") and name not in section
+    ]
+    assert not missing, f"the section does not name {missing}"
+
+
+def shown_commands() -> Iterator[tuple[str, list[str]]]:
+    """Each line in a code block, and each inline code, that begins with syncctl."""
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        lines = [line.strip() for block in blocks for line in block.splitlines()]
+        lines += re.findall(r"`(syncctl[^`\n]*)`", text)
+        for line in lines:
+            words = line.removeprefix("$ ").removeprefix("sudo ").split("#")[0].split()
+            if words and words[0] == "syncctl":
+                yield f"{page.relative_to(ROOT)}: {line}", words[1:]
+
+
+def problem_of(words: list[str]) -> str:
+    found: click.Command = syncctl
+    words = [word for word in words if not word.startswith(("[", "…", "..."))]
+    while words and words[0].startswith("-"):
+        if words[0] not in options_of(syncctl):
+            return f"no option {words[0]}"
+        words = words[2:] if words[0] == "--socket" else words[1:]
+    while words and isinstance(found, click.Group):
+        if words[0] not in found.commands:
+            return "" if found.invoke_without_command else f"no command {words[0]}"
+        found = found.commands[words.pop(0)]
+    known = options_of(found) | options_of(syncctl)
+    unknown = [word for word in words if word.startswith("--") and word not in known]
+    return f"no option {', '.join(unknown)}" if unknown else ""
+
+
+def test_the_docs_show_only_commands_that_exist() -> None:
+    shown = list(shown_commands())
+    assert len(shown) > 20
+    wrong = [f"{where}: {problem_of(words)}" for where, words in shown if problem_of(words)]
+    assert not wrong, "\n".join(wrong)
+
+
+def models(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
+    """This model and each model in its fields."""
+    if model in seen:
+        return
+    seen.add(model)
+    yield model
+    for field in model.model_fields.values():
+        for part in parts_of(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from models(part, seen)
+
+
+def parts_of(annotation: object) -> Iterator[object]:
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from parts_of(part)
+
+
+CONFIG_KEYS = sorted(
+    {
+        field.alias or name
+        for model in models(FileTable, set())
+        for name, field in model.model_fields.items()
+    }
+)
+
+
+@pytest.mark.parametrize("key", CONFIG_KEYS)
+def test_each_config_key_is_explained(key: str) -> None:
+    page = (DOCS / "configuration.md").read_text("utf-8")
+    assert re.search(rf"`[^`\n]*\b{re.escape(key)}\b[^`\n]*`", page), f"{key} is not explained"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_files_resolve(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    missing = [
+        link
+        for link in links
+        if not link.startswith(("http:", "https:")) and not (page.parent / link).exists()
+    ]
+    assert not missing
+
+
+def told_commands() -> Iterator[tuple[str, list[str]]]:
+    """Each command that a message of the program tells the reader to type."""
+    for path in sorted((ROOT / "syncd").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for text in re.findall(r"syncctl ((?:--?)?[a-z][^,;.()«»\n]*)", text_of(node)):
+                yield f"{path.relative_to(ROOT)}: syncctl {text}", text.split()
+
+
+def text_of(node: ast.AST) -> str:
+    """A text constant, with X for each value that is put into it; empty for other nodes."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "X" for part in node.values)
+    return ""
+
+
+def test_messages_tell_only_commands_that_exist() -> None:
+    told = list(told_commands())
+    assert len(told) > 5
+    wrong = [f"{where}: {problem_of(words)}" for where, words in told if problem_of(words)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_is_told_in_a_sentence(reason: Reason) -> None:
+    said = REASONS[reason].means
+    assert said.endswith(".")
+
+
+def test_each_event_and_position_is_told_in_words() -> None:
+    assert not [event for event in Event if not SAID.get(event)]
+    assert not [position for position in Position if not STANDS.get(position)]

@@ -1,0 +1,296 @@
+"""Which pieces a fact means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from syncd.rules import Event, Fact, Piece, Position, choose
+from tests.unit.rulekit import DAY, Bench, counts, fact, piece
+
+
+def line(*positions: str, **known: Any) -> list[Piece]:
+    """Pieces 0, 1, 2 of line «a» at these positions."""
+    return [piece(position, number, **known) for number, position in enumerate(positions)]
+
+
+def chosen(pieces: list[Piece], told: Fact) -> tuple[list[int], int]:
+    choice = choose(pieces, told)
+    return [each.piece for each in choice.pieces], choice.excess
+
+
+@pytest.mark.parametrize(
+    ("event", "positions", "first"),
+    [
+        ("CANCELLED", ["FULFILLABLE", "CREATED", "PACKED"], 0),
+        ("CANCELLED", ["PACKED", "MANIFESTED", "UNFULFILLABLE"], 2),
+        ("CANCELLED", ["DISPATCHED", "MANIFESTED", "CANCELLED"], 1),
+        ("CANCEL_REQUESTED", ["PACKED", "PICKING"], 1),
+        ("DISPATCHED", ["CREATED", "PACKED", "UNFULFILLABLE"], 1),
+        ("DISPATCHED", ["DISPATCHED", "CANCELLED", "UNFULFILLABLE"], 2),
+        ("DELIVERED", ["PACKED", "DISPATCHED", "SHIPPED"], 2),
+        ("DELIVERED", ["RETURN_EXPECTED", "DISPATCHED", "DELIVERED"], 1),
+        ("RETURN_NOTICED_CIR", ["SHIPPED", "DELIVERED"], 1),
+        ("RETURN_NOTICED_CIR", ["CREATED", "DISPATCHED"], 1),
+        ("RETURN_NOTICED_RTO", ["DELIVERED", "DISPATCHED"], 1),
+        ("RETURNED_RTO", ["DISPATCHED", "RETURN_EXPECTED"], 1),
+        ("RETURNED_CIR", ["DELIVERED", "CIR_CREATED"], 1),
+        ("RETURN_WITHDRAWN", ["DELIVERED", "CIR_CREATED"], 1),
+        ("UNDELIVERED", ["CREATED", "DELIVERED", "DISPATCHED"], 2),
+        ("LOST", ["CREATED", "SHIPPED", "LOST"], 1),
+    ],
+)
+def test_one_of_several(event: str, positions: list[str], first: int) -> None:
+    assert chosen(line(*positions), fact(event, quantity=1)) == ([first], 0)
+
+
+def test_every_event_knows_its_order() -> None:
+    everywhere = line(*Position)
+    for event in Event:
+        numbers, excess = chosen(everywhere, fact(event, quantity=99))
+        assert sorted(numbers) == list(range(len(Position)))
+        assert excess == 99 - len(Position)
+
+
+def test_ties_go_by_number() -> None:
+    assert chosen(line("CREATED", "CREATED", "CREATED")[::-1], fact("CANCELLED", quantity=2)) == (
+        [0, 1],
+        0,
+    )
+
+
+def test_a_line_wins_over_a_sku() -> None:
+    pieces = [piece("CREATED", 0), piece("CREATED", 1, line_id="b", sku="CUP")]
+    assert chosen(pieces, fact("CANCELLED", line_id="b", sku="MUG")) == ([1], 0)
+    assert chosen(pieces, fact("CANCELLED", line_id="", sku="MUG")) == ([0], 0)
+    assert chosen(pieces, fact("CANCELLED", line_id="")) == ([0, 1], 0)
+
+
+def test_an_unknown_line_is_never_guessed() -> None:
+    pieces = line("CREATED")
+    assert chosen(pieces, fact("CANCELLED", line_id="z")) == ([], 1)
+    assert chosen(pieces, fact("CANCELLED", line_id="z", quantity=3)) == ([], 3)
+    assert chosen(line("CREATED", "CREATED"), fact("CANCELLED", line_id="z")) == ([], 1)
+
+
+def test_more_than_there_is_leaves_an_excess() -> None:
+    assert chosen(line("CREATED"), fact("CANCELLED", quantity=3)) == ([0], 2)
+    assert chosen(line("CREATED", "PACKED"), fact("CANCELLED", quantity=3)) == ([0, 1], 1)
+
+
+def test_without_a_quantity_all_are_meant_but_the_contradicted() -> None:
+    assert chosen(line("CREATED", "CANCELLED", "PACKED"), fact("DISPATCHED")) == ([2, 0], 0)
+    assert chosen(line("CANCELLED", "CANCELLED"), fact("DISPATCHED")) == ([0, 1], 0)
+
+
+def test_a_second_dispatch_takes_a_second_piece() -> None:
+    bench = Bench(*line("CREATED", "CREATED", "CREATED"))
+    bench.tell(fact("DISPATCHED", quantity=1), fact("DISPATCHED", 2 * DAY, quantity=1))
+    assert counts(bench.stands) == {"DISPATCHED": 2, "CREATED": 1}
+
+
+def test_a_single_piece_told_of_twice_is_no_excess() -> None:
+    bench = Bench(*line("CREATED"))
+    bench.tell(fact("DISPATCHED", quantity=1), fact("DISPATCHED", 2 * DAY, quantity=1))
+    assert bench.stands == ["DISPATCHED"]
+    assert bench.excess == 0
+
+
+def test_dispatch_of_all_three_after_one_was_cancelled_is_told_to_a_person() -> None:
+    bench = Bench(*line("CREATED", "CREATED", "CREATED"))
+    bench.tell(fact("CANCELLED", quantity=1), fact("DISPATCHED", 2 * DAY, quantity=2))
+    assert counts(bench.stands) == {"CANCELLED": 1, "DISPATCHED": 2}
+    assert "dispatched_after_cancel" not in bench.reasons()
+    bench.tell(fact("DISPATCHED", 3 * DAY, quantity=3))
+    assert counts(bench.stands) == {"CANCELLED": 1, "DISPATCHED": 2}
+    assert "dispatched_after_cancel" in bench.reasons()
+
+
+def test_a_total_counts_what_is_there() -> None:
+    bench = Bench(*line("CREATED", "PACKED", "CREATED"))
+    bench.tell(fact("CANCELLED", quantity=1, cumulative=True))
+    bench.tell(fact("CANCELLED", 2 * DAY, quantity=2, cumulative=True))
+    bench.tell(fact("CANCELLED", 3 * DAY, quantity=2, cumulative=True))
+    assert bench.stands == ["CANCELLED", "PACKED", "CANCELLED"]
+    assert chosen(bench.pieces, fact("CANCELLED", quantity=4, cumulative=True))[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "positions", "hit"),
+    [
+        ("DISPATCHED", ["LOST", "CREATED"], 0),
+        ("DELIVERED", ["CIR_CREATED", "DISPATCHED"], 0),
+        ("DELIVERED", ["RETURN_EXPECTED", "DISPATCHED"], 1),
+        ("CANCELLED", ["RETURN_EXPECTED", "CREATED"], 0),
+        ("CANCELLED", ["CIR_CREATED", "CREATED"], 1),
+        ("RETURN_NOTICED_RTO", ["RETURNED", "DISPATCHED"], 0),
+        ("RETURN_NOTICED_CIR", ["CIR_COMPLETE", "DELIVERED"], 0),
+        ("RETURNED_RTO", ["RETURN_ACKNOWLEDGED", "RETURN_EXPECTED"], 0),
+        ("RETURNED_CIR", ["CIR_COMPLETE", "CIR_CREATED"], 0),
+        ("LOST", ["LOST", "DISPATCHED"], 0),
+        ("CANCEL_REQUESTED", ["CANCELLED", "CREATED"], 0),
+        ("UNDELIVERED", ["DELIVERED", "DISPATCHED"], 1),
+    ],
+)
+def test_what_a_total_of_one_is_filled_by(event: str, positions: list[str], hit: int) -> None:
+    pieces = line(*positions, return_noticed_at=9 * DAY)
+    assert chosen(pieces, fact(event, quantity=1, cumulative=True)) == ([hit], 0)
+
+
+def test_a_total_counts_pieces_on_hold() -> None:
+    pieces = line("MANIFESTED", "MANIFESTED")
+    pieces[1].hold = "cancelled_after_manifest"
+    assert chosen(pieces, fact("CANCELLED", quantity=1, cumulative=True)) == ([1], 0)
+    pieces[1].hold = "buyer_cancel_requested"
+    assert chosen(pieces, fact("CANCEL_REQUESTED", quantity=1, cumulative=True)) == ([1], 0)
+
+
+def test_a_buyers_wish_marks_the_piece_to_cancel_and_not_to_send() -> None:
+    pieces = line("CREATED", "PACKED")
+    pieces[1].hold = "buyer_cancel_requested"
+    assert chosen(pieces, fact("CANCELLED", quantity=1)) == ([1], 0)
+    assert chosen(pieces, fact("CANCEL_WITHDRAWN", quantity=1)) == ([1], 0)
+    assert chosen(pieces, fact("DISPATCHED", quantity=1)) == ([0], 0)
+    assert chosen(pieces, fact("CANCEL_REQUESTED", quantity=1)) == ([0], 0)
+
+
+def test_a_shipment_names_its_pieces() -> None:
+    pieces = line("DISPATCHED", "DISPATCHED", "DISPATCHED")
+    pieces[1].shipment_id = "S2"
+    pieces[2].shipment_id = "S3"
+    assert chosen(pieces, fact("DELIVERED", quantity=1, shipment_id="S2")) == ([1], 0)
+    assert chosen(pieces, fact("DELIVERED", shipment_id="S2")) == ([1], 0)
+    assert chosen(pieces, fact("DELIVERED", shipment_id="S9")) == ([0], 0)
+    assert chosen(pieces, fact("DELIVERED", quantity=2, shipment_id="S9")) == ([0], 1)
+    assert chosen(pieces[1:2], fact("DELIVERED", quantity=1, shipment_id="S9")) == ([], 1)
+
+
+def test_the_same_shipment_told_of_again_takes_no_other_piece() -> None:
+    pieces = line("DISPATCHED", "CREATED")
+    pieces[0].shipment_id = "S1"
+    assert chosen(pieces, fact("DISPATCHED", quantity=1, shipment_id="S1")) == ([0], 0)
+    assert chosen(pieces, fact("DISPATCHED", quantity=1, shipment_id="S2")) == ([1], 0)
+    assert chosen(pieces, fact("DISPATCHED", quantity=2, shipment_id="S1")) == ([0, 1], 0)
+
+
+def test_a_parcel_that_has_not_left_may_get_another_name() -> None:
+    pieces = line("PACKED")
+    pieces[0].shipment_id = "S1"
+    assert chosen(pieces, fact("DISPATCHED", quantity=1, shipment_id="S2")) == ([0], 0)
+
+
+def test_a_cancelled_piece_left_in_its_parcel_is_not_dispatched_with_it() -> None:
+    pieces = line("CANCELLED", "PACKED", shipment_id="S1")
+    assert chosen(pieces, fact("DISPATCHED", line_id="", shipment_id="S1")) == ([1], 0)
+
+
+def test_a_tracking_number_names_its_pieces_and_may_be_replaced() -> None:
+    pieces = line("DISPATCHED", "DISPATCHED", tracking_number="T1")
+    pieces[1].tracking_number = "T2"
+    assert chosen(pieces, fact("DELIVERED", quantity=1, tracking_number="T2")) == ([1], 0)
+    assert chosen(pieces, fact("DELIVERED", quantity=1, tracking_number="T9")) == ([0], 0)
+
+
+def test_a_return_keeps_its_pieces() -> None:
+    pieces = line("DELIVERED", "CIR_CREATED", "DELIVERED", shipment_id="S1")
+    pieces[1].return_id = "R1"
+    of_r1: dict[str, Any] = {"return_id": "R1", "shipment_id": "S1"}
+    for event in ("RETURN_NOTICED_CIR", "RETURNED_CIR", "RETURN_WITHDRAWN"):
+        assert chosen(pieces, fact(event, quantity=1, **of_r1)) == ([1], 0)
+        assert chosen(pieces, fact(event, **of_r1)) == ([1], 0)
+        assert 1 not in chosen(pieces, fact(event, quantity=3, return_id="R2"))[0]
+    pieces[1].position = Position.DELIVERED
+    assert chosen(pieces, fact("RETURN_NOTICED_CIR", quantity=3, return_id="R2"))[1] == 0
+
+
+def test_an_older_notice_goes_to_the_piece_whose_return_was_withdrawn() -> None:
+    bench = Bench(*line("DELIVERED", "DELIVERED"))
+    bench.tell(fact("RETURN_WITHDRAWN", 5 * DAY, quantity=1))
+    bench.tell(fact("RETURN_NOTICED_CIR", 4 * DAY, quantity=1))
+    assert bench.stands == ["DELIVERED", "DELIVERED"]
+    bench.tell(fact("RETURN_NOTICED_CIR", 6 * DAY, quantity=1))
+    assert counts(bench.stands) == {"DELIVERED": 1, "CIR_CREATED": 1}
+
+
+def test_a_bundle_goes_together_and_counts_as_one() -> None:
+    pieces = [
+        piece("CREATED", number, sku=sku, bundle=f"a-{number // 2}")
+        for number, sku in enumerate(["MUG", "LID", "MUG", "LID"])
+    ]
+    assert chosen(pieces, fact("DISPATCHED", quantity=1)) == ([0, 1], 0)
+    assert chosen(pieces, fact("DISPATCHED", quantity=3)) == ([0, 1, 2, 3], 1)
+    assert chosen(pieces, fact("CANCELLED", line_id="", sku="LID", quantity=1)) == ([0, 1], 0)
+
+
+def test_a_bundle_in_two_parcels_moves_in_parts() -> None:
+    pieces = line("DISPATCHED", "DISPATCHED", bundle="a-0")
+    pieces[0].tracking_number, pieces[1].tracking_number = "T1", "T2"
+    assert chosen(pieces, fact("DELIVERED", quantity=1, tracking_number="T2")) == ([1], 0)
+
+
+_ids = st.sampled_from(["", "X", "Y"])
+_pieces: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
+    st.builds(
+        dict,
+        position=st.sampled_from(list(Position)),
+        line_id=st.sampled_from(["a", "b"]),
+        sku=st.sampled_from(["MUG", "CUP"]),
+        bundle=st.sampled_from(["", "", "B1", "B2"]),
+        shipment_id=_ids,
+        tracking_number=_ids,
+        return_id=_ids,
+        hold=st.sampled_from(["", "buyer_cancel_requested", "cancelled_after_manifest"]),
+        withdrawn_at=st.sampled_from([None, DAY, 3 * DAY]),
+    ),
+    max_size=6,
+)
+_facts: st.SearchStrategy[dict[str, Any]] = st.builds(
+    dict,
+    event=st.sampled_from(list(Event)),
+    at=st.just(2 * DAY),
+    line_id=st.sampled_from(["", "a", "b", "c"]),
+    sku=st.sampled_from(["", "MUG"]),
+    quantity=st.sampled_from([None, 1, 2, 3, 9]),
+    cumulative=st.booleans(),
+    shipment_id=_ids,
+    tracking_number=_ids,
+    return_id=_ids,
+    left_seller=st.booleans(),
+    waited=st.booleans(),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(pieces=_pieces, told=_facts, random=st.randoms(use_true_random=False))
+def test_a_choice_is_the_same_whatever_the_order(
+    pieces: list[dict[str, Any]], told: dict[str, Any], random: Any
+) -> None:
+    all_pieces = [piece(number=number, **known) for number, known in enumerate(pieces)]
+    one = fact(**told)
+    choice = choose(all_pieces, one)
+    shuffled = list(all_pieces)
+    random.shuffle(shuffled)
+    again = choose(shuffled, one)
+    assert [each.item_id for each in choice.pieces] == [each.item_id for each in again.pieces]
+    assert choice.excess == again.excess
+
+
+@settings(max_examples=300, deadline=None)
+@given(pieces=_pieces, told=_facts)
+def test_a_choice_never_exceeds_its_fact(
+    pieces: list[dict[str, Any]], told: dict[str, Any]
+) -> None:
+    all_pieces = [piece(number=number, **known) for number, known in enumerate(pieces)]
+    one = fact(**told)
+    choice = choose(all_pieces, one)
+    ids = [each.item_id for each in choice.pieces]
+    assert len(ids) == len(set(ids))
+    units = {each.bundle or each.item_id for each in choice.pieces}
+    if one.quantity is None:
+        assert choice.excess == (0 if ids else 1)
+    else:
+        assert len(units) + choice.excess == one.quantity
+    if one.line_id:
+        assert {each.line_id for each in choice.pieces} <= {one.line_id}
