@@ -27,8 +27,7 @@ from typing import Any
 
 from syncd.book import acts, goods, intake, runs
 from syncd.book.store import Book
-from syncd.book.tables import Account as AccountRow
-from syncd.book.tables import Facility, Tenant
+from syncd.book.tables import Account as AccountRow, Facility, Tenant
 from syncd.channels import discover
 from syncd.clock import SystemClock
 from syncd.panel import Panel

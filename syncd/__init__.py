@@ -8,22 +8,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from syncd.hookspecs import Channel as Channel
-    from syncd.hookspecs import Pace as Pace
-    from syncd.hookspecs import ReadsBy as ReadsBy
-    from syncd.hookspecs import Settings as Settings
-    from syncd.hookspecs import hookimpl as hookimpl
-    from syncd.panel import Links as Links
-    from syncd.panel import Panel as Panel
-    from syncd.statuses import Account as Account
-    from syncd.statuses import NewOrder as NewOrder
-    from syncd.statuses import OrderLine as OrderLine
-    from syncd.statuses import OrderRef as OrderRef
-    from syncd.statuses import Page as Page
-    from syncd.statuses import ReturnType as ReturnType
-    from syncd.statuses import Status as Status
-    from syncd.statuses import StatusChange as StatusChange
-    from syncd.statuses import Window as Window
+    from syncd.hookspecs import (
+        Channel as Channel,
+        Pace as Pace,
+        ReadsBy as ReadsBy,
+        Settings as Settings,
+        hookimpl as hookimpl,
+    )
+    from syncd.panel import Links as Links, Panel as Panel
+    from syncd.statuses import (
+        Account as Account,
+        NewOrder as NewOrder,
+        OrderLine as OrderLine,
+        OrderRef as OrderRef,
+        Page as Page,
+        ReturnType as ReturnType,
+        Status as Status,
+        StatusChange as StatusChange,
+        Window as Window,
+    )
     from syncd.tokens import Token as Token
 
 __version__ = "0.1.0"
@@ -48,7 +51,7 @@ _HOME = {
     "Token": "tokens",
 }
 
-__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604
+__all__ = [*sorted(_HOME), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

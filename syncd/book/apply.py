@@ -21,6 +21,7 @@ from syncd.book.worker import Task, Verdict, Worker
 from syncd.book.worksheet import Shared, Worksheet
 from syncd.clock import Clock, to_micros
 from syncd.errors import StoreBusy, SyncdError
+from syncd.log import mask
 from syncd.rules import TENANT_NOT_LIVE, Outcome
 
 BATCH: Final = 500
@@ -107,7 +108,7 @@ class Clerk:
     def _set_aside(self, order_id: str, error: Exception) -> None:
         """Mark the facts of an order that cannot be worked; they are tried again next run."""
         message = (
-            f"syncd failed on this order ({type(error).__name__}: {error}); nothing of it was "
+            f"syncd failed on this order ({mask(f'{type(error).__name__}: {error}')}); nothing of it was "
             "changed. It is tried again at each pass; please report it."
         )
         facts = self._facts_of([order_id])

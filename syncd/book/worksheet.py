@@ -294,7 +294,8 @@ def _item(p: Piece) -> tuple[Any, ...]:
     # sqlite3 binds exact str and int fast; a bool or an enum goes through its slow adapters.
     return (
         p.position._value_, p.package_id, 1 if p.allocated else 0, 1 if p.short else 0, p.hold,
-        p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id, p.return_noticed_at,
+        p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id,
+        p.return_noticed_at,
         p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.item_id,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from syncd.book.store import Book
 from syncd.book.worker import AccountView, Task
 from syncd.clock import Clock, to_micros
 from syncd.errors import PanelRefused, Stopped, SyncdError
+from syncd.log import mask
 from syncd.panel import Panel
 from syncd.passes.fetch import Fetcher
 from syncd.passes.job import Job, Progress, Setup, TaskNote
@@ -108,7 +109,8 @@ class _Pass:
             return End(RunState.FAILED, error.code, str(error))
         except Exception as error:
             log.exception("run failed", run=job.run_id, account=job.name)
-            text = f"syncd failed in this run ({type(error).__name__}: {error}); please report it."
+            told = mask(f"{type(error).__name__}: {error}")
+            text = f"syncd failed in this run ({told}); please report it."
             return End(RunState.FAILED, "internal_error", text)
 
     def _take(self, setup: Setup, panels: Panels) -> End:
@@ -195,7 +197,10 @@ def _check_tenant(job: Job) -> None:
 
 
 def _write_end(job: Job, end: End) -> None:
-    """The run's end and, unless it was a rehearsal, its tasks' last results: one transaction."""
+    """The run's end and its tasks' last results: one transaction.
+
+    A rehearsal, or a run over chosen orders, says nothing of the tasks.
+    """
     now = job.clock.now()
     with job.book.write():
         runs.finish(
@@ -209,7 +214,7 @@ def _write_end(job: Job, end: End) -> None:
             plan_hash=end.plan_hash,
             now=now,
         )
-        if not job.dry_run:
+        if not job.dry_run and not job.orders:
             for kind in job.kinds:
                 _note_task(job, kind, end, to_micros(now))
 
@@ -229,15 +234,15 @@ def _note_task(job: Job, kind: Kind, end: End, now: int) -> None:
     job.book.query(
         _NOTE_TASK,
         (
-            now, result, message, now if good else None, 1 if result == "failed" else 0,
-            1 if good else 0, job.account_id, kind.value,
+            job.started, now, result, message, now if good else None,
+            1 if result == "failed" else 0, 1 if good else 0, job.account_id, kind.value,
         ),
     )  # fmt: skip
 
 
 _SAME_FOR_ALL: Final = {RunState.STOPPED: "stopped", RunState.GATED: "gated"}
 _NOTE_TASK: Final = """
-UPDATE task SET last_end = ?, last_result = ?, last_message = ?,
+UPDATE task SET last_start = ?, last_end = ?, last_result = ?, last_message = ?,
   last_success = coalesce(?, last_success),
   failures = CASE WHEN ? THEN failures + 1 WHEN ? THEN 0 ELSE failures END
 WHERE account_id = ? AND kind = ?

@@ -13,6 +13,7 @@ from syncd.book import inbox, intake
 from syncd.book.intake_checks import Problem
 from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
+from syncd.log import mask
 from syncd.panel import Panel
 from syncd.passes.job import Job, Setup, TaskNote
 from syncd.statuses import MAX_ID_LENGTH, Kind, OrderRef, Page, Status, StatusChange, Window
@@ -86,7 +87,7 @@ class Fetcher:
                 f"Channel {self._setup.channel.name} failed while fetching {kind}: "
                 f"{type(error).__name__}: {error}. Report it to the plugin's author."
             )
-            _fail(note, PluginError(text))
+            _fail(note, PluginError(mask(text)))
 
     def _fetch(self, kind: Kind, note: TaskNote) -> None:
         plan = self._reach(kind)

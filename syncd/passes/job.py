@@ -13,7 +13,7 @@ from syncd.book import runs
 from syncd.book.runs import Counts
 from syncd.book.store import Book
 from syncd.channels import LoadedChannel
-from syncd.clock import Clock
+from syncd.clock import Clock, to_micros
 from syncd.errors import Stopped
 from syncd.statuses import Account, Kind, OrderRef
 
@@ -71,6 +71,7 @@ class Job:
         self.days: int | None = run.days
         self.dry_run = bool(run.dry_run)
         self.actor = str(run.actor)
+        self.started = to_micros(clock.now())
         self.counts = Counts()
         self.notes: dict[Kind, TaskNote] = {}
         self._tell = tell

@@ -20,6 +20,7 @@ from syncd.rules import Event, Position, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+TOLD = r"(?:: |\(|with |by |^)syncctl ((?:--?)?[a-z][^,;.()`\n]*)"  # in a message, not in prose
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 HOOKS = [
     function
@@ -127,19 +128,26 @@ def shown_commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def problem_of(words: list[str]) -> str:
+    """Why ``syncctl`` with these words would be refused; empty if it would not."""
     found: click.Command = syncctl
     words = [word for word in words if not word.startswith(("[", "…", "..."))]
-    while words and words[0].startswith("-"):
-        if words[0] not in options_of(syncctl):
-            return f"no option {words[0]}"
-        words = words[2:] if words[0] == "--socket" else words[1:]
-    while words and isinstance(found, click.Group):
+    while words and isinstance(found, click.Group) and not words[0].startswith("-"):
         if words[0] not in found.commands:
-            return "" if found.invoke_without_command else f"no command {words[0]}"
+            return f"no command {words[0]}"
         found = found.commands[words.pop(0)]
-    known = options_of(found) | options_of(syncctl)
-    unknown = [word for word in words if word.startswith("--") and word not in known]
-    return f"no option {', '.join(unknown)}" if unknown else ""
+    options = {name: one for one in found.params if isinstance(one, click.Option)
+               for name in (*one.opts, *one.secondary_opts)}  # fmt: skip
+    values = 0
+    while words:
+        word = words.pop(0)
+        if word.startswith("--") and word != "--help" and word not in options:
+            return f"no option {word}"
+        if word in options and not options[word].is_flag:
+            words = words[1:]
+        elif not word.startswith("--"):
+            values += 1
+    most = [one.nargs for one in found.params if isinstance(one, click.Argument)]
+    return "" if -1 in most or values <= sum(most) else f"takes {sum(most)} values, not {values}"
 
 
 def test_the_docs_show_only_commands_that_exist() -> None:
@@ -197,8 +205,9 @@ def told_commands() -> Iterator[tuple[str, list[str]]]:
     """Each command that a message of the program tells the reader to type."""
     for path in sorted((ROOT / "syncd").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            for text in re.findall(r"syncctl ((?:--?)?[a-z][^,;.()«»\n]*)", text_of(node)):
-                yield f"{path.relative_to(ROOT)}: syncctl {text}", text.split()
+            for text in re.findall(TOLD, text_of(node)):
+                words = text.split("  ")[0].split()
+                yield f"{path.relative_to(ROOT)}: syncctl {text}", words
 
 
 def text_of(node: ast.AST) -> str:

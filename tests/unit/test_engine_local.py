@@ -17,6 +17,7 @@ from syncd.clock import SystemClock
 from syncd.engine import Teller
 from syncd.engine.local import SILENT_SECONDS, LocalEngine
 from syncd.errors import Stopped
+from syncd.log import register_secret
 from syncd.statuses import Kind
 
 CLOCK = SystemClock()
@@ -135,6 +136,22 @@ def test_fault_F02_whatever_is_raised_ends_the_run_alone(
     assert type(error).__name__ in run.message
     assert [e["event"] for e in engine.progress.follow(bad)] == ["started", "ended"]
     assert engine.beat() == ""
+
+
+def test_fault_E10_no_secret_in_the_message_of_a_broken_run(
+    book: Book, conduct: Conduct, engine: LocalEngine
+) -> None:
+    register_secret("canary-in-engine")
+
+    def explode(_stop: threading.Event) -> None:
+        raise ValueError("refused: canary-in-engine")
+
+    run_id = ask(book, "a")
+    conduct.acts[run_id] = explode
+    engine.start(["a"])
+    until(lambda: state(book, run_id) == "FAILED")
+    assert runs.get(book, run_id).message == "ValueError: refused: ***"
+    assert "canary" not in str(list(engine.progress.follow(run_id)))
 
 
 def test_a_run_that_conduct_forgets_is_failed_and_not_taken_for_ever(book: Book) -> None:

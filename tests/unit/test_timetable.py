@@ -186,6 +186,15 @@ def test_switched_off_tasks_removed_and_paused_accounts_are_not_due(
     assert due(book, clock.now()) == {"a": list(Kind)}
 
 
+def test_only_what_the_channel_offers_becomes_a_task(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, config("a"), clock.now(), {"a": [Kind.DISPATCHED, Kind.RETURNS]})
+    assert due(book, clock.now()) == {"a": [Kind.DISPATCHED, Kind.RETURNS]}
+    ensure_tasks(book, config("a"), clock.now(), {"a": [Kind.RETURNS]})
+    assert due(book, clock.now()) == {"a": [Kind.RETURNS]}
+    with book.connection():
+        assert {row.kind for row in Task.select()} == {"dispatched", "returns"}
+
+
 def test_look_back_is_written_down(book: Book, clock: HandClock) -> None:
     ensure_tasks(book, config("a"), clock.now())
     with book.connection():

@@ -1,0 +1,1 @@
+"""The commands: ``syncd``, the daemon, and ``syncctl``, which talks to it."""

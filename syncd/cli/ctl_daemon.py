@@ -1,0 +1,230 @@
+"""``syncctl status``, ``channels``, ``pause``, ``resume``, ``doctor``, ``reload``, ``config``,
+``init``, ``rules`` and ``completion``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from syncd.cli.ctl_base import Command, Group, shared
+from syncd.cli.ctl_client import path_of
+from syncd.cli.ctl_errors import Exit, Failure
+from syncd.cli.ctl_output import ago, emit, field, paint, say, table, tell, when
+
+CONFIG: Final = "/etc/syncd/syncd.toml"
+
+
+@click.command(cls=Command)
+def status() -> None:
+    """Show every account at a glance, and what needs a person."""
+    options = shared()
+    found = options.client.get(path_of("status"))
+    if emit(found, rows="accounts"):
+        return
+    now = options.clock.now()
+    table(
+        [
+            ("ACCOUNT", lambda one: one["account"]["name"]),
+            ("CHANNEL", lambda one: one["account"]["channel"]),
+            ("STATE", lambda one: one["account"]["words"]),
+            ("LAST SUCCESS", lambda one: when(one["last_success"], now)),
+            ("NEXT RUN", _next_run(now)),
+            ("OPEN", _open_work),
+        ],
+        found["accounts"],
+        empty="No account is configured.",
+    )
+    problems = [*found["problems"], *(p for one in found["accounts"] for p in one["problems"])]
+    if found["putaways"]:
+        say(f"\n{found['putaways']} pieces wait for a shelf: syncctl putaway")
+    if problems:
+        say("\nNeeds a person:")
+        for problem in problems:
+            say(f"  {problem}")
+
+
+def _next_run(now: Any) -> Any:
+    def read(one: Mapping[str, Any]) -> str:
+        if one["running"]:
+            return f"running ({one['running']})"
+        if one["queued"]:
+            return f"{one['queued']} queued"
+        return ago(one["next_run"], now, "-")
+
+    return read
+
+
+def _open_work(one: Mapping[str, Any]) -> str:
+    facts = {name: count for name, count in one["facts"].items() if count}
+    return ", ".join(f"{count} {name}" for name, count in facts.items()) or "-"
+
+
+@click.command(cls=Command)
+def channels() -> None:
+    """List the channels and what each can do."""
+    found = shared().client.get(path_of("channels"))
+    if emit(found, rows="channels"):
+        return
+    table(
+        [
+            ("CHANNEL", field("name")),
+            ("STATE", field("state")),
+            ("VERSION", field("version")),
+            ("ACCOUNTS", field("accounts")),
+            ("TASKS", field("tasks")),
+        ],
+        found["channels"],
+        empty="No channel is installed. Install a plugin, such as: pip install syncd-flipkart",
+    )
+    for channel in found["channels"]:
+        if channel["reason"]:
+            say(f"\n{channel['name']} is off: {channel['reason']}")
+        if channel["unverified"]:
+            say(f"\nNot confirmed by any public source about {channel['title']}:")
+            for sentence in channel["unverified"]:
+                say(f"  {sentence}")
+
+
+@click.command(cls=Command)
+@click.argument("account")
+@click.option("--reason", default="", help="Why; is shown with the account.")
+def pause(account: str, reason: str) -> None:
+    """Stop an account's syncs until it is resumed."""
+    body = {"reason": reason}
+    done = shared().client.send("POST", path_of("accounts", account, "pause"), body)
+    if not emit(done):
+        say(f"{account} is paused. Let it go on with: syncctl resume {account}")
+
+
+@click.command(cls=Command)
+@click.argument("account")
+def resume(account: str) -> None:
+    """Let a paused account, or one whose credentials were put right, work again."""
+    done = shared().client.send("POST", path_of("accounts", account, "resume"))
+    if not emit(done):
+        say(f"{account} works again.")
+
+
+@click.command("reload", cls=Command)
+def reload_() -> None:
+    """Have the daemon read its configuration again. A wrong one is refused."""
+    done = shared().client.send("POST", path_of("reload"))
+    if emit(done):
+        return
+    accounts = ", ".join(done.get("accounts", ())) or "none"
+    say(f"The configuration is read again. Accounts: {accounts}")
+    for note in done.get("notes", ()):
+        say(f"  {note}")
+
+
+@click.command(cls=Command)
+def doctor() -> None:
+    """Look over the whole installation and say what to do about each finding."""
+    options = shared()
+    client = options.client
+    try:
+        findings = client.get(path_of("doctor"))["findings"]
+    except Failure as failure:
+        if failure.code != Exit.NOT_RUNNING:
+            raise
+        failure.show()
+        tell("The configuration, as far as it can be seen from here:")
+        _child(["-m", "syncd", "--check"])
+        sys.exit(Exit.NOT_RUNNING)
+    version = client.get("/version")["version"]
+    findings.insert(
+        0, {"subject": "socket", "state": "ok", "message": f"{client.path}: syncd {version}.",
+            "do": ""},
+    )  # fmt: skip
+    if not emit({"findings": findings}, rows="findings"):
+        for one in findings:
+            state = paint(f"{one['state']:<7}", one["state"], options)
+            click.echo(f"{state}  ", nl=False)
+            say(f"{one['subject']}: {one['message']}")
+            if one["do"]:
+                say(f"         {one['do']}")
+    if any(one["state"] == "error" for one in findings):
+        sys.exit(Exit.FAILED)
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Work with the configuration file."""
+
+
+@config.command("check", cls=Command)
+@click.option("--config", "path", type=click.Path(path_type=Path), metavar="PATH",
+              help=f"The file.  [default: $SYNCD_CONFIG or {CONFIG}]")  # fmt: skip
+def config_check(path: Path | None) -> None:
+    """Check the configuration; every problem is told with its line."""
+    more = ["--config", str(path)] if path else []
+    sys.exit(_child(["-m", "syncd", "--check", *more]))
+
+
+@click.command(cls=Command)
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def init(path: Path | None, force: bool) -> None:
+    """Write a commented configuration to begin with."""
+    target = path or Path(os.environ.get("SYNCD_CONFIG") or CONFIG)
+    import subprocess
+
+    made = subprocess.run(
+        [sys.executable, "-m", "syncd", "--example"], capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        raise Failure(f"The example could not be made: {made.stderr.strip()[-500:]}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("w" if force else "x", encoding="utf-8") as file:
+            target.chmod(0o600)
+            file.write(made.stdout)
+    except FileExistsError:
+        raise Failure(
+            f"{target} is there already; it was left as it is.",
+            "Replace it with --force, or give another path.",
+            Exit.REFUSED,
+        ) from None
+    except OSError as error:
+        code = Exit.PERMISSION if isinstance(error, PermissionError) else Exit.USAGE
+        raise Failure(
+            f"{target} cannot be written: {error.strerror}.", "Use sudo, or give a path.", code
+        ) from None
+    say(str(target))
+    tell(f"Fill it in, then check it: syncctl config check --config {target}")
+
+
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
+def rules(arguments: Sequence[str]) -> None:
+    """Show the decision table. Arguments go to python -m syncd.rules."""
+    sys.exit(_child(["-m", "syncd.rules", *arguments]))
+
+
+def _child(arguments: Sequence[str]) -> int:
+    """Run a part of syncd that syncctl itself does not load; its exit code."""
+    import subprocess
+
+    try:
+        return subprocess.run([sys.executable, *arguments], check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+@click.command(cls=Command)
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of a shell: eval "$(syncctl completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    root = context.find_root()
+    if found is None:
+        raise Failure(f"There is no completion for {shell}.", code=Exit.USAGE)
+    click.echo(found(root.command, {}, "syncctl", "_SYNCCTL_COMPLETE").source())

@@ -1,0 +1,82 @@
+"""The command ``syncd``: run the daemon, or check its configuration."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+import syncd
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Configuration file.  [default: $SYNCD_CONFIG or /etc/syncd/syncd.toml]",
+)
+@click.option("--check", is_flag=True, help="Check the configuration, print problems, end.")
+@click.option("--example", is_flag=True, help="Print a commented configuration file, end.")
+@click.option("--log-level", type=click.Choice(LEVELS), help="Before the configuration's own.")
+@click.version_option(syncd.__version__, prog_name="syncd")
+def main(config_path: Path | None, check: bool, example: bool, log_level: str | None) -> None:
+    """Keep a seller's order book true to what the marketplace panels know.
+
+    Runs in the foreground until SIGTERM; SIGHUP reads the configuration again.
+
+    Exit codes: 0 stopped as asked, 1 start refused (another syncd on the same state, unusable
+    book or socket), 2 wrong usage, 78 wrong configuration.
+    """
+    from syncd.config import default_config_path
+
+    path = (config_path or default_config_path()).absolute()
+    if example:
+        _print_example()
+    elif check:
+        sys.exit(_check(path))
+    else:
+        _mind_signals_while_loading()
+        from syncd.daemon import Options, run
+
+        sys.exit(run(Options(config_path=path, log_level=log_level)))
+
+
+def _mind_signals_while_loading() -> None:
+    """Until the daemon has its own handlers: stop quietly, and do not die of a reload."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: os._exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _print_example() -> None:
+    from syncd.channels import discover
+    from syncd.config import commented_example
+
+    click.echo(commented_example(discover()), nl=False)
+
+
+def _check(path: Path) -> int:
+    """Print every problem of the configuration; touches no state. Returns the exit code."""
+    from syncd.channels import discover
+    from syncd.config import load_all
+    from syncd.errors import ConfigError
+
+    try:
+        loaded = load_all(path, discover(), strict=True)
+    except ConfigError as error:
+        click.echo(f"syncd: {error.path}: {len(error.problems)} problem(s)", err=True)
+        for problem in error.problems:
+            click.echo(f"  {problem}", err=True)
+        return 78
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    count = len(loaded.config.accounts)
+    click.echo(f"config ok: {count} account{'s' if count != 1 else ''}")
+    return 0

@@ -1,0 +1,126 @@
+"""Calls about orders: look, explain, import, what failed, the warehouse's steps."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field, StrictBool
+from starlette.responses import Response
+
+from syncd.book.views import ExceptionView, Explanation, Failed, OrderView
+from syncd.control.answers import answer, listed
+from syncd.control.deps import (
+    PROBLEMS,
+    AccountName,
+    Actor,
+    Before,
+    Body,
+    Count,
+    Daemon,
+    Limit,
+    Note,
+    OrderId,
+    Word,
+)
+from syncd.control.importing import ImportFile
+
+MOST_IDS = 10_000
+
+router = APIRouter(responses=PROBLEMS)
+
+# An order id may hold a slash, so the longer paths come first.
+
+
+class Import(Body):
+    """A file of orders. ``zone`` is that of times written without an offset."""
+
+    account: Word
+    format: Word
+    text: str
+    source: Word = "api"
+    zone: Word = "UTC"
+    dry_run: StrictBool = False
+
+
+class Retry(Body):
+    """Which facts to decide again: these, or all of an account or with a code."""
+
+    ids: Annotated[list[Count], Field(max_length=MOST_IDS, default_factory=list)]
+    account: Word | None = None
+    code: Word | None = None
+
+
+class Ignore(Body):
+    """Which facts to set aside, and why."""
+
+    ids: Annotated[list[Count], Field(max_length=MOST_IDS)]
+    note: Note
+
+
+class Move(Body):
+    """Where the order's pieces are brought."""
+
+    to: Word
+    account: Word | None = None
+
+
+@router.get("/v1/orders/{order_id:path}/explain", response_model=Explanation)
+def explain(
+    order_id: OrderId,
+    daemon: Daemon,
+    account: AccountName = None,
+    utc_offset: Annotated[int, Query(ge=-1439, le=1439)] = 0,
+) -> Response:
+    """Why an order is as it is. ``utc_offset``, in minutes, is for the times in the text."""
+    return answer(daemon.explain(order_id, account, utc_offset))
+
+
+@router.get("/v1/orders/{order_id:path}", response_model=OrderView)
+def order(order_id: OrderId, daemon: Daemon, account: AccountName = None) -> Response:
+    """An order with its pieces, parcels and invoices."""
+    return answer(daemon.order(order_id, account))
+
+
+@router.post("/v1/orders")
+def import_orders(body: Import, daemon: Daemon, actor: Actor) -> Response:
+    """Take orders from a file's text; each bad line is told, the good ones are taken."""
+    return answer(daemon.import_orders(ImportFile(**body.model_dump()), actor))
+
+
+@router.post("/v1/orders/{order_id:path}/warehouse")
+def warehouse(order_id: OrderId, body: Move, daemon: Daemon, actor: Actor) -> Response:
+    """Do the warehouse's steps for an order by hand, up to ``to``."""
+    return answer(daemon.advance(order_id, body.to, body.account, actor))
+
+
+@router.get("/v1/failed", response_model=Failed)
+def failed(
+    daemon: Daemon,
+    account: AccountName = None,
+    code: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Limit = 100,
+    before: Before = None,
+) -> Response:
+    """Facts that nobody could act on, why, and what to do; and the newest failed runs."""
+    return answer(daemon.failed(account=account, code=code, limit=limit, before=before))
+
+
+@router.post("/v1/failed/retry")
+def retry(body: Retry, daemon: Daemon, actor: Actor) -> Response:
+    """Have facts decided again, now."""
+    return answer(
+        daemon.retry(ids=body.ids, account=body.account, code=body.code, actor=actor), 202
+    )
+
+
+@router.post("/v1/failed/ignore")
+def ignore(body: Ignore, daemon: Daemon, actor: Actor) -> Response:
+    """Set facts aside for good, with a note that says why."""
+    return answer(daemon.ignore(body.ids, body.note, actor))
+
+
+@router.get("/v1/exceptions", response_model=dict[str, list[ExceptionView]])
+def exceptions(daemon: Daemon, account: AccountName = None, all: bool = False) -> Response:
+    """Contradictions for a person to settle."""
+    return listed("exceptions", daemon.exceptions(account=account, everything=all))

@@ -1,0 +1,18 @@
+"""How much one client may ask of the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+MIB: Final = 1024 * 1024
+MOST_HEAD: Final = 16 * 1024  # bytes of a request's first line and fields
+MOST_BODY: Final = MIB
+MOST_BODY_OF: Final[Mapping[str, int]] = {
+    "/v1/orders": 32 * MIB,  # a file of orders
+    "/v1/runs": 4 * MIB,  # 10,000 order ids of the longest kind
+}
+MOST_CONNECTIONS: Final = 64
+READ_SECONDS: Final = 10.0
+WRITE_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 15

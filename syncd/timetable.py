@@ -1,0 +1,204 @@
+"""When each task is due. The times live in the book, so that they survive a restart.
+
+Jobs of the ``schedule`` library only look into the book and queue a run; the work is the
+engine's. A task that was missed, however often, gives one run.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Final
+
+import schedule
+import structlog
+from peewee import Expression
+
+from syncd.book import runs
+from syncd.book.runs import TIMER
+from syncd.book.store import Book
+from syncd.book.tables import Account, Task
+from syncd.clock import Clock, to_micros
+from syncd.config import Config, TaskConfig
+from syncd.statuses import Kind
+
+TICK_SECONDS: Final = 5  # how often an account's tasks are looked at
+SPREAD_SECONDS: Final = 30.0  # the accounts' first looks lie apart by up to so much
+JUMP_SECONDS: Final = 2.0  # wall and monotonic clock drift apart by this: someone set the clock
+_MICROS: Final = 1_000_000
+
+log = structlog.get_logger("syncd.timetable")
+
+
+def ensure_tasks(
+    book: Book,
+    config: Config,
+    now: datetime,
+    offered: Mapping[str, Collection[Kind]] = MappingProxyType({}),
+) -> None:
+    """Bring the task rows in line with the configuration; their history stays.
+
+    A new task is due at once, one whose interval changed is counted anew from its last time.
+    Tasks of accounts that are no longer configured are switched off, and so are those that
+    the account's channel does not offer; ``offered`` says what it does, account by account.
+    """
+    with book.write():
+        ids = {row.name: int(row.id) for row in Account.select(Account.id, Account.name)}
+        for name, account_id in ids.items():
+            account = config.accounts.get(name)
+            if account is None:
+                Task.update(enabled=False).where(Task.account == account_id).execute()
+                continue
+            kinds = offered.get(name, Kind)
+            for kind, task in account.tasks.items():
+                if kind in kinds:
+                    _ensure_task(account_id, kind, task, to_micros(now))
+                else:
+                    Task.update(enabled=False).where(_is(account_id, kind)).execute()
+
+
+def due(book: Book, now: datetime, account: str | None = None) -> dict[str, list[Kind]]:
+    """The kinds that are due, by account; only of accounts that are connected.
+
+    A next time further away than one interval comes from a clock that was set back, and
+    counts as due: otherwise the task would sleep until that time comes round again.
+    """
+    moment = to_micros(now)
+    with book.connection():
+        rows = book.query(_DUE, (account, account, moment, moment)).fetchall()
+    found: dict[str, list[Kind]] = {}
+    for name, kind in rows:
+        found.setdefault(name, []).append(Kind(kind))
+    return {name: [kind for kind in Kind if kind in kinds] for name, kinds in found.items()}
+
+
+def enqueue_due(book: Book, account: str, now: datetime) -> int | None:
+    """Queue one run with all due kinds of an account, and set their next times, at once.
+
+    Returns the run's id, or None when nothing is due.
+    """
+    with book.write():
+        kinds = due(book, now, account).get(account, [])
+        if not kinds:
+            return None
+        queued = runs.enqueue(book, account, kinds, trigger=TIMER, actor=TIMER, now=now)
+        moment = to_micros(now)
+        for kind in kinds:
+            book.query(_NEXT_TIME, (moment, moment, moment, account, kind.value))
+        return queued.run_id
+
+
+class Timetable:
+    """The ticking part: looks at each account's tasks every few seconds.
+
+    ``queued`` is called with an account's name after a run of it was queued. Not for use from
+    several threads.
+    """
+
+    def __init__(self, book: Book, clock: Clock, queued: Callable[[str], object]) -> None:
+        self._book = book
+        self._clock = clock
+        self._queued = queued
+        self._scheduler = schedule.Scheduler()
+        self._accounts: list[str] = []
+        self._drift = self._present_drift()
+
+    def arm(self, accounts: Iterable[str]) -> None:
+        """Tick for exactly these accounts from now on.
+
+        Their first ticks are spread out, always in the same way, so that many accounts do
+        not all begin in one instant.
+        """
+        self._accounts = sorted(accounts)
+        self._scheduler.clear()
+        for name in self._accounts:
+            first = self._scheduler.every(1).seconds
+            job = first.do(functools.partial(self._first_tick, name))
+            if job.next_run is not None:
+                job.next_run += timedelta(seconds=spread(name, len(self._accounts)) - 1.0)
+
+    def run_pending(self) -> None:
+        """Do what is due. Call it about every second."""
+        self._mind_the_clock()
+        self._scheduler.run_pending()
+
+    def _first_tick(self, account: str) -> type[schedule.CancelJob]:
+        """The first tick comes after the spread, the others follow at the usual distance."""
+        self._scheduler.every(TICK_SECONDS).seconds.do(functools.partial(self._tick, account))
+        self._tick(account)
+        return schedule.CancelJob
+
+    def _tick(self, account: str) -> None:
+        """A failure here must not stop the other accounts' jobs."""
+        try:
+            run_id = enqueue_due(self._book, account, self._clock.now())
+            if run_id is not None:
+                self._queued(account)
+        except Exception as error:
+            log.error("timer failed", account=account, error=f"{type(error).__name__}: {error}")
+
+    def _mind_the_clock(self) -> None:
+        """``schedule`` reckons by the wall clock: when that was set, begin to count anew."""
+        drift = self._present_drift()
+        jump = drift - self._drift
+        if abs(jump) >= JUMP_SECONDS:
+            log.warning("the clock was set", seconds=round(jump, 1))
+            self.arm(self._accounts)
+        self._drift = drift
+
+    def _present_drift(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+
+def spread(account: str, accounts: int) -> float:
+    """Seconds by which an account's ticks come later than the start; none if it is alone."""
+    share = int.from_bytes(blake2b(account.encode(), digest_size=4).digest(), "big") / 2**32
+    return share * min(SPREAD_SECONDS, float(max(0, accounts - 1)))
+
+
+def use_utc() -> None:
+    """Make local time UTC in this process: no hour is ever missing or there twice."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+
+
+def _ensure_task(account_id: int, kind: Kind, task: TaskConfig, now: int) -> None:
+    every = int(task.every.total_seconds())
+    row = Task.get_or_none(_is(account_id, kind))
+    values = {
+        "every_seconds": every,
+        "look_back_seconds": int(task.look_back.total_seconds()),
+        "enabled": task.enabled,
+    }
+    if row is None:
+        Task.create(account=account_id, kind=kind.value, next_run=now, **values)
+        return
+    if row.every_seconds != every and row.next_run > now:
+        last = row.next_run - row.every_seconds * _MICROS
+        values["next_run"] = last + every * _MICROS
+    Task.update(**values).where(_is(account_id, kind)).execute()
+
+
+def _is(account_id: int, kind: Kind) -> Expression:
+    condition: Expression = (Task.account == account_id) & (Task.kind == kind.value)
+    return condition
+
+
+_DUE: Final = f"""
+SELECT account.name, task.kind FROM task JOIN account ON account.id = task.account_id
+WHERE task.enabled AND account.state = 'CONNECTED' AND (? IS NULL OR account.name = ?)
+AND (task.next_run <= ? OR task.next_run > ? + task.every_seconds * {_MICROS})
+"""
+# The old rhythm is kept unless the next time would already be past, or never was near.
+_NEXT_TIME: Final = f"""
+UPDATE task SET next_run = CASE
+  WHEN next_run <= ? AND next_run + every_seconds * {_MICROS} > ?
+  THEN next_run + every_seconds * {_MICROS}
+  ELSE ? + every_seconds * {_MICROS} END
+WHERE account_id = (SELECT id FROM account WHERE name = ?) AND kind = ?
+"""
