@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -206,12 +205,3 @@ def running(folder: Path, *, protocol: type[Connection] = Connection) -> Iterato
         yield house
     finally:
         house.stop()
-
-
-def short_folder(tmp_path: Path) -> Path:
-    """A folder whose sockets' paths are short enough, wherever the temporary files are."""
-    if len(os.fsencode(tmp_path)) < 80:
-        return tmp_path
-    import tempfile
-
-    return Path(tempfile.mkdtemp(prefix="syncd-"))

@@ -107,9 +107,10 @@ class Clerk:
 
     def _set_aside(self, order_id: str, error: Exception) -> None:
         """Mark the facts of an order that cannot be worked; they are tried again next run."""
+        told = mask(f"{type(error).__name__}: {error}")
         message = (
-            f"syncd failed on this order ({mask(f'{type(error).__name__}: {error}')}); nothing of it was "
-            "changed. It is tried again at each pass; please report it."
+            f"syncd failed on this order ({told}); nothing of it was changed. It is tried again at "
+            "each pass; please report it."
         )
         facts = self._facts_of([order_id])
         now = to_micros(self.clock.now())

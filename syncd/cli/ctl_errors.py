@@ -40,6 +40,8 @@ class Failure(click.ClickException):
         super().__init__(message)
         self.do = do
         self.code = code
+        context = click.get_current_context(silent=True)
+        self._options = context.find_root().obj if context else None
         self.problem = dict(problem or {})
 
     @property
@@ -56,9 +58,8 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it: one JSON line where the data is JSON too, else sentences."""
-        context = click.get_current_context(silent=True)
-        shared = context.find_root().obj if context else None
-        if getattr(shared, "json", False) or getattr(shared, "json_lines", False):
+        options = self._options
+        if getattr(options, "json", False) or getattr(options, "json_lines", False):
             click.echo(json.dumps(self.document()), err=True)
             return
         click.echo(f"syncctl: {self.message}", err=True)

@@ -20,8 +20,8 @@ from syncd.statuses import MAX_ID_LENGTH, Kind, OrderRef, Page, Status, StatusCh
 from syncd.windows import FIRST_LOOK_BACK, Reach, reach, steps
 
 MAX_REHEARSED: Final = 200_000  # rows that a dry run keeps in memory
-MAX_ASKED: Final = 500  # unknown orders asked for in one run
-ASK_TIMES: Final = 3
+MAX_ASKED: Final = 5_000  # unknown orders asked for in one run
+ASK_TIMES: Final = 3  # then it is left to a person or a file to bring the order
 COMMIT_ROWS: Final = 500  # so many rows make one transaction
 COMMIT_SECONDS: Final = 2.0  # or as many as came in this time
 
@@ -64,6 +64,10 @@ class Fetcher:
         try:
             for page in self._pages_by_id(Kind.ORDERS, refs, window):
                 woken += self._take_orders(page, note)
+                job.check_stop()
+            with job.book.write():
+                asked = [(job.account_id, ref.order_id) for ref in refs]
+                job.book.executemany(_ASKED, asked)
         except Stopped:
             raise
         except SyncdError as error:
@@ -274,6 +278,9 @@ def _parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]
         yield part
 
 
+_ASKED: Final = """
+UPDATE inbox SET tries = tries + 1 WHERE account_id = ? AND order_id = ? AND state = 'PARKED'
+"""
 _UNKNOWN: Final = """
 SELECT order_id FROM inbox WHERE account_id = ? AND state <> 'DONE' AND state = 'PARKED'
 AND tries <= ? GROUP BY order_id ORDER BY min(occurred_at) LIMIT ?

@@ -177,7 +177,7 @@ class Program:
         return {b: n for b, n in row["buckets"].items() if n and b != "outside"}
 
 
-_LISTED = {"putaway": "putaways", "failed": "facts"}
+_LISTED = {"status": "accounts", "putaway": "putaways", "failed": "facts"}
 
 SAYS: Mapping[str, str] = {
     "DISPATCHED": "DISPATCHED",

@@ -1,0 +1,446 @@
+"""Every command of syncctl, against a real server: what it prints, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from syncd.book.runs import Counts, RunState
+from syncd.cli import ctl_runs
+from syncd.cli.ctl_errors import Exit
+from syncd.cli.syncctl import main
+from syncd.control.peer import Peer
+from syncd.statuses import Kind, Status
+from tests.controlkit import House, Impatient, ctl, running
+
+CSV = """order_id,line_id,sku,quantity,placed_at
+OD1,1,SKU-A,2,2026-02-01T10:00:00+05:30
+OD2,1,SKU-A,none,2026-02-01T10:00:00+05:30
+"""
+GOOD_CSV = "\n".join([*CSV.splitlines()[:2], ""])
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with running(tmp_path) as house:
+        yield house
+
+
+def ran(house: House, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
+    """stdout of a command that must end with this exit code."""
+    result = house.ctl(*arguments, stdin=stdin)
+    assert result.exit_code == code, f"{result.output}\n{result.exception!r}"
+    return result.stdout
+
+
+def packed_order(house: House, order_id: str = "OD1") -> None:
+    house.seller.stock("SKU-A", 1)
+    house.seller.order(order_id, ("1", "SKU-A", 1))
+    ran(house, "warehouse", order_id, "PACKED")
+
+
+def parked_fact(house: House) -> None:
+    house.seller.tell(house.seller.change("OD1", Status.DISPATCHED))
+    house.seller.settle()
+
+
+# --- looking
+
+
+def test_status_shows_each_account_and_what_needs_a_person(house: House) -> None:
+    parked_fact(house)
+    text = ran(house, "status")
+    assert "shop     flipkart" in text
+    assert "1 parked" in text
+    assert "Needs a person:" in text
+
+
+def test_status_as_json_is_one_document(house: House) -> None:
+    assert json.loads(ran(house, "status", "--json"))["accounts"][0]["account"]["name"] == "shop"
+    assert json.loads(ran(house, "--json", "status")) == json.loads(ran(house, "status", "--json"))
+
+
+def test_lists_as_json_lines_are_one_object_a_line(house: House) -> None:
+    ran(house, "trigger", "shop", "--task", "orders", "--wait")
+    ran(house, "trigger", "shop", "--task", "returns", "--wait")
+    lines = ran(house, "runs", "--json-lines").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [2, 1]
+
+
+def test_channels_show_what_is_not_confirmed(house: House) -> None:
+    text = ran(house, "channels")
+    assert "flipkart  enabled" in text
+    assert "The courier's name is a guess." in text
+
+
+def test_tasks_show_timers_and_results(house: House) -> None:
+    assert "syncctl init" in house.ctl("tasks").stderr
+    with house.book.write():
+        house.book.query(
+            "INSERT INTO task (account_id, kind, every_seconds, look_back_seconds, enabled, "
+            "next_run, last_result, last_message, failures) VALUES "
+            "(1, 'returns', 86400, 0, 1, 0, 'gated', "
+            "'Sync not allowed as Tenant is not Live yet', 0), "
+            "(1, 'orders', 2400, 0, 0, 0, '', '', 0)"
+        )
+    text = ran(house, "tasks", "--account", "shop")
+    assert "Sync not allowed as Tenant is not Live yet" in text
+    assert "1 d" in text
+    assert "40 min" in text
+    assert "off" in text
+
+
+def test_an_order_is_shown_with_its_papers(house: House) -> None:
+    packed_order(house, "OD/1")
+    text = ran(house, "order", "OD/1")
+    assert "PACKED" in text
+    assert "INV/001" in text
+    ran(house, "order", "none", code=Exit.NOT_FOUND)
+    ran(house, "order", "OD/1", "--account", "none", code=Exit.NOT_FOUND)
+
+
+def test_an_order_is_explained(house: House) -> None:
+    packed_order(house)
+    text = ran(house, "explain", "OD1")
+    assert "What happened:" in text
+    assert "INV/001" in text
+    assert json.loads(ran(house, "explain", "OD1", "--json"))["order_id"] == "OD1"
+
+
+def test_a_hostile_text_cannot_steer_the_terminal(house: House) -> None:
+    house.seller.order("OD\x1b[31m1", ("1", "SKU\x07", 1))
+    text = ran(house, "order", "OD\x1b[31m1")
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_what_failed_is_told_with_what_to_do(house: House) -> None:
+    assert "Nothing is waiting" in house.ctl("failed").stderr
+    parked_fact(house)
+    text = ran(house, "failed", "--account", "shop")
+    assert "OD1" in text
+    assert "Why" in text
+    assert "Do  " in text
+
+
+def test_failed_facts_are_retried_and_set_aside(house: House) -> None:
+    parked_fact(house)
+    assert "1 changes are decided again, by run" in ran(house, "retry", "1")
+    assert "Set aside: 1" in ran(house, "failed", "--ignore", "1", "--note", "a test")
+    ran(house, "failed", "--ignore", "1", "--note", "", code=Exit.USAGE)
+    ran(house, "retry", code=Exit.USAGE)
+    ran(house, "retry", "99", code=Exit.NOT_FOUND)
+    assert json.loads(ran(house, "retry", "--account", "shop", "--json"))["ids"] == []
+
+
+def test_exceptions_are_listed(house: House) -> None:
+    assert "There are none." in house.ctl("exceptions", "--all").stderr
+    with house.book.write():
+        house.book.query(
+            "INSERT INTO exceptions (account_id, order_id, code, severity, message, state, "
+            "opened_at, closed_by, note) VALUES "
+            "(1, 'OD1', 'late_dispatch', 'warning', 'It came twice.', 'OPEN', 0, '', '')"
+        )
+    assert "It came twice." in ran(house, "exceptions")
+
+
+# --- runs
+
+
+def test_a_trigger_prints_the_runs_id_and_ends(house: House) -> None:
+    result = house.ctl("trigger", "shop", "--task", "returns", "--task", "orders", "--days", "7")
+    assert (result.exit_code, result.stdout) == (0, "1\n")
+    run = house.service.run(1)
+    assert (run.kinds, run.days) == (("orders", "returns"), 7)
+    assert "syncctl events 1" in result.stderr
+
+
+def test_a_trigger_that_waits_prints_the_result(house: House) -> None:
+    text = ran(house, "trigger", "flipkart", "--wait", "--dry-run")
+    assert text == "run 1 of shop: OK, 3 fetched, 3 new, 2 applied, 1 parked\n"
+    document = json.loads(ran(house, "trigger", "shop", "--wait", "--json"))
+    assert document["runs"][0]["counts"]["fetched"] == 3
+
+
+def test_orders_are_named_by_option_and_on_stdin(house: House) -> None:
+    house.seller.order("OD1", ("1", "SKU", 1))
+    result = house.ctl("trigger", "shop", "--order", "OD1", "--order", "-", stdin="OD2\n\nOD1\n")
+    assert result.exit_code == 0
+    assert house.service.run(1).orders == ("OD1", "OD2")
+    assert "The book has no order OD2" in result.stderr
+    ran(house, "trigger", "shop", "--order", "-", code=Exit.USAGE, stdin="\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (RunState.OK, 0),
+        (RunState.PARTIAL, 1),
+        (RunState.FAILED, 1),
+        (RunState.GATED, 6),
+        (RunState.STOPPED, 7),
+    ],
+)
+def test_the_exit_code_of_waiting_is_the_runs_state(
+    house: House, state: RunState, code: int
+) -> None:
+    house.works.state = state
+    house.works.message = "because of the test"
+    house.works.counts = Counts()
+    result = house.ctl("trigger", "shop", "--wait")
+    assert result.exit_code == code
+    if code != Exit.TIMED_OUT:
+        assert "because of the test" in result.stdout
+
+
+def test_waiting_ends_at_its_time_and_the_run_goes_on(house: House) -> None:
+    house.works.go.clear()
+    begun = time.monotonic()
+    result = house.ctl("trigger", "shop", "--wait", "--timeout", "1s")
+    assert (result.exit_code, result.stdout) == (Exit.TIMED_OUT, "1\n")
+    assert 0.9 < time.monotonic() - begun < 5
+    assert "syncctl events 1" in result.stderr
+    house.works.go.set()
+    assert house.await_run(1) == "OK"
+
+
+def test_returns_are_looked_for_thirty_days_back(house: House) -> None:
+    ran(house, "returns", "shop", "--wait")
+    run = house.service.run(1)
+    assert (run.kinds, run.days) == ((Kind.RETURNS.value,), 30)
+    ran(house, "returns", "shop", "--days", "0", code=Exit.USAGE)
+
+
+def test_the_names_of_tasks_are_those_of_the_daemon() -> None:
+    assert tuple(kind.value for kind in Kind) == ctl_runs.KINDS
+
+
+def test_runs_and_one_run_are_shown(house: House) -> None:
+    ran(house, "trigger", "shop", "--wait")
+    assert "3 fetched, 2 applied, 1 parked" in ran(house, "runs", "--limit", "5")
+    text = ran(house, "run", "1")
+    assert "Run 1 of shop: OK" in text
+    assert "3 fetched, 3 new, 2 applied, 1 parked" in text
+    ran(house, "run", "9", code=Exit.NOT_FOUND)
+    assert "There are no runs yet" in house.ctl("runs", "--before", "1").stderr
+
+
+def test_events_are_followed_to_the_end(house: House) -> None:
+    ran(house, "trigger", "shop", "--wait")
+    lines = ran(house, "events", "1").splitlines()
+    assert lines[1].split() == ["2", "progress", "dispatched,", "1", "pages,", "3", "changes"]
+    assert "OK" in lines[-1]
+    last = [json.loads(line) for line in ran(house, "events", "1", "--json").splitlines()][-1]
+    assert (last["event"], last["state"]) == ("ended", "OK")
+
+
+# --- import
+
+
+def test_an_import_tells_the_bad_lines_and_ends_with_1(house: House, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(CSV)
+    result = house.ctl("import", str(tmp_path / "orders.csv"), "--account", "shop")
+    assert result.exit_code == Exit.FAILED
+    assert "1 new" in result.stdout
+    assert "line 3: quantity" in result.stderr
+    assert house.service.order("OD1").source == "orders.csv"
+
+
+def test_several_files_and_stdin_are_taken(house: House, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(GOOD_CSV)
+    line = {
+        "order_id": "OD7", "placed_at": "2026-02-01T10:00:00Z",
+        "lines": [{"line_id": "1", "sku": "SKU-A", "quantity": 1}],
+    }  # fmt: skip
+    (tmp_path / "b.jsonl").write_text(json.dumps(line))
+    ran(house, "import", str(tmp_path / "a.csv"), str(tmp_path / "b.jsonl"), "--account", "shop")
+    assert house.seller.count("orders") == 2
+    text = ran(
+        house, "import", "-", "--format", "csv", "--account", "shop", "--json", stdin=GOOD_CSV
+    )
+    assert json.loads(text)["files"][0]["known"] == 1
+
+
+def test_an_import_can_be_tried_first(house: House, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(GOOD_CSV)
+    text = ran(house, "import", str(tmp_path / "a.csv"), "--account", "shop", "--dry-run")
+    assert "1 would be new" in text
+    assert house.seller.count("orders") == 0
+
+
+def test_a_file_that_cannot_be_used_is_told(house: House, tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes(b"order_id\nJ\xe9\n")
+    (tmp_path / "orders.xls").write_text(CSV)
+    for name, told in (("none.csv", "cannot be read"), ("latin.csv", "line 2"),
+                       ("orders.xls", "--format")):  # fmt: skip
+        result = house.ctl("import", str(tmp_path / name), "--account", "shop")
+        assert result.exit_code == Exit.USAGE
+        assert told in result.stderr
+
+
+# --- goods
+
+
+def test_a_putaway_is_listed_and_done(house: House) -> None:
+    packed_order(house)
+    assert "No piece waits" in house.ctl("putaway").stderr
+    house.seller.tell(house.seller.change("OD1", Status.CANCELLED))
+    house.seller.settle()
+    assert "SKU-A" in ran(house, "putaway", "--account", "shop")
+    assert "on_hand_good" in ran(house, "putaway", "done", "1", "--as", "good")
+    ran(house, "putaway", "done", "1", "--as", "GOOD", code=Exit.REFUSED)
+    ran(house, "putaway", "done", "1", code=Exit.USAGE)
+    assert "COMPLETED" in ran(house, "putaway", "--all")
+
+
+def test_stock_is_received_corrected_and_listed(house: House) -> None:
+    house.seller.order("OD1", ("1", "SKU-A", 1))
+    text = ran(house, "stock", "receive", "BLR", "SKU-A", "5", "--note", "lorry")
+    assert "Promised to waiting orders: OD1" in text
+    text = ran(house, "stock", "adjust", "BLR", "SKU-A", "-1", "--note", "counted")
+    assert "4 to 3" in text
+    (row,) = [line for line in ran(house, "stock").splitlines() if "SKU-A" in line]
+    assert row.split()[:4] == ["BLR", "SKU-A", "3", "1"]
+    assert "There is no stock" in house.ctl("stock", "--sku", "none").stderr
+
+
+def test_warehouse_steps_are_done_by_hand(house: House) -> None:
+    packed_order(house)
+    assert "1 pieces moved" in ran(house, "warehouse", "OD1", "dispatched", "--account", "shop")
+    ran(house, "warehouse", "OD1", "MOON", code=Exit.USAGE)
+    ran(house, "warehouse", "OD1", "packed", code=Exit.REFUSED)
+
+
+def test_a_sequence_is_set_and_listed(house: House) -> None:
+    text = ran(
+        house, "sequence", "set", "BLR", "SALE_INVOICE", "--prefix", "A-", "--start", "5",
+        "--width", "4",
+    )  # fmt: skip
+    assert "INV/001 to A-0005" in text
+    assert "A-0005" in ran(house, "sequence")
+    ran(house, "sequence", "set", "BLR", "--prefix", "?", code=Exit.USAGE)
+    ran(house, "sequence", "set", "none", "--prefix", "A", code=Exit.NOT_FOUND)
+
+
+def test_a_tenant_goes_live_and_is_suspended(house: House) -> None:
+    assert "LIVE to SUSPENDED" in ran(house, "tenant", "suspend", "acme")
+    result = house.ctl("trigger", "shop")
+    assert "Sync not allowed as Tenant is not Live yet" in result.stderr
+    assert "SUSPENDED to LIVE" in ran(house, "tenant", "live", "acme")
+    assert "acme    LIVE" in ran(house, "tenant")
+    ran(house, "tenant", "live", "nobody", code=Exit.NOT_FOUND)
+
+
+def test_a_facility_is_switched(house: House) -> None:
+    assert "INACTIVE" in ran(house, "facility", "BLR", "--state", "inactive")
+    assert "BLR (inactive)" in ran(house, "tenant")
+    ran(house, "facility", "BLR", code=Exit.USAGE)
+
+
+# --- the daemon
+
+
+def test_an_account_is_paused_and_resumed(house: House) -> None:
+    ran(house, "pause", "shop", "--reason", "stocktaking")
+    assert "stocktaking" in ran(house, "status")
+    result = house.ctl("trigger", "shop")
+    assert result.exit_code == Exit.REFUSED
+    assert "syncctl resume shop" in result.stderr
+    ran(house, "resume", "shop")
+    ran(house, "trigger", "shop")
+
+
+def test_a_reload_tells_its_problems_and_ends_with_78(house: House) -> None:
+    assert "socket changes at the next start" in ran(house, "reload")
+    house.reload_problems = ["line 3: shop: is wrong", "line 9: is missing"]
+    result = house.ctl("reload")
+    assert result.exit_code == Exit.CONFIG
+    assert "line 9: is missing" in result.stderr
+
+
+def test_the_doctor_ends_with_1_when_something_is_wrong(house: House) -> None:
+    result = house.ctl("doctor")
+    assert result.exit_code == Exit.FAILED
+    assert "socket: " in result.stdout
+    assert "error    configuration" in result.stdout
+
+
+# --- problems
+
+
+def test_another_user_is_told_how_to_get_permission(tmp_path: Path) -> None:
+    class FromStranger(Impatient):
+        who = staticmethod(lambda _socket: Peer(1, 4711, 4711))
+
+    with running(tmp_path, protocol=FromStranger) as house:
+        assert house.ctl("status").exit_code == 0
+        result = house.ctl("pause", "shop")
+        assert result.exit_code == Exit.PERMISSION
+        assert "operators" in result.stderr
+
+
+def test_a_daemon_that_stops_is_told(house: House) -> None:
+    house.service.close()
+    result = house.ctl("trigger", "shop")
+    assert result.exit_code == Exit.NOT_RUNNING
+    assert "stopping" in result.stderr
+
+
+def test_errors_are_json_where_the_data_is(house: House) -> None:
+    result = house.ctl("run", "9", "--json")
+    assert result.stdout == ""
+    problem = json.loads(result.stderr)
+    assert (problem["code"], problem["exit_code"]) == ("not_found", 5)
+    missing = json.loads(ctl("--socket", "/none/s.sock", "status", "--json").stderr)
+    assert missing["code"] == "not_running"
+
+
+def test_wrong_usage_ends_with_2(house: House) -> None:
+    for arguments in (
+        ["trigger"],
+        ["trigger", "shop", "--task", "stolen"],
+        ["trigger", "shop", "--timeout", "5"],
+        ["runs", "--limit", "x"],
+        ["fly"],
+    ):
+        assert house.ctl(*arguments).exit_code == Exit.USAGE
+
+
+def every_command(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(every_command(main)), ids=" ".join)
+def test_each_command_explains_itself_within_80_columns(path: tuple[str, ...]) -> None:
+    result = ctl(*path, "--help")
+    assert result.exit_code == 0
+    assert "--socket" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("path", list(every_command(main)), ids=" ".join)
+def test_each_command_has_a_test(path: tuple[str, ...]) -> None:
+    """Each is run somewhere in this file, or in the system tests, by its own words."""
+    here = Path(__file__)
+    texts = [here.read_text(), (here.parents[1] / "system" / "test_syncctl.py").read_text()]
+    words = ", ".join(f'"{word}"' for word in path)
+    assert any(words in text for text in texts)
+
+
+def test_sequence_kinds_and_steps_are_those_of_the_book() -> None:
+    from syncd.book.documents import DocumentKind
+    from syncd.book.putaways import Disposition
+    from syncd.book.warehouse import ROAD
+    from syncd.cli import ctl_goods
+
+    assert tuple(DocumentKind) == ctl_goods.DOCUMENTS
+    assert tuple(Disposition) == ctl_goods.DISPOSITIONS
+    assert tuple(step.value for step in ROAD) == ctl_goods.STEPS
