@@ -8,9 +8,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PLUGINS := $(patsubst %/setup.cfg,%,$(wildcard plugins/*/setup.cfg))
-PACKAGES := $(wildcard plugins/*/syncd_*)
+PACKAGES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/syncd_*/__init__.py))
 METADATA := setup.cfg pyproject.toml $(addsuffix /setup.cfg,$(PLUGINS))
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EDITABLE_PLUGINS := $(addprefix -e ./,$(PLUGINS))
 WORKERS ?= 2
 ARGS ?=
@@ -48,10 +48,10 @@ $(VENV)/.installed-docs: $(METADATA) | $(BIN)/python
 env: $(VENV)/.installed-test ## the environment with everything for development
 
 demo: $(VENV)/.installed-run ## simulated channels, the daemon and a first sync (ONCE=1: check it and end)
-	@$(BIN)/python tools/demo.py $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
+	@$(BIN)/python -m tools.demo $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
 
 picture: $(VENV)/.installed-run ## docs/images/demo.svg from a real run of the demo
-	@$(BIN)/python tools/demo.py --once --picture docs/images/demo.svg
+	@$(BIN)/python -m tools.demo --once --picture docs/images/demo.svg
 
 test: $(VENV)/.installed-test ## every test (ARGS='-k name' for some)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)

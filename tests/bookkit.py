@@ -150,6 +150,7 @@ class Seller:
 def check_invariants(book: Book) -> None:
     """What must hold of every book at every moment."""
     with book.connection():
+        assert not book.query("PRAGMA foreign_key_check").fetchall(), "a row without its parent"
         invoices = book.query(
             "SELECT package_id, kind, count(*) FROM invoice GROUP BY 1, 2 HAVING count(*) > 1"
         ).fetchall()

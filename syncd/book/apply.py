@@ -9,6 +9,7 @@ invoices, stock, exceptions, decision records, outgoing messages and the journal
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
@@ -17,7 +18,7 @@ from syncd.book.facts import START, Fact, Key, facts_of, from_journal, in_order,
 from syncd.book.inbox import Journal
 from syncd.book.runs import Counts
 from syncd.book.store import Book
-from syncd.book.worker import Task, Verdict, Worker
+from syncd.book.worker import Task, Worker
 from syncd.book.worksheet import Shared, Worksheet
 from syncd.clock import Clock, to_micros
 from syncd.errors import StoreBusy, SyncdError
@@ -90,7 +91,7 @@ class Clerk:
         with self.book.write():
             self._check_tenant()
             self._shared.refresh()
-            sheet = Worksheet(self.book, self._shared, self.task.account.id)
+            sheet = self._sheet()
             facts = self._facts_of(order_ids)
             sheet.load(order_ids)
             self._work(sheet, facts, counts)
@@ -142,9 +143,13 @@ class Clerk:
                 facts.extend(f for f in stored if (f.order_id, f.evidence) not in have)
             self._shared.refresh()
             for batch in _batches(in_order(facts)):
-                sheet = Worksheet(self.book, self._shared, self.task.account.id)
+                sheet = self._sheet()
                 sheet.load(list(dict.fromkeys(f.order_id for f in batch)))
                 self._work(sheet, batch, self.counts)
+
+    def _sheet(self) -> Worksheet:
+        now = to_micros(self.clock.now())
+        return Worksheet(self.book, self._shared, self.task.account.id, self.task.run_id, now)
 
     def _check_tenant(self) -> None:
         sql = "SELECT state FROM tenant WHERE id = ?"
@@ -153,18 +158,19 @@ class Clerk:
             raise TenantNotLive
 
     def _work(self, sheet: Worksheet, facts: Sequence[Fact], counts: Counts) -> None:
-        worker = Worker(self.task, sheet, self.clock.now())
+        worker = Worker(self.task, sheet)
+        tally: Counter[str] = Counter()
         for fact in facts:
             verdict = worker.decide(fact)
             if fact.decided_run == self.task.run_id:
                 counts.parked -= 1  # it was counted so earlier in this run
-            _count(counts, verdict)
-            sheet.marks.append(
-                (
-                    verdict.state, verdict.outcome, verdict.code, verdict.message, self.task.run_id,
-                    worker.now, fact.id,
-                )
-            )  # fmt: skip
+            tally[verdict.outcome] += 1
+            if fact.id is not None:
+                mark = (verdict.state, verdict.outcome, verdict.code, verdict.message)
+                sheet.marks.append((mark, fact.id))
+        for outcome, number in tally.items():
+            name = _COUNTED[outcome]
+            setattr(counts, name, getattr(counts, name) + number)
         counts.orders += len(sheet.orders)
         self.plan.update("".join(worker.plan).encode())
 
@@ -192,11 +198,6 @@ def _batches(facts: Sequence[Fact]) -> list[list[Fact]]:
         if batch:
             batches.append(in_order(batch))
     return batches
-
-
-def _count(counts: Counts, verdict: Verdict) -> None:
-    name = _COUNTED[verdict.outcome]
-    setattr(counts, name, getattr(counts, name) + 1)
 
 
 _COUNTED: Final[Mapping[str, str]] = {

@@ -96,9 +96,9 @@ def _fact(row: Sequence[Any], run_id: int) -> Fact:
     event = _EVENTS[row[7], row[8]]
     return Fact(
         id=row[0], evidence=row[1], order_id=row[2], line_id=row[3], sku=row[4], quantity=row[5],
-        cumulative=bool(row[6]), event=event, return_type=row[8], return_id=row[9],
+        cumulative=row[6], event=event, return_type=row[8], return_id=row[9],
         native_status=row[10], shipment_id=row[11], tracking_number=row[12], courier=row[13],
-        left_seller=bool(row[14]), facts=row[15], occurred_at=row[16], observed_at=row[17],
+        left_seller=row[14], facts=row[15], occurred_at=row[16], observed_at=row[17],
         waited=row[18] < run_id or row[21] > 0, state=row[19], code=row[20], tries=row[21],
         decided_run=row[22],
     )  # fmt: skip

@@ -65,7 +65,8 @@ def _packages(book: Book, order_pk: int) -> Iterable[PackageView]:
     invoices: dict[int, list[InvoiceView]] = defaultdict(list)
     for row in book.query(
         "SELECT v.package_id, v.kind, v.number, v.state, v.issued_at FROM invoice v "
-        "JOIN package p ON p.id = v.package_id WHERE p.order_id = ? ORDER BY v.id",
+        "JOIN package p ON p.id = v.package_id WHERE p.order_id = ? "
+        "ORDER BY v.package_id, v.kind DESC",
         (order_pk,),
     ):
         invoices[row[0]].append(

@@ -87,7 +87,7 @@ def _problems(
     if view.state == "PAUSED":
         yield f"{name} is {view.words}. Let it go on with: syncctl resume {name}"
     if view.tenant_state != "LIVE":
-        yield f"{TENANT_NOT_LIVE} ({view.tenant}). Set it live: syncctl tenant {view.tenant} LIVE"
+        yield f"{TENANT_NOT_LIVE} ({view.tenant}). Set it live: syncctl tenant live {view.tenant}"
     if view.state == "CONNECTED":
         yield from _late(timers, now)
     for count, what, advice in (

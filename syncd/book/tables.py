@@ -171,9 +171,6 @@ class Package(Table):
     created_at = BigIntegerField()
     dispatched_at = BigIntegerField(null=True)
 
-    class Meta:
-        indexes = ((("order",), False),)
-
 
 class Item(Table):
     """One piece: the unit of every decision. ``position`` is a ``rules.Position``."""
@@ -208,7 +205,6 @@ class Item(Table):
 class Invoice(Table):
     """A numbered document of a package; at most one of each kind."""
 
-    id = AutoField()
     package = ForeignKeyField(Package, on_delete="RESTRICT", index=False)
     facility = ForeignKeyField(Facility, on_delete="RESTRICT", index=False)
     kind = TextField()
@@ -217,7 +213,9 @@ class Invoice(Table):
     issued_at = BigIntegerField()
 
     class Meta:
-        indexes = ((("package", "kind"), True), (("facility", "kind", "number"), True))
+        primary_key = CompositeKey("package", "kind")
+        without_rowid = True
+        indexes = ((("facility", "kind", "number"), True),)
 
 
 class Stock(Table):
@@ -343,7 +341,7 @@ class Decision(Table):
     decided_at = BigIntegerField()
 
     class Meta:
-        indexes = ((("order",), False), (("run",), False))
+        indexes = ((("order",), False),)
 
 
 class Trouble(Table):
@@ -375,10 +373,9 @@ class Outbox(Table):
     which never change. The fact's evidence makes the key by which a receiver knows a repeat.
     """
 
-    id = AutoField()
+    inbox = ForeignKeyField(Inbox, primary_key=True, on_delete="RESTRICT", index=False)
     account = ForeignKeyField(Account, on_delete="RESTRICT", index=False)
     topic = TextField()  # order.changed
-    inbox = ForeignKeyField(Inbox, on_delete="RESTRICT", index=False, unique=True)
     created_at = BigIntegerField()
     sent_at = BigIntegerField(null=True)
 

@@ -103,7 +103,7 @@ def _open(book: Book, account: str, order_id: str, to: Position, actor: str, at:
     account_id = account_id_of(book, account)
     shared = Shared(book)
     shared.refresh()
-    sheet = Worksheet(book, shared, account_id)
+    sheet = Worksheet(book, shared, account_id, None, at)
     sheet.load([order_id])
     order = sheet.orders.get(order_id)
     if order is None:
@@ -152,7 +152,7 @@ def _check_piece(bench: _Bench, piece: Piece) -> None:
     if not facility.active:
         raise Refused(
             f"Facility {facility.code} is not active. Make it active first: "
-            f"syncctl facility set {facility.code} --state ACTIVE",
+            f"syncctl facility {facility.code} --state ACTIVE",
             code="facility_inactive",
         )
 

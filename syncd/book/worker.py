@@ -6,7 +6,6 @@ Nothing here reads or writes the database; the worksheet has been read and will 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Final, cast
 
@@ -15,7 +14,6 @@ import msgspec
 from syncd.book.facts import Fact
 from syncd.book.verbs import VERBS, Act, Desk, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
-from syncd.clock import to_micros
 from syncd.rules import (
     Decision,
     Gates,
@@ -73,10 +71,10 @@ class Verdict(msgspec.Struct, frozen=True):
 class Worker:
     """Takes the facts of one batch through choose, decide, gate and the verbs."""
 
-    def __init__(self, task: Task, sheet: Worksheet, now: datetime) -> None:
+    def __init__(self, task: Task, sheet: Worksheet) -> None:
         self.task = task
         self.sheet = sheet
-        self.now = to_micros(now)
+        self.now = sheet.now
         self.plan: list[str] = []
 
     def decide(self, fact: Fact) -> Verdict:
@@ -230,7 +228,7 @@ class Worker:
                 order.state = state
                 order.dirty = True
             self.sheet.messages.append((self.task.account.id, "order.changed", fact.id, self.now))
-        return Verdict("DONE", strongest.outcome._value_, strongest.reason._value_)
+        return _done(strongest.outcome, strongest.reason)
 
 
 class _Recipe(msgspec.Struct, frozen=True):
@@ -269,6 +267,11 @@ def _state_of(pieces: Sequence[Piece]) -> str:
         piece = pieces[0]
         return _state_of_one(piece.position, piece.allocated)
     return roll_up([p.position for p in pieces], allocated=any(p.allocated for p in pieces))
+
+
+@lru_cache(maxsize=512)
+def _done(outcome: Outcome, reason: Reason) -> Verdict:
+    return Verdict("DONE", outcome.value, reason.value)
 
 
 @lru_cache(maxsize=64)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -15,6 +15,10 @@ from syncd.clock import from_micros
 from syncd.rules import Piece as RulesPiece, Position
 
 _CHUNK: Final = 500
+K = TypeVar("K")
+
+Mark = tuple[str, str, str, str]
+"""State, outcome, reason code and message of a journal row."""
 
 
 class Piece(RulesPiece, kw_only=True, gc=False):
@@ -76,14 +80,19 @@ class Facility(msgspec.Struct, kw_only=True, gc=False):
 class Worksheet:
     """All that a batch of facts may touch, and the rows that it will write.
 
+    ``run_id`` is the run that decides, None for a person's act; ``now`` its time in microseconds.
     ``stock`` and the sequences outlive a batch in a dry run, which writes nothing: hand the
     same ``Shared`` to the next worksheet.
     """
 
-    def __init__(self, book: Book, shared: Shared, account_id: int) -> None:
+    def __init__(
+        self, book: Book, shared: Shared, account_id: int, run_id: int | None, now: int
+    ) -> None:
         self.book = book
         self.shared = shared
         self.account_id = account_id
+        self.run_id = run_id
+        self.now = now
         self.orders: dict[str, Order] = {}
         self.packages: dict[int, Package] = {}
         self.moves = Moves()
@@ -95,15 +104,20 @@ class Worksheet:
         self.closed_troubles: list[tuple[Any, ...]] = []
         self.decisions: list[tuple[Any, ...]] = []
         self.messages: list[tuple[Any, ...]] = []
-        self.marks: list[tuple[Any, ...]] = []
+        self.marks: list[tuple[Mark, int]] = []
 
     def load(self, order_ids: Sequence[str]) -> None:
         """Read these orders with their pieces, packages and invoices."""
         for start in range(0, len(order_ids), _CHUNK):
             self._load_pieces(order_ids[start : start + _CHUNK])
-        with_packages = [o.pk for o in self.orders.values() if any(p.package_id for p in o.pieces)]
-        for start in range(0, len(with_packages), _CHUNK):
-            self._load_packages(with_packages[start : start + _CHUNK])
+        of_package = {
+            piece.package_id: order
+            for order in self.orders.values()
+            for piece in order.pieces
+            if piece.package_id is not None
+        }
+        if of_package:
+            self._load_packages(of_package)
 
     def _load_pieces(self, order_ids: Sequence[str]) -> None:
         sql = _LOAD_PIECES.format(marks=",".join("?" * len(order_ids)))
@@ -117,17 +131,16 @@ class Worksheet:
                 orders[row[1]] = order
             order.pieces.append(_piece(row))
 
-    def _load_packages(self, order_pks: Sequence[int]) -> None:
-        sql = _LOAD_PACKAGES.format(marks=",".join("?" * len(order_pks)))
-        by_pk = {order.pk: order for order in self.orders.values()}
-        for row in self.book.query(sql, order_pks):
-            package = Package(
-                id=row[0], order_pk=row[1], facility_id=row[2], code=row[3], state=row[4],
-                shipment_id=row[5], tracking_number=row[6], courier=row[7], blocked=row[8],
-                created_at=row[9], dispatched_at=row[10], invoice=row[11] or "",
-            )  # fmt: skip
-            self.packages[package.id] = package
-            by_pk[package.order_pk].packages.append(package)
+    def _load_packages(self, of_package: Mapping[int, Order]) -> None:
+        wanted = list(of_package)
+        for start in range(0, len(wanted), _CHUNK):
+            part = wanted[start : start + _CHUNK]
+            for row in self.book.query(
+                _LOAD_PACKAGES.format(marks=",".join("?" * len(part))), part
+            ):
+                package = _package(row)
+                self.packages[package.id] = package
+                of_package[package.id].packages.append(package)
         for order in self.orders.values():
             for piece in order.pieces:
                 if piece.package_id is not None:
@@ -202,7 +215,8 @@ class Worksheet:
         book.executemany(
             _SET_ITEM, [_item(p) for o in self.orders.values() for p in o.pieces if p.dirty]
         )
-        book.executemany(_SET_ORDER, [(o.state, o.pk) for o in self.orders.values() if o.dirty])
+        for state, pks in _grouped((o.state, o.pk) for o in self.orders.values() if o.dirty):
+            book.query(_SET_ORDERS, (state, msgspec.json.encode(pks).decode()))
         self.moves.flush(book)
         book.executemany(_ADD_PUTAWAY, self.putaways)
         book.executemany(_HOLD_PUTAWAY, self.held_putaways)
@@ -210,7 +224,9 @@ class Worksheet:
         book.executemany(_CLOSE_TROUBLE, self.closed_troubles)
         book.executemany(_ADD_DECISION, self.decisions)
         book.executemany(_ADD_MESSAGE, self.messages)
-        book.executemany(_MARK, self.marks)
+        for (state, outcome, code, message), ids in _grouped(self.marks):
+            text = msgspec.json.encode(ids).decode()
+            book.query(_MARK, (state, outcome, code, message, self.run_id, self.now, text))
         self.shared.write_sequences()
 
 
@@ -266,6 +282,14 @@ class Shared:
         self.book.executemany("UPDATE sequence SET next_number = ? WHERE id = ?", rows)
 
 
+def _grouped(pairs: Iterable[tuple[K, int]]) -> Iterable[tuple[K, list[int]]]:
+    """Row ids by what shall be written to them: few statements for many rows."""
+    groups: dict[K, list[int]] = {}
+    for key, row_id in pairs:
+        groups.setdefault(key, []).append(row_id)
+    return groups.items()
+
+
 def trouble_text(code: str, piece: Piece | None, fact: Fact) -> str:
     """One sentence: what the channel said of what, and what the book had."""
     said = f"The channel said {fact.event} ({fact.native_status or 'no word of its own'})"
@@ -287,6 +311,14 @@ def _piece(row: Sequence[Any]) -> Piece:
         dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
         return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
         uncancelled_at=row[23], held_at=row[24], shipment_id="", tracking_number="",
+    )  # fmt: skip
+
+
+def _package(row: Sequence[Any]) -> Package:
+    return Package(
+        id=row[0], order_pk=row[1], facility_id=row[2], code=row[3], state=row[4],
+        shipment_id=row[5], tracking_number=row[6], courier=row[7], blocked=row[8],
+        created_at=row[9], dispatched_at=row[10], invoice=row[11] or "",
     )  # fmt: skip
 
 
@@ -328,7 +360,7 @@ SELECT p.id, p.order_id, p.facility_id, p.code, p.state, p.shipment_id, p.tracki
        p.courier, p.blocked, p.created_at, p.dispatched_at, v.number
 FROM package p LEFT JOIN invoice v
      ON v.package_id = p.id AND v.kind = 'SALE_INVOICE' AND v.state = 'ISSUED'
-WHERE p.order_id IN ({marks}) ORDER BY p.id
+WHERE p.id IN ({marks}) ORDER BY p.id
 """
 _LOAD_FACILITY: Final = """
 SELECT f.id, f.code, f.state, f.traceability, s.id, s.prefix, s.next_number, s.width
@@ -354,7 +386,7 @@ _SET_ITEM: Final = (
     "return_noticed_at = ?, return_from = ?, withdrawn_at = ?, uncancelled_at = ?, "
     "held_at = ? WHERE id = ?"
 )
-_SET_ORDER: Final = "UPDATE orders SET state = ? WHERE id = ?"
+_SET_ORDERS: Final = "UPDATE orders SET state = ? WHERE id IN (SELECT value FROM json_each(?))"
 _ADD_PUTAWAY: Final = (
     "INSERT INTO putaway (item_id, facility_id, kind, state, disposition, reason, opened_at, "
     "actor) VALUES (?, ?, ?, 'PENDING', '', ?, ?, '') ON CONFLICT (item_id, kind) DO NOTHING"
@@ -381,5 +413,5 @@ _ADD_MESSAGE: Final = (
 )
 _MARK: Final = (
     "UPDATE inbox SET state = ?, outcome = ?, code = ?, message = ?, tries = tries + 1, "
-    "decided_run = ?, decided_at = ? WHERE id = ?"
+    "decided_run = ?, decided_at = ? WHERE id IN (SELECT value FROM json_each(?))"
 )

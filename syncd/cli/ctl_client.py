@@ -55,17 +55,13 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of an answer; queries that are None are left out."""
-        return json.loads(self._ask("GET", path + _query(query)))
-
-    def get_text(self, path: str) -> str:
-        """The text of an answer."""
-        return self._ask("GET", path).decode()
+        return self._ask("GET", path + _query(query))
 
     def send(self, method: str, path: str, body: Any = None, *, seconds: float = 0) -> Any:
         """Change something. Named by a fresh key, so that it cannot happen twice."""
         headers = {"Idempotency-Key": os.urandom(16).hex(), "Content-Type": "application/json"}
         data = json.dumps({} if body is None else body).encode()
-        return json.loads(self._ask(method, path, data, headers, seconds or self._seconds))
+        return self._ask(method, path, data, headers, seconds or self._seconds)
 
     def lines(self, path: str, left: Callable[[], float], **query: Any) -> Iterator[Any]:
         """The objects of a stream, as they come.
@@ -74,7 +70,7 @@ class Client:
         """
         with self._connect(self._seconds) as connection:
             try:
-                answer = self._begin(connection, "GET", path + _query(query), b"", {})
+                answer, _ = self._begin(connection, "GET", path + _query(query), b"", {})
                 while True:
                     connection.settimeout(max(_SHORTEST_WAIT, left()))
                     line = answer.readline(_LONGEST_EVENT)
@@ -93,11 +89,17 @@ class Client:
         data: bytes = b"",
         headers: Mapping[str, str] | None = None,
         seconds: float = 0,
-    ) -> bytes:
+    ) -> Any:
         with self._connect(seconds or self._seconds) as connection:
             try:
-                answer = self._begin(connection, method, path, data, headers or {})
-                return answer.read()
+                answer, fields = self._begin(connection, method, path, data, headers or {})
+                return json.loads(_body(answer, fields))
+            except ValueError:
+                raise Failure(
+                    f"What answers at {self.path} is not syncd.",
+                    "Give the daemon's socket with --socket.",
+                    Exit.NOT_RUNNING,
+                ) from None
             except TimeoutError:
                 raise Failure(
                     f"syncd does not answer at {self.path}.",
@@ -124,8 +126,8 @@ class Client:
         path: str,
         data: bytes,
         headers: Mapping[str, str],
-    ) -> BinaryIO:
-        """Send a request; the answer's body, if it is no problem."""
+    ) -> tuple[BinaryIO, dict[str, str]]:
+        """Send a request; the answer's body and fields. Raises Failure for a problem."""
         lines = [f"{method} {path} HTTP/1.0", "Host: syncd", f"Content-Length: {len(data)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         # A daemon that refuses early closes: what it had to say is still to be read.
@@ -134,9 +136,9 @@ class Client:
         answer = connection.makefile("rb")
         status, fields = _head(answer)
         if status >= 400:
-            raise problem_of(status, answer.read())
+            raise problem_of(status, _body(answer, fields))
         self._check_version(fields)
-        return answer
+        return answer, fields
 
     def _check_version(self, fields: Mapping[str, str]) -> None:
         oldest = fields.get("syncd-min-api", "")
@@ -215,6 +217,15 @@ def _head(answer: BinaryIO) -> tuple[int, dict[str, str]]:
         name, _, value = line.decode("latin-1").partition(":")
         fields[name.strip().lower()] = value.strip()
     return int(words[1]), fields
+
+
+def _body(answer: BinaryIO, fields: Mapping[str, str]) -> bytes:
+    """The whole body, and not a byte further: after a refusal there may be no orderly end."""
+    length = int(fields.get("content-length", -1))
+    body = answer.read(length)
+    if len(body) < length:
+        raise ConnectionResetError("the answer was cut short")
+    return body
 
 
 def _broken(error: OSError) -> Failure:

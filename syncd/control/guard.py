@@ -19,6 +19,7 @@ from syncd.control.problems import problem
 
 MOST_LARGE_AT_ONCE: Final = 2
 MOST_ANSWERS: Final = 1_000
+MOST_ANSWER_BYTES: Final = 8 * MIB
 MOST_KEY: Final = 200
 API: Final = 1
 MIN_API: Final = 1
@@ -46,12 +47,15 @@ class Kept(NamedTuple):
 
 
 class Answers:
-    """The answers to requests that named an Idempotency-Key: the newest thousand of them."""
+    """The answers to requests that named an Idempotency-Key: the newest, up to a number and a
+    size of all together."""
 
-    def __init__(self, most: int = MOST_ANSWERS) -> None:
+    def __init__(self, most: int = MOST_ANSWERS, most_bytes: int = MOST_ANSWER_BYTES) -> None:
         self._kept: OrderedDict[tuple[int, str, str], Kept] = OrderedDict()
         self._busy: set[tuple[int, str, str]] = set()
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
 
     def begin(self, key: tuple[int, str, str]) -> bool:
         """Take the key up; False when a request with it is being worked on."""
@@ -66,8 +70,10 @@ class Answers:
         if kept is None or not 200 <= kept.status < 300:
             return
         self._kept[key] = kept
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        self._bytes += len(kept.body)
+        while self._kept and (len(self._kept) > self._most or self._bytes > self._most_bytes):
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.body)
 
     def get(self, key: tuple[int, str, str]) -> Kept | None:
         """The answer that was given to this key."""

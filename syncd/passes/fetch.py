@@ -15,6 +15,7 @@ from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
 from syncd.log import mask
 from syncd.panel import Panel
+from syncd.passes.ahead import ahead
 from syncd.passes.job import Job, Setup, TaskNote
 from syncd.statuses import MAX_ID_LENGTH, Kind, OrderRef, Page, Status, StatusChange, Window
 from syncd.windows import FIRST_LOOK_BACK, Reach, reach, steps
@@ -85,7 +86,7 @@ class Fetcher:
                 raise
         except SyncdError as error:
             _fail(note, error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.exception("plugin failed", account=self._job.name, kind=kind.value)
             text = (
                 f"Channel {self._setup.channel.name} failed while fetching {kind}: "
@@ -216,7 +217,7 @@ class _Gatherer:
     def take(self, pages: Iterable[Page[Any]]) -> None:
         """Take all pages; ends early, between two pages, when the daemon stops."""
         job = self._fetcher._job
-        for page in pages:
+        for page in ahead(pages, job.check_stop):
             self._note.pages += 1
             job.counts.pages += 1
             if self._kind is Kind.ORDERS:

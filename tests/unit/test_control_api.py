@@ -13,6 +13,7 @@ import syncd
 from syncd.book.runs import RunState
 from syncd.channels import Channels
 from syncd.config import AccountConfig
+from syncd.control.guard import Answers, Kept
 from syncd.statuses import Status
 from tests.controlkit import WAIT, House, a_channel, running
 
@@ -429,6 +430,23 @@ def test_a_key_cannot_be_used_for_another_request(house: House) -> None:
     house.ask("POST", "/v1/stock/receive", body, Idempotency_Key="k1")
     other = house.ask("POST", "/v1/stock/receive", {**body, "note": "more"}, Idempotency_Key="k1")
     assert (other[0], other[2]["code"]) == (422, "key_reused")
+
+
+def test_the_memory_of_answers_is_bounded_in_number_and_size() -> None:
+    answers = Answers(most=3, most_bytes=100)
+    for number in range(5):
+        key = (0, "POST /v1/runs", str(number))
+        assert answers.begin(key)
+        assert not answers.begin(key), "the first is still at work"
+        answers.end(key, Kept(b"", 200, [], b"x" * 10))
+    assert [answers.get((0, "POST /v1/runs", str(n))) is None for n in range(5)] == [
+        True, True, False, False, False,
+    ]  # fmt: skip
+    answers.end((0, "", "large"), Kept(b"", 200, [], b"x" * 90))
+    assert answers.get((0, "POST /v1/runs", "3")) is None
+    assert answers.get((0, "POST /v1/runs", "4")) is not None
+    answers.end((0, "", "failed"), Kept(b"", 409, [], b""))
+    assert answers.get((0, "", "failed")) is None
 
 
 def test_a_refused_request_may_be_repeated_with_its_key(house: House) -> None:

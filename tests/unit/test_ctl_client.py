@@ -83,7 +83,10 @@ def test_a_daemon_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert "does not answer" in failure.message
 
 
-@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 ok\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 ok\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n<html>"],
+)
 def test_what_is_no_answer_is_a_broken_connection(tmp_path: Path, answer: bytes) -> None:
     thread = answering(tmp_path / "s.sock", answer)
     failure = failure_of(lambda: Client(tmp_path / "s.sock").get("/v1/status"))

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from syncd import hookspecs
 from syncd.book.wording import REASONS, SAID, STANDS
+from syncd.channels import discover
 from syncd.cli.syncctl import main as syncctl
 from syncd.config.schema import FileTable
 from syncd.rules import Event, Position, Reason
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 TOLD = r"(?:: |\(|with |by |^)syncctl ((?:--?)?[a-z][^,;.()`\n]*)"  # in a message, not in prose
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/setup.cfg"))
 HOOKS = [
     function
     for name, function in vars(hookspecs.ChannelHooks).items()
@@ -112,6 +114,17 @@ def test_each_command_has_a_section(path: tuple[str, ...]) -> None:
         if name.startswith("--") and name not in section
     ]
     assert not missing, f"the section does not name {missing}"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_each_setting_of_a_channel_is_explained_in_its_readme(plugin: Path) -> None:
+    channel = discover()[plugin.name]
+    assert channel.description is not None, channel.reason
+    readme = (plugin / "README.md").read_text("utf-8")
+    missing = [
+        name for name in channel.description.settings.model_fields if f"`{name}`" not in readme
+    ]
+    assert not missing
 
 
 def shown_commands() -> Iterator[tuple[str, list[str]]]:

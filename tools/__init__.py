@@ -1,0 +1,1 @@
+"""Programs for the developers of syncd. They are no part of the distribution."""
