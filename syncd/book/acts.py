@@ -138,8 +138,17 @@ def _check_unused(
         )
 
 
+_DUE_NOW: Final = """
+UPDATE task SET next_run = min(next_run, ?)
+WHERE account_id IN (SELECT id FROM account WHERE tenant_id = ?)
+"""
+
+
 def set_tenant_state(book: Book, tenant: str, state: str, *, actor: str, now: datetime) -> Change:
-    """Let a tenant go live, or stop it. Only a LIVE tenant's orders are synced."""
+    """Let a tenant go live, or stop it. Only a LIVE tenant's orders are synced.
+
+    All tasks of a tenant that goes live are due at once, whenever their timers last fired.
+    """
     _check_word(state, TENANT_STATES, "tenant state")
     with book.write():
         row = book.query("SELECT id, state FROM tenant WHERE code = ?", (tenant,)).fetchone()
@@ -150,6 +159,7 @@ def set_tenant_state(book: Book, tenant: str, state: str, *, actor: str, now: da
         if state != "LIVE":
             return Change(subject=f"tenant {tenant}", before=row[1], after=state, actor=actor)
         reopened = reopen_refused(book, row[0], "tenant_not_live", f"tenant set live by {actor}")
+        book.query(_DUE_NOW, (to_micros(now), row[0]))
         names = book.query("SELECT name FROM account WHERE tenant_id = ? ORDER BY name", (row[0],))
         return Change(
             subject=f"tenant {tenant}", before=row[1], after=state, actor=actor,

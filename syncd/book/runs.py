@@ -37,11 +37,13 @@ ENDED: Final = frozenset(RunState) - {RunState.QUEUED, RunState.RUNNING}
 
 
 class Counts(Struct, kw_only=True):
-    """What a run did, in numbers of facts; ``pages`` and ``calls`` are the channel's.
+    """What a run did, in numbers of facts; ``imported`` counts orders new to the book, ``orders``
+    those that facts were about; ``pages`` and ``calls`` are the channel's.
 
     Every fact taken up by a run is in exactly one of applied to quarantined, or gated.
     """
 
+    imported: int = 0
     fetched: int = 0
     new: int = 0
     known: int = 0

@@ -202,6 +202,16 @@ class Item(Table):
         indexes = ((("order", "line_id", "piece"), True),)
 
 
+Item.add_index(
+    Item.index(
+        Item.facility,
+        Item.sku,
+        name="item_waiting_for_stock",
+        where=SQL("position = 'UNFULFILLABLE'"),
+    )
+)
+
+
 class Invoice(Table):
     """A numbered document of a package; at most one of each kind."""
 

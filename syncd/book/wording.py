@@ -322,7 +322,8 @@ PUTAWAYS: Final[Mapping[str, str]] = MappingProxyType(
 
 def told(event: str) -> str:
     """How an event reads after its subject."""
-    return SAID.get(event, f"has the status {event}")
+    plain = event.removesuffix("_RTO").removesuffix("_CIR")
+    return SAID.get(event) or SAID.get(plain, f"has the status {event}")
 
 
 def steps_told(steps: str) -> list[str]:

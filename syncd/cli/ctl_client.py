@@ -79,7 +79,7 @@ class Client:
                     yield json.loads(line)
             except TimeoutError:
                 raise
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise _broken(error) from None
 
     def _ask(
@@ -228,7 +228,7 @@ def _body(answer: BinaryIO, fields: Mapping[str, str]) -> bytes:
     return body
 
 
-def _broken(error: OSError) -> Failure:
+def _broken(error: Exception) -> Failure:
     return Failure(
         f"The connection to syncd broke: {error}.",
         "It may be restarting; try again in a moment.",

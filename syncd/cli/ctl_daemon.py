@@ -182,7 +182,7 @@ def init(path: Path | None, force: bool) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w" if force else "x", encoding="utf-8") as file:
-            target.chmod(0o600)
+            target.chmod(0o644)  # it only names secrets, and the service's user must read it
             file.write(made.stdout)
     except FileExistsError:
         raise Failure(

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from syncd.book import acts, runs
+from syncd.book import acts, goods, runs
 from syncd.book.apply import Clerk, TenantNotLive
 from syncd.book.runs import RunState
 from syncd.book.store import Book
@@ -137,6 +137,8 @@ class _Pass:
             job.counts.add(clerk.counts)
             return clerk.plan.hexdigest()
         self._settle(clerk)
+        if clerk.counts.applied:
+            goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
         if clerk.counts.parked and fetcher.ask_for_unknown():
             self._settle(self._clerk(setup))
         return clerk.plan.hexdigest()

@@ -143,6 +143,7 @@ class Fetcher:
             facility_of=lambda location: locations.get(location, ""),
         )
         note.new += taken.new
+        job.counts.imported += taken.new
         if taken.problems:
             self._quarantine([_unreadable(problem, now) for problem in taken.problems], now)
         return taken.unparked

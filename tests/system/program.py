@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from syncd.statuses import Kind
 from syncd.testing import SystemClock, World
 from syncd_flipkart.simulator import FlipkartSimulator, new_world
 
@@ -25,6 +26,7 @@ CONFIG = """\
 state_dir = "{folder}/state"
 socket = "{folder}/syncd.sock"
 
+{timers}
 [accounts.flip]
 channel = "flipkart"
 tenant = "acme"
@@ -37,6 +39,9 @@ app_secret = {{ file = "{folder}/app_secret" }}
 pace = "unlimited"
 page_size = {page_size}
 """
+
+
+NO_TIMERS = "\n".join(f"[defaults.tasks.{kind.value}]\nenabled = false\n" for kind in Kind)
 
 
 class Answer:
@@ -59,16 +64,24 @@ class Program:
     """A seller with one Flipkart account. The panel lives in this process, the daemon does not.
 
     What happens at the panel is dated a little in the past, because a pass leaves the last
-    minutes to the next one. ``happens()`` gives the next such moment.
+    minutes to the next one. ``happens()`` gives the next such moment. Without ``timers`` only
+    what the test triggers is run.
     """
 
     def __init__(
-        self, folder: Path, world: World | None = None, *, page_size: int = 20, **more: Any
+        self,
+        folder: Path,
+        world: World | None = None,
+        *,
+        page_size: int = 20,
+        timers: bool = False,
+        **more: Any,
     ) -> None:
         self.folder = folder
         self.world = world or new_world(SystemClock())
         self.simulator = FlipkartSimulator(self.world, **more)
         self.page_size = page_size
+        self.timers = timers
         self.process: subprocess.Popen[str] | None = None
         self._moment = datetime.now(UTC) - timedelta(hours=20)
 
@@ -79,7 +92,12 @@ class Program:
         secret.write_text(self.simulator.client_secret)
         secret.chmod(0o600)
         self.config_path.write_text(
-            CONFIG.format(folder=self.folder, url=self.simulator.url, page_size=self.page_size)
+            CONFIG.format(
+                folder=self.folder,
+                url=self.simulator.url,
+                page_size=self.page_size,
+                timers="" if self.timers else NO_TIMERS,
+            )
         )
         self.start()
         return self

@@ -14,7 +14,7 @@ import pytest
 
 from syncd.book.store import Book
 from syncd.clock import SystemClock
-from syncd.testing import SystemClock as WorldClock
+from syncd.testing import Fault, SystemClock as WorldClock
 from syncd_flipkart.simulator import new_world
 from tests.bookkit import check_invariants
 from tests.system.program import Program, panel_words
@@ -71,10 +71,12 @@ def test_fault_C02_killed_again_and_again_in_a_pass_of_2000_orders(tmp_path: Pat
     with Program(tmp_path, new_world(WorldClock()), page_size=50) as program:
         busy_panel(program)
         book = tmp_path / "state" / "book.sqlite3"
+        # A panel takes its time: without this the pass is over before it can be killed.
+        program.simulator.faults.add(Fault(do="delay", seconds=0.02, path="/sellers/*", times=-1))
         program.do("trigger", "flip")
         dice, killed_in_work = random.Random(11), 0
         for _ in range(KILLS):
-            time.sleep(dice.uniform(0.05, 0.35))
+            time.sleep(dice.uniform(0.05, 1.5))
             killed_in_work += bool(program.rows("status")[0]["running"])
             program.kill()
             program.start()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from syncd.testing import Fault
@@ -221,3 +224,18 @@ def test_what_the_seller_ships_himself_is_left_to_him(live: Program) -> None:
     assert live.sync().code == 0
     assert live.positions(order.order_id) == ["FULFILLABLE"]
     assert "seller ships this order" in live.do("explain", order.order_id).out
+
+
+def test_timers_alone_keep_the_book_true_once_the_tenant_is_live(tmp_path: Path) -> None:
+    with Program(tmp_path, timers=True) as program:
+        order = program.world.place_order([("SHIRT", 1)], at=program.happens())
+        program.world.ship(order.order_id, at=program.happens())
+        program.do("sequence", "set", "BLR", "SALE_INVOICE", "--prefix", "INV/")
+        program.do("tenant", "live", "acme")
+        end = time.monotonic() + 20
+        while program.ctl("order", order.order_id).code == 5:
+            assert time.monotonic() < end, program.log
+            time.sleep(0.2)
+        assert program.sync("--task", "dispatched").code == 0
+        assert program.positions(order.order_id) == ["DISPATCHED"]
+        assert {run["trigger"] for run in program.rows("runs")} == {"timer", "operator"}

@@ -97,7 +97,7 @@ def test_a_missing_sequence_is_a_problem_before_any_order_meets_it(tmp_path: Pat
 def test_a_tenant_that_is_not_live_is_told_in_the_exact_words(tmp_path: Path) -> None:
     told = status(Seller(tmp_path, live=False))
     assert told.accounts[0].problems == (
-        f"{TENANT_NOT_LIVE} (acme). Set it live: syncctl tenant acme LIVE",
+        f"{TENANT_NOT_LIVE} (acme). Set it live: syncctl tenant live acme",
     )
 
 
