@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,6 +10,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
+import peewee
+import structlog
 
 from syncd.book.store import Book
 from syncd.clock import from_micros, to_micros
@@ -23,6 +26,8 @@ from syncd.statuses import (
     Status,
     StatusChange,
 )
+
+log = structlog.get_logger("syncd.book")
 
 MAX_SKEW: Final = timedelta(minutes=5)
 
@@ -74,14 +79,53 @@ def store_page(
     A change whose evidence is known is no new row. One that cannot be used is quarantined.
     """
     rows = journal(account_id, kind, changes, run_id=run_id, observed_at=observed_at)
+    cursor = None if complete_until is None else to_micros(complete_until)
+    try:
+        new = _insert(book, account_id, kind, rows, run_id, cursor)
+    except (UnicodeError, OverflowError, sqlite3.Error, peewee.PeeweeException) as error:
+        if all(map(_can_be_held, rows)):
+            raise
+        log.warning("unstorable row", reason=type(error).__name__)
+        # One value is nothing that a database can hold; find its row and set that one aside.
+        pairs = zip(rows, changes, strict=True)
+        rows = [
+            row
+            if _can_be_held(row)
+            else _quarantined(account_id, kind, change, _UNHOLDABLE, row[_OBSERVED], run_id)
+            for row, change in pairs
+        ]
+        new = _insert(book, account_id, kind, rows, run_id, cursor)
+    bad = sum(map(is_quarantined, rows)) if new else 0
+    return Stored(fetched=len(rows), new=new, quarantined=min(bad, new))
+
+
+def _insert(
+    book: Book, account_id: int, kind: Kind, rows: list[Journal], run_id: int, cursor: int | None
+) -> int:
+    """One transaction. Returns how many of the rows were new."""
     with book.write():
         before = book.query("SELECT total_changes()").fetchone()[0]
         book.executemany(_INSERT, rows)
-        new = book.query("SELECT total_changes()").fetchone()[0] - before
-        if complete_until is not None:
-            move_cursor(book, account_id, kind, complete_until, run_id)
-    bad = sum(map(is_quarantined, rows)) if new else 0
-    return Stored(fetched=len(rows), new=new, quarantined=min(bad, new))
+        new = int(book.query("SELECT total_changes()").fetchone()[0] - before)
+        if cursor is not None:
+            book.query(_MOVE_CURSOR, (account_id, kind.value, cursor, run_id))
+    return new
+
+
+def _can_be_held(row: Journal) -> bool:
+    """Whether each value is a text or a number that a column takes."""
+    try:
+        for place, value in enumerate(row):
+            if isinstance(value, str):
+                value.encode()
+            elif value is None:
+                if place != _QUANTITY:
+                    return False
+            elif abs(value) >= 2**63:
+                return False
+    except (UnicodeError, TypeError):
+        return False
+    return True
 
 
 def move_cursor(book: Book, account_id: int, kind: Kind, until: datetime, run_id: int) -> None:
@@ -112,7 +156,10 @@ def is_quarantined(row: Journal) -> bool:
     return bool(row[_STATE] == "QUARANTINED")
 
 
+_UNHOLDABLE: Final = "A text or a number of the row is nothing that the book can store."
 _STATE: Final = COLUMNS.index("state")
+_OBSERVED: Final = COLUMNS.index("observed_at")
+_QUANTITY: Final = COLUMNS.index("quantity")
 _ORDER_ID: Final = COLUMNS.index("order_id")
 _EVIDENCE: Final = COLUMNS.index("evidence")
 
@@ -129,6 +176,7 @@ def journal(
     allowed = STATUSES_OF[kind]
     observed = to_micros(observed_at)
     latest = to_micros(observed_at + MAX_SKEW)
+    kind_text = kind.value
     rows: list[Journal] = []
     for change in changes:
         problem = _problem(change, allowed)
@@ -143,14 +191,14 @@ def journal(
         return_type = change.return_type
         rows.append(
             (
-                account_id, kind.value, change.evidence_id or evidence_of(change),
+                account_id, kind_text, change.evidence_id or evidence_of(change),
                 change.order_id, change.line_id, change.sku, change.quantity,
                 1 if change.cumulative else 0,
-                change.status.value, "" if return_type is None else return_type.value,
+                change.status._value_, "" if return_type is None else return_type._value_,
                 change.return_id, change.native_status, change.shipment_id,
                 change.tracking_number, change.courier, change.location_id,
                 1 if change.left_seller else 0,
-                change.reason, _facts_text(tuple(change.facts.items())) if change.facts else "",
+                change.reason, _facts_of(change),
                 change.raw, occurred, observed, run_id, "NEW", "", "", message, 0,
             )
         )  # fmt: skip
@@ -164,7 +212,16 @@ def evidence_of(change: StatusChange) -> str:
         change.return_type or "", change.return_id, change.shipment_id, change.tracking_number,
         change.native_status, change.occurred_at.isoformat(),
     )  # fmt: skip
-    return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+    text = "\x1f".join(map(str, parts)).encode(errors="backslashreplace")
+    return blake2b(text, digest_size=16).hexdigest()
+
+
+def _facts_of(change: StatusChange) -> str:
+    facts = change.facts
+    try:
+        return _facts_text(tuple(facts.items())) if facts else ""
+    except (TypeError, AttributeError):  # not a mapping of texts: it helps nobody
+        return ""
 
 
 @lru_cache(maxsize=256)
@@ -184,7 +241,11 @@ def _problem(change: Any, allowed: frozenset[Status]) -> str:
     order_id: Any = change.order_id
     if not isinstance(order_id, str) or not order_id or len(order_id) > MAX_ID_LENGTH:
         return "The order id is missing, not text or too long."
-    if len(change.line_id) > MAX_ID_LENGTH or len(change.sku) > MAX_ID_LENGTH:
+    line_id: Any = change.line_id
+    sku: Any = change.sku
+    if not isinstance(line_id, str) or not isinstance(sku, str):
+        return "The line id or the SKU is not text."
+    if len(line_id) > MAX_ID_LENGTH or len(sku) > MAX_ID_LENGTH:
         return f"The line id or SKU is longer than {MAX_ID_LENGTH} characters."
     quantity = change.quantity
     if quantity is not None and (
@@ -206,15 +267,18 @@ def _quarantined(
 
     def text(name: str, limit: int = MAX_ID_LENGTH) -> str:
         value = getattr(change, name, "")
-        return value[:limit] if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        return value[:limit].encode(errors="backslashreplace").decode()
 
     raw = text("raw", MAX_RAW_LENGTH) or repr(change)[:MAX_RAW_LENGTH]
-    digest = blake2b(f"{kind}\x1f{problem}\x1f{raw}".encode(errors="replace"), digest_size=16)
+    raw = raw.encode(errors="backslashreplace").decode()
+    digest = blake2b(f"{kind}\x1f{problem}\x1f{raw}".encode(), digest_size=16)
     evidence = text("evidence_id") or digest.hexdigest()
     return (
         account_id, kind.value, f"quarantine:{evidence}", text("order_id"), text("line_id"),
         text("sku"), None, False, Status.UNKNOWN.value, "", text("return_id"),
         text("native_status"), text("shipment_id"), "", "", "", False, "", "",
-        raw.encode(errors="replace").decode(), observed, observed, run_id,
+        raw, observed, observed, run_id,
         "QUARANTINED", "QUARANTINED", "unreadable_row", problem, 0,
     )  # fmt: skip
