@@ -139,7 +139,7 @@ class _Pass:
         self._settle(clerk)
         if clerk.counts.applied:
             goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
-        if clerk.counts.parked and fetcher.ask_for_unknown():
+        if fetcher.ask_for_unknown():
             self._settle(self._clerk(setup))
         return clerk.plan.hexdigest()
 
