@@ -164,8 +164,8 @@ def end_text(run: Mapping[str, Any]) -> str:
     """A run's result in a line."""
     counts = counted(
         run["counts"],
-        ("imported", "fetched", "new", "applied", "noop", "noted", "parked", "held", "escalated",
-         "refused", "quarantined", "gated"),
+        ("imported", "fetched", "new", "applied", "noop", "noted", "parked", "tombstoned", "held",
+         "escalated", "refused", "skipped", "quarantined", "gated"),
     )  # fmt: skip
     parts = [f"run {run['id']} of {run['account']}: {run['state']}", counts or "nothing new"]
     return ", ".join(parts) + (f". {run['message']}" if run["message"] else "")

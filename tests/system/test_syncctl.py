@@ -205,7 +205,7 @@ def test_a_configuration_is_begun_and_checked(daemon: Daemon, tmp_path: Path) ->
     path = tmp_path / "etc" / "syncd.toml"
     result = daemon.ctl("init", str(path))
     assert (result.returncode, result.stdout.strip()) == (0, str(path))
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == 0o644, "names secrets, holds none"
     assert "[syncd]" in path.read_text()
     assert daemon.ctl("init", str(path)).returncode == 6
     path.write_text("[sincd]\n")
