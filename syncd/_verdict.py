@@ -150,8 +150,12 @@ def _busy_code(status: int) -> str:
 
 def _redirected(answer: Answer, said: str) -> PanelError:
     if _LOGIN.search(answer.headers.get("Location", "")):
-        return PanelRefused(
-            f"{said} and sends us to a login page. Check the account's credentials."
+        return _coded(
+            PanelAnswer(
+                f"{said} and sends us to a login page: maintenance, or credentials that are no "
+                "good any more. It is tried again later."
+            ),
+            "panel_login_page",
         )
     return _coded(
         PanelAnswer(f"{said}, a redirect; they are not followed. Check base_url."),

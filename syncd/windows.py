@@ -18,11 +18,13 @@ class Reach(Struct, frozen=True):
     """A window to read, and whether reading it may move the cursor.
 
     ``gap`` is the span before the window that the channel no longer serves, if there is one.
+    ``resets_cursor``: the cursor stood in the future, which only a wrong clock can do.
     """
 
     window: Window
     moves_cursor: bool
     gap: Window | None = None
+    resets_cursor: bool = False
 
 
 def reach(
@@ -36,9 +38,13 @@ def reach(
 
     It ends the channel's safety lag before now. It starts a little before the cursor, or
     ``look_back`` before its end where that is earlier; the first one reaches back 30 days. With
-    ``days`` a person has said how far back. The cursor moves only when nothing is skipped.
+    ``days`` a person has said how far back. The cursor moves only when nothing is skipped. A
+    cursor in the future is no cursor: what it claims cannot have been read.
     """
     end = now - channel.safety_lag
+    ahead = cursor is not None and cursor > now
+    if ahead:
+        cursor = None
     if days is not None:
         start = end - timedelta(days=days)
     elif cursor is None:
@@ -54,7 +60,8 @@ def reach(
             gap = Window(start=cursor, end=served)
         start = served
     whole = (cursor is None and days is None) or (cursor is not None and start <= cursor)
-    return Reach(Window(start=start, end=end), moves_cursor=whole or gap is not None, gap=gap)
+    window = Window(start=start, end=end)
+    return Reach(window, whole or gap is not None, gap=gap, resets_cursor=ahead)
 
 
 def steps(window: Window, longest: timedelta) -> Iterator[Window]:

@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from syncd.book.facts import START, Fact, Key, facts_of, from_journal, in_order, next_orders
-from syncd.book.inbox import Journal
+from syncd.book.facts import START, Fact, Key, facts_of, next_orders
 from syncd.book.runs import Counts
 from syncd.book.store import Book
 from syncd.book.worker import Task, Worker
@@ -125,33 +124,13 @@ class Clerk:
                 )
         self.counts.refused += len(facts)
 
-    def rehearse(self, rows: Sequence[Journal]) -> None:
-        """Decide the open facts and these unstored ones, writing nothing at all.
-
-        The plan hash, the counts and ``planned`` come out as the real run would have them.
-        """
-        with self.book.connection():
-            self._check_tenant()
-            facts = from_journal(rows, self.task.run_id)
-            after: Key | None = START
-            while after is not None:
-                orders, after = next_orders(
-                    self.book, self.task.account.id, after, self.task.run_id, BATCH
-                )
-                have = {(f.order_id, f.evidence) for f in facts}
-                stored = self._facts_of(orders)
-                facts.extend(f for f in stored if (f.order_id, f.evidence) not in have)
-            self._shared.refresh()
-            for batch in _batches(in_order(facts)):
-                sheet = self._sheet()
-                sheet.load(list(dict.fromkeys(f.order_id for f in batch)))
-                self._work(sheet, batch, self.counts)
-
     def _sheet(self) -> Worksheet:
         now = to_micros(self.clock.now())
         return Worksheet(self.book, self._shared, self.task.account.id, self.task.run_id, now)
 
     def _check_tenant(self) -> None:
+        if self.task.rehearsal:
+            return
         sql = "SELECT state FROM tenant WHERE id = ?"
         state = self.book.query(sql, (self.task.account.tenant_id,)).fetchone()[0]
         if state != "LIVE":
@@ -165,39 +144,13 @@ class Clerk:
             if fact.decided_run == self.task.run_id:
                 counts.parked -= 1  # it was counted so earlier in this run
             tally[verdict.outcome] += 1
-            if fact.id is not None:
-                mark = (verdict.state, verdict.outcome, verdict.code, verdict.message)
-                sheet.marks.append((mark, fact.id))
+            mark = (verdict.state, verdict.outcome, verdict.code, verdict.message)
+            sheet.marks.append((mark, fact.id))
         for outcome, number in tally.items():
             name = _COUNTED[outcome]
             setattr(counts, name, getattr(counts, name) + number)
         counts.orders += len(sheet.orders)
         self.plan.update("".join(worker.plan).encode())
-
-
-def _batches(facts: Sequence[Fact]) -> list[list[Fact]]:
-    """The batches in which a real run would take these facts: whole orders, by first fact."""
-    of_order: dict[str, list[Fact]] = {}
-    for fact in facts:
-        of_order.setdefault(fact.order_id, []).append(fact)
-    taken: set[str] = set()
-    batches: list[list[Fact]] = []
-    heads = list(facts)
-    start = 0
-    while start < len(heads):
-        orders: dict[str, None] = {}
-        seen = 0
-        while start < len(heads) and seen < BATCH:
-            order_id = heads[start].order_id
-            start += 1
-            if order_id not in taken:
-                orders[order_id] = None
-                seen += 1
-        taken.update(orders)
-        batch = [fact for order_id in orders for fact in of_order[order_id]]
-        if batch:
-            batches.append(in_order(batch))
-    return batches
 
 
 _COUNTED: Final[Mapping[str, str]] = {

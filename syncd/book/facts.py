@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from syncd.book.inbox import COLUMNS, Journal
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
 from syncd.rules import EVENT_RANK, Fact as RulesFact, event_of
@@ -15,7 +14,7 @@ from syncd.statuses import ReturnType, Status
 class Fact(RulesFact, kw_only=True, gc=False):
     """A row of ``inbox`` that awaits a decision."""
 
-    id: int | None  # None in a dry run: not stored
+    id: int
     evidence: str
     order_id: str
     native_status: str
@@ -45,8 +44,6 @@ _OF_ORDERS: Final = (
     f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
     f"AND {OPEN_FACTS} AND {_THIS_TURN}"
 )
-_PLACE: Final = {name: place for place, name in enumerate(COLUMNS)}
-_AS_FIELDS: Final = tuple(_PLACE.get(name.strip(), -1) for name in _FIELDS.split(","))
 
 Key = tuple[int, int]
 START: Final[Key] = (-(2**63), 0)
@@ -71,15 +68,6 @@ def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int)
         rows = book.query(sql, (account_id, *part, run_id))
         found.extend(_fact(row, run_id) for row in rows)
     return in_order(found)
-
-
-def from_journal(rows: Iterable[Journal], run_id: int) -> list[Fact]:
-    """Facts of rows that are not stored, for a dry run."""
-    found = []
-    for row in rows:
-        if row[_PLACE["state"]] == "NEW":
-            found.append(_fact([None if place < 0 else row[place] for place in _AS_FIELDS], run_id))
-    return found
 
 
 def in_order(facts: list[Fact]) -> list[Fact]:

@@ -133,22 +133,17 @@ def move_cursor(book: Book, account_id: int, kind: Kind, until: datetime, run_id
     book.query(_MOVE_CURSOR, (account_id, kind.value, to_micros(until), run_id))
 
 
+def forget_cursor(book: Book, account_id: int, kind: Kind) -> None:
+    """Read this kind from the start again; for a cursor that a wrong clock has set."""
+    sql = "DELETE FROM cursor WHERE account_id = ? AND kind = ?"
+    book.query(sql, (account_id, kind.value))
+
+
 def cursor_of(book: Book, account_id: int, kind: Kind) -> datetime | None:
     """How far this kind is stored, or None before the first pass."""
     sql = "SELECT until FROM cursor WHERE account_id = ? AND kind = ?"
     row = book.query(sql, (account_id, kind.value)).fetchone()
     return None if row is None else from_micros(row[0])
-
-
-def unknown_only(book: Book, rows: Sequence[Journal]) -> list[Journal]:
-    """Those of these rows that the journal does not have yet; for a run that stores nothing."""
-    sql = "SELECT 1 FROM inbox WHERE account_id = ? AND order_id = ? AND evidence = ?"
-    fresh: dict[tuple[str, str], Journal] = {}
-    for row in rows:
-        key = (row[_ORDER_ID], row[_EVIDENCE])
-        if key not in fresh and book.query(sql, (row[0], *key)).fetchone() is None:
-            fresh[key] = row
-    return list(fresh.values())
 
 
 def is_quarantined(row: Journal) -> bool:
@@ -160,8 +155,6 @@ _UNHOLDABLE: Final = "A text or a number of the row is nothing that the book can
 _STATE: Final = COLUMNS.index("state")
 _OBSERVED: Final = COLUMNS.index("observed_at")
 _QUANTITY: Final = COLUMNS.index("quantity")
-_ORDER_ID: Final = COLUMNS.index("order_id")
-_EVIDENCE: Final = COLUMNS.index("evidence")
 
 
 def journal(
@@ -233,7 +226,12 @@ def _problem(change: Any, allowed: frozenset[Status]) -> str:
     """Why this change cannot be used, in a sentence; empty if it can."""
     if not isinstance(change, StatusChange):
         return f"The plugin yielded a {type(change).__name__} instead of a StatusChange."
-    status = change.status
+    status: Any = change.status
+    return_type: Any = change.return_type
+    if not isinstance(status, Status):
+        return f"The status is a {type(status).__name__}, not a syncd.Status."
+    if return_type is not None and not isinstance(return_type, ReturnType):
+        return "The return type is not a syncd.ReturnType."
     if status is Status.UNKNOWN:
         return change.problem or f"Unknown status word {change.native_status[:80]!r}."
     if status not in allowed:

@@ -194,6 +194,7 @@ def finish(
     counts: Counts,
     tasks: Mapping[str, Any],
     plan_hash: str = "",
+    plan: str = "[]",
     now: datetime,
 ) -> None:
     """Write down how a run ended. ``tasks`` goes kind -> state, message, code and window.
@@ -205,10 +206,10 @@ def finish(
     with book.write():
         done = book.query(
             "UPDATE run SET state = ?, code = ?, message = ?, counts = ?, tasks = ?, "
-            "plan_hash = ?, ended_at = ? WHERE id = ? AND state IN ('RUNNING', 'QUEUED')",
+            "plan_hash = ?, plan = ?, ended_at = ? WHERE id = ? AND state IN ('RUNNING', 'QUEUED')",
             (
                 state.value, code, message, counts.to_json(), _json(dict(tasks)),
-                plan_hash, to_micros(now), run_id,
+                plan_hash, plan, to_micros(now), run_id,
             ),
         )  # fmt: skip
         if done.rowcount == 0:

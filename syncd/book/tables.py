@@ -102,6 +102,7 @@ class Run(Table):
     counts = TextField(default="{}")  # JSON, see syncd.book.runs.Counts
     tasks = TextField(default="{}")  # JSON: kind -> {state, message, code, from, until, fetched}
     plan_hash = TextField(default="")
+    plan = TextField(default="[]")  # JSON, of a dry run: what it would have done
 
     class Meta:
         indexes = ((("account", "state"), False),)

@@ -130,6 +130,8 @@ def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
 def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     """The piece left with its parcel at the time of the fact."""
     fact = desk.fact
+    if leaves_apart(desk.sheet, piece, fact):
+        _split_off(desk, piece, step)
     _move(desk, piece, Bucket.IN_TRANSIT_OUT)
     piece.position = Position.DISPATCHED
     piece.dispatched_at = fact.occurred_at
@@ -138,9 +140,33 @@ def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     package = _package(desk, piece)
     if package is not None:
         package.dirty = True
-        package.state = Position.DISPATCHED.value
         package.dispatched_at = package.dispatched_at or fact.occurred_at
         _fill(package, fact)
+        _name(desk.order, package)
+
+
+def leaves_apart(sheet: Worksheet, piece: Piece, fact: Fact) -> bool:
+    """Whether the channel ships the piece in another parcel than the one it was put in."""
+    if piece.package_id is None or not fact.shipment_id or fact.return_type:
+        return False
+    package = sheet.packages[piece.package_id]
+    return bool(package.shipment_id) and package.shipment_id != fact.shipment_id
+
+
+def _split_off(desk: Desk, piece: Piece, step: Step) -> None:
+    """The piece gets the parcel that the channel names, with an invoice of its own."""
+    piece.package_id = None
+    create_shipment(desk, piece, step)
+    create_invoice(desk, piece, step)
+    desk.notes.append("in a parcel of its own")
+
+
+def _name(order: Order, package: Package) -> None:
+    """Let the parcel's pieces carry its names, as they do when they are loaded."""
+    for piece in order.pieces:
+        if piece.package_id == package.id:
+            piece.shipment_id = package.shipment_id
+            piece.tracking_number = package.tracking_number
 
 
 def _fill(package: Package, fact: Fact) -> None:
@@ -159,6 +185,7 @@ def fill_tracking(desk: Desk, piece: Piece, step: Step) -> None:
         before = (package.shipment_id, package.tracking_number, package.courier)
         _fill(package, desk.fact)
         package.dirty |= before != (package.shipment_id, package.tracking_number, package.courier)
+        _name(desk.order, package)
 
 
 def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
@@ -203,8 +230,6 @@ def cancel_item(desk: Desk, piece: Piece, step: Step) -> None:
     package.dirty = True
     if not package.invoice:
         piece.package_id = None
-    if not _live(desk.order, package):
-        package.state = Position.CANCELLED.value
 
 
 def _live(order: Order, package: Package) -> bool:
@@ -257,7 +282,8 @@ def _start_return(desk: Desk, piece: Piece, kind: str, target: Position) -> None
     piece.return_type = kind
     piece.return_id = desk.fact.return_id
     piece.return_noticed_at = desk.fact.occurred_at
-    piece.return_from = before.value
+    found = before is Position.LOST
+    piece.return_from = (Position.DISPATCHED if found else before).value
 
 
 def mark_returned(desk: Desk, piece: Piece, step: Step) -> None:

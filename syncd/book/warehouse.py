@@ -231,8 +231,8 @@ def _move(bench: _Bench, piece: Piece) -> Record:
     piece.position = bench.to
     piece.changed_at = bench.at
     piece.dirty = True
-    package.state = bench.to.value
     package.dirty = True
+    bench.sheet.settle_parcel(bench.order, package.id)
     return Record(
         order_pk=bench.order.pk, item_id=piece.item_id, act=Act.ADVANCE, before=before.value,
         after=bench.to.value, code="moved_by_hand", actor=bench.actor, at=bench.at,

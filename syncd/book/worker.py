@@ -12,10 +12,13 @@ from typing import Final, cast
 import msgspec
 
 from syncd.book.facts import Fact
-from syncd.book.verbs import VERBS, Act, Desk, nothing
+from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
 from syncd.rules import (
+    TABLE,
+    Cell,
     Decision,
+    Event,
     Gates,
     Outcome,
     Position,
@@ -57,6 +60,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     ships: Ships | None
     sweep_done: bool
+    rehearsal: bool = False  # undone afterwards, so the tenant need not be live
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -76,6 +80,7 @@ class Worker:
         self.sheet = sheet
         self.now = sheet.now
         self.plan: list[str] = []
+        self.waiting: dict[int, str] = {}  # item id -> why an earlier fact of it is still open
 
     def decide(self, fact: Fact) -> Verdict:
         order = self.sheet.orders.get(fact.order_id)
@@ -86,9 +91,14 @@ class Worker:
         pieces = cast(list[Piece], choice.pieces)  # of those it was given
         if not pieces:
             return self._no_piece(order, fact)
+        held = self._held(pieces)
+        if held:
+            return Verdict("WAITING", Outcome.PARK.value, held, _BEHIND)
         decisions = [decide(piece, fact) for piece in pieces]
         for decision in decisions:
             if decision.outcome is Outcome.PARK:
+                if decision.reason is not Reason.DISPATCH_UNPROVEN:
+                    self._hold(pieces, decision.reason)
                 return Verdict("WAITING", decision.outcome.value, decision.reason.value, _WAITING)
         refusal = self._gate(order, fact, pieces, decisions)
         if refusal is not None:
@@ -101,6 +111,16 @@ class Worker:
             )
         return self._settled(order, fact, decisions)
 
+    def _held(self, pieces: Sequence[Piece]) -> str:
+        """The reason for which an earlier fact of one of these pieces still waits, or empty."""
+        if not self.waiting:
+            return ""
+        return next((self.waiting[p.item_id] for p in pieces if p.item_id in self.waiting), "")
+
+    def _hold(self, pieces: Sequence[Piece], reason: Reason) -> None:
+        """Let later facts of these pieces wait: nothing overtakes what has not been decided."""
+        self.waiting.update((piece.item_id, reason.value) for piece in pieces)
+
     def _unknown(self, fact: Fact) -> Verdict:
         cell = decide_unknown(fact.event)
         if cell.outcome is Outcome.TOMBSTONE:
@@ -111,7 +131,11 @@ class Worker:
 
     def _no_piece(self, order: Order, fact: Fact) -> Verdict:
         """The order is known but none of its pieces fits the fact."""
-        if any(p.line_id == fact.line_id or p.sku == fact.sku for p in order.pieces):
+        if fact.line_id:
+            known = any(p.line_id == fact.line_id for p in order.pieces)
+        else:
+            known = not fact.sku or any(p.sku == fact.sku for p in order.pieces)
+        if known:
             self.sheet.open_trouble(
                 None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
             )
@@ -130,14 +154,18 @@ class Worker:
             facility = self.sheet.shared.facility(piece.facility_id)
             if facility.plain and not piece.hold:
                 continue  # no gate of a place or of a hold can be closed
+            invoiced = self._invoiced(piece) and not leaves_apart(self.sheet, piece, fact)
+            plan: Cell | Decision = decision
+            if decision.dispatches and not invoiced:
+                plan = TABLE[Position.CREATED, Event.DISPATCHED]  # it makes an invoice
             gates = Gates(
                 facility=facility.code,
                 facility_active=facility.active,
                 traceability=facility.traceability,
-                sequence_present=facility.sequence is not None or self._invoiced(piece),
+                sequence_present=facility.sequence is not None or invoiced,
                 hold=piece.hold,
             )
-            refusal = gate(gates, fact.event, decision)
+            refusal = gate(gates, fact.event, plan)
             if refusal is not None:
                 return refusal
         return None
@@ -168,6 +196,8 @@ class Worker:
     ) -> Verdict:
         """Nothing is done. The first time it is also written down for each piece."""
         skipped = refusal.reason is Reason.CHANNEL_NOT_SHIPPING
+        if not skipped:
+            self._hold(pieces, refusal.reason)
         outcome = "SKIPPED" if skipped else "REFUSED"
         if fact.code != refusal.reason:
             for piece in pieces:
@@ -177,7 +207,7 @@ class Worker:
         return Verdict(state, outcome, refusal.reason.value, refusal.message)
 
     def _carry_out(self, order: Order, fact: Fact, piece: Piece, decision: Decision) -> None:
-        before = piece.position
+        before, was_in = piece.position, piece.package_id
         reason = decision.reason._value_
         recipe = _recipe(decision.steps)
         desk = Desk(self.sheet, order, fact, reason, decision.target, self.now, [])
@@ -185,6 +215,10 @@ class Worker:
             act(desk, piece, step)
         if recipe.acts:
             piece.dirty = True
+            if piece.package_id is not None:
+                self.sheet.settle_parcel(order, piece.package_id)
+            if was_in is not None and was_in != piece.package_id:
+                self.sheet.settle_parcel(order, was_in)
         if piece.position is not before:
             piece.changed_at = fact.occurred_at
         if piece.position is not decision.target:
@@ -285,6 +319,7 @@ def _facts(text: str) -> Mapping[str, str]:
 
 
 _DECODER: Final = msgspec.json.Decoder(dict[str, str])
+_BEHIND: Final = "An earlier change of this piece is not decided yet; this one comes after it."
 _WAITING: Final = (
     "The channel reports a later state, but its dispatch is not known or not proven yet; tried "
     "again at the next pass."

@@ -12,7 +12,7 @@ from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
 from syncd.clock import from_micros
-from syncd.rules import Piece as RulesPiece, Position
+from syncd.rules import RANK, Piece as RulesPiece, Position
 
 _CHUNK: Final = 500
 K = TypeVar("K")
@@ -160,6 +160,14 @@ class Worksheet:
         order.packages.append(package)
         return package
 
+    def settle_parcel(self, order: Order, package_id: int) -> None:
+        """Let the parcel stand where the least advanced of its live pieces stands."""
+        package = self.packages[package_id]
+        state = parcel_state([p.position for p in order.pieces if p.package_id == package_id])
+        if state != package.state:
+            package.state = state
+            package.dirty = True
+
     def issue_invoice(self, package: Package, sequence: SequenceRow, at: int) -> str:
         """Give the package the next number of the sequence."""
         package.invoice = take_number(sequence)
@@ -288,6 +296,19 @@ def _grouped(pairs: Iterable[tuple[K, int]]) -> Iterable[tuple[K, list[int]]]:
     for key, row_id in pairs:
         groups.setdefault(key, []).append(row_id)
     return groups.items()
+
+
+def parcel_state(positions: Sequence[Position]) -> str:
+    """A parcel's state from its pieces: the least advanced that is not cancelled."""
+    live = [position for position in positions if position is not Position.CANCELLED]
+    if len(live) == 1:
+        return live[0]._value_
+    if not live:
+        return Position.CANCELLED.value
+    return min(live, key=lambda position: RANK[position] or _LOST_RANK).value
+
+
+_LOST_RANK: Final = 79  # lost on the way: further than shipped, not delivered
 
 
 def trouble_text(code: str, piece: Piece | None, fact: Fact) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -16,15 +17,16 @@ import structlog
 
 from syncd.book import acts, goods, runs
 from syncd.book.apply import Clerk, TenantNotLive
-from syncd.book.runs import RunState
+from syncd.book.runs import Counts, RunState
 from syncd.book.store import Book
 from syncd.book.worker import AccountView, Task
 from syncd.clock import Clock, to_micros
-from syncd.errors import PanelRefused, Stopped, SyncdError
+from syncd.errors import PanelRefused, Refused, Stopped, SyncdError
 from syncd.log import mask
 from syncd.panel import Panel
 from syncd.passes.fetch import Fetcher
 from syncd.passes.job import Job, Progress, Setup, TaskNote
+from syncd.passes.keep import BookKeeper, Notebook
 from syncd.statuses import Kind, OrderRef
 
 log = structlog.get_logger("syncd.passes")
@@ -73,6 +75,11 @@ class End(msgspec.Struct, frozen=True):
     code: str = ""
     message: str = ""
     plan_hash: str = ""
+    plan: str = "[]"
+
+
+class _UndoAll(Exception):
+    """Raised to roll a rehearsal back."""
 
 
 class _Pass:
@@ -115,33 +122,69 @@ class _Pass:
 
     def _take(self, setup: Setup, panels: Panels) -> End:
         job = self.job
-        _check_tenant(job)
+        if not job.dry_run:
+            _check_tenant(job)
         panel = panels(setup, job.stop)
-        fetcher = Fetcher(job, setup, panel)
         try:
+            if job.dry_run:
+                return self._rehearse(setup, panel)
+            fetcher = Fetcher(job, setup, panel, BookKeeper(job, setup))
             fetcher.fetch_all()
-            plan_hash = self._decide(setup, fetcher)
+            return self._judge(self._decide(setup, fetcher))
         except PanelRefused as error:
-            acts.credentials_refused(job.book, job.name, str(error), now=job.clock.now())
+            with suppress(Refused):  # a person has paused the account meanwhile
+                acts.credentials_refused(job.book, job.name, str(error), now=job.clock.now())
             raise
         finally:
             job.counts.calls = panel.calls
             panel.close()
-        return self._judge(plan_hash)
 
     def _decide(self, setup: Setup, fetcher: Fetcher) -> str:
         job = self.job
         clerk = self._clerk(setup)
-        if job.dry_run:
-            clerk.rehearse(fetcher.rehearsed)
-            job.counts.add(clerk.counts)
-            return clerk.plan.hexdigest()
         self._settle(clerk)
-        if clerk.counts.applied:
-            goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
-        if fetcher.ask_for_unknown():
-            self._settle(self._clerk(setup))
+        unknown = fetcher.unknown()
+        if unknown:
+            if fetcher.ask_for(unknown):
+                self._settle(self._clerk(setup))
+            fetcher.note_asked(unknown)
+        goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
         return clerk.plan.hexdigest()
+
+    def _rehearse(self, setup: Setup, panel: Panel) -> End:
+        """Fetch as a run does, then store and decide in one transaction that is undone.
+
+        The plan is that of the run itself, because it is the run itself. It is open to a
+        tenant that is not live yet: a look before the leap.
+        """
+        job = self.job
+        notebook = Notebook()
+        fetcher = Fetcher(job, setup, panel, notebook)
+        fetcher.fetch_all()
+        end, unknown = self._played(setup, fetcher, notebook)
+        if unknown:
+            fetcher.ask_for(unknown)
+            end, _ = self._played(setup, fetcher, notebook)
+        return end
+
+    def _played(
+        self, setup: Setup, fetcher: Fetcher, notebook: Notebook
+    ) -> tuple[End, list[OrderRef]]:
+        """One rehearsal: how the run would end, and the orders that it would still ask for."""
+        job = self.job
+        job.counts = Counts(pages=job.counts.pages)
+        clerk = self._clerk(setup)
+        try:
+            with job.book.write():
+                notebook.play(BookKeeper(job, setup))
+                first = job.book.ids("decision")
+                self._settle(clerk)
+                end = self._judge(clerk.plan.hexdigest())
+                end = msgspec.structs.replace(end, plan=_plan(job, first))
+                unknown = fetcher.unknown()
+                raise _UndoAll
+        except _UndoAll:
+            return end, unknown
 
     def _settle(self, clerk: Clerk) -> None:
         job = self.job
@@ -171,6 +214,7 @@ class _Pass:
             run_id=job.run_id,
             actor=job.actor,
             ships=ships,
+            rehearsal=job.dry_run,
             sweep_done=sweep is not None and sweep.state == "ok",
         )
         return Clerk(job.book, task, job.clock)
@@ -187,8 +231,18 @@ class _Pass:
         if refused:
             text = f"{refused} changes were refused. See why: syncctl failed"
             return End(RunState.PARTIAL, "facts_refused", text, plan_hash)
+        quarantined = self.job.counts.quarantined
+        if quarantined:
+            text = f"{quarantined} rows could not be read. See them: syncctl failed"
+            return End(RunState.PARTIAL, "rows_quarantined", text, plan_hash)
         message = next((note.message for note in notes.values() if note.message), "")
         return End(RunState.OK, "", message, plan_hash)
+
+
+def _plan(job: Job, first: int) -> str:
+    """What the decisions from ``first`` on would do, as JSON; at most MAX_PLAN of them."""
+    rows = job.book.query(_PLAN, (first, job.run_id, MAX_PLAN)).fetchall()
+    return msgspec.json.encode([dict(zip(PLAN_FIELDS, row, strict=True)) for row in rows]).decode()
 
 
 def _check_tenant(job: Job) -> None:
@@ -214,6 +268,7 @@ def _write_end(job: Job, end: End) -> None:
             counts=job.counts,
             tasks={kind.value: msgspec.to_builtins(note) for kind, note in job.notes.items()},
             plan_hash=end.plan_hash,
+            plan=end.plan,
             now=now,
         )
         if not job.dry_run and not job.orders:
@@ -226,12 +281,15 @@ def _note_task(job: Job, kind: Kind, end: End, now: int) -> None:
     if end.state in _SAME_FOR_ALL or note is None:
         result = _SAME_FOR_ALL.get(end.state, "failed" if end.state is RunState.FAILED else "")
         message = end.message
-    elif note.state == "ok" and end.code == "facts_refused":
+    elif note.state == "ok" and end.code in ("facts_refused", "rows_quarantined"):
         result, message = "partial", end.message
     else:
         result, message = note.state, note.message
     if not result:
         result, message = "skipped", "The channel's plugin has no such hook."
+    if note is not None and note.wait_seconds:
+        not_before = now + int(note.wait_seconds * 1_000_000)
+        job.book.query(_NOT_BEFORE, (not_before, job.account_id, kind.value))
     good = result in ("ok", "partial")
     job.book.query(
         _NOTE_TASK,
@@ -242,7 +300,19 @@ def _note_task(job: Job, kind: Kind, end: End, now: int) -> None:
     )  # fmt: skip
 
 
+MAX_PLAN: Final = 1_000
+PLAN_FIELDS: Final = (
+    "order_id", "line_id", "piece", "event", "before", "after", "outcome", "code", "note",
+)  # fmt: skip
+_PLAN: Final = """
+SELECT o.order_id, i.line_id, i.piece, d.event, d.before, d.after, d.outcome, d.code, d.note
+FROM decision d JOIN orders o ON o.id = d.order_id LEFT JOIN item i ON i.id = d.item_id
+WHERE d.id >= ? AND d.run_id = ? ORDER BY d.id LIMIT ?
+"""
 _SAME_FOR_ALL: Final = {RunState.STOPPED: "stopped", RunState.GATED: "gated"}
+_NOT_BEFORE: Final = """
+UPDATE task SET next_run = max(next_run, ?) WHERE account_id = ? AND kind = ?
+"""
 _NOTE_TASK: Final = """
 UPDATE task SET last_start = ?, last_end = ?, last_result = ?, last_message = ?,
   last_success = coalesce(?, last_success),

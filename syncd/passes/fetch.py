@@ -9,18 +9,17 @@ from typing import Any, Final
 
 import structlog
 
-from syncd.book import inbox, intake
-from syncd.book.intake_checks import Problem
+from syncd.book import inbox
 from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
 from syncd.log import mask
 from syncd.panel import Panel
 from syncd.passes.ahead import ahead
 from syncd.passes.job import Job, Setup, TaskNote
-from syncd.statuses import MAX_ID_LENGTH, Kind, OrderRef, Page, Status, StatusChange, Window
+from syncd.passes.keep import Keeper
+from syncd.statuses import Kind, OrderRef, Page, StatusChange, Window
 from syncd.windows import FIRST_LOOK_BACK, Reach, reach, steps
 
-MAX_REHEARSED: Final = 200_000  # rows that a dry run keeps in memory
 MAX_ASKED: Final = 5_000  # unknown orders asked for in one run
 ASK_TIMES: Final = 3  # then it is left to a person or a file to bring the order
 COMMIT_ROWS: Final = 500  # so many rows make one transaction
@@ -30,11 +29,11 @@ log = structlog.get_logger("syncd.passes")
 
 
 class Fetcher:
-    """Fetches for one job. ``rehearsed`` are the rows that a dry run has not stored."""
+    """Fetches for one job, and hands what comes to a keeper."""
 
-    def __init__(self, job: Job, setup: Setup, panel: Panel) -> None:
-        self.rehearsed: list[inbox.Journal] = []
+    def __init__(self, job: Job, setup: Setup, panel: Panel, keeper: Keeper) -> None:
         self._job = job
+        self._keeper = keeper
         self._setup = setup
         self._panel = panel
         self._channel = setup.channel.describe()
@@ -49,31 +48,36 @@ class Fetcher:
                 note = self._job.notes[kind] = TaskNote()
                 self._guarded(kind, note)
 
-    def ask_for_unknown(self) -> bool:
-        """Ask the channel for orders that it spoke of and the book lacks. True if some came."""
-        job = self._job
+    def unknown(self) -> list[OrderRef]:
+        """Orders that the channel spoke of and the book lacks, as far as it can be asked."""
         if Kind.ORDERS not in self._setup.channel.kinds:
-            return False
+            return []
+        job = self._job
         rows = job.book.query(_UNKNOWN, (job.account_id, ASK_TIMES, MAX_ASKED)).fetchall()
-        if not rows:
-            return False
+        return [OrderRef(order_id=row[0]) for row in rows]
+
+    def ask_for(self, refs: Sequence[OrderRef]) -> int:
+        """Ask the channel for these orders. Returns how many parked facts they woke."""
+        job = self._job
         note = job.notes.setdefault(Kind.ORDERS, TaskNote())
         end = job.clock.now()
         window = Window(start=end - FIRST_LOOK_BACK, end=end)
-        refs = [OrderRef(order_id=row[0]) for row in rows]
         woken = 0
         try:
             for page in self._pages_by_id(Kind.ORDERS, refs, window):
-                woken += self._take_orders(page, note)
+                woken += self._keeper.orders(note, page.rows)
                 job.check_stop()
-            with job.book.write():
-                asked = [(job.account_id, ref.order_id) for ref in refs]
-                job.book.executemany(_ASKED, asked)
         except Stopped:
             raise
         except SyncdError as error:
             _fail(note, error)
-        return woken > 0
+        return woken
+
+    def note_asked(self, refs: Sequence[OrderRef]) -> None:
+        """Remember that these were asked for: the channel is not asked for ever."""
+        job = self._job
+        with job.book.write():
+            job.book.executemany(_ASKED, [(job.account_id, ref.order_id) for ref in refs])
 
     def _guarded(self, kind: Kind, note: TaskNote) -> None:
         try:
@@ -99,6 +103,9 @@ class Fetcher:
         note.since, note.until = plan.window.start.isoformat(), plan.window.end.isoformat()
         if plan.gap is not None:
             note.message = _gap_text(plan)
+        if plan.resets_cursor:
+            note.message = _AHEAD
+            self._forget(kind)
         if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
             refs = self._job.refs(self._job.orders) if self._job.orders else self._job.open_refs()
             with _Gatherer(self, kind, note, moves=False) as gather:
@@ -109,7 +116,8 @@ class Fetcher:
                 gather.take(
                     self._setup.channel.fetch(kind, self._setup.account, window, (), self._panel)
                 )
-                gather.reached(window.end)
+                # What a clock that is ahead calls past may still be to come.
+                gather.reached(min(window.end, self._now() - self._channel.safety_lag))
 
     def _reach(self, kind: Kind) -> Reach:
         job = self._job
@@ -117,7 +125,18 @@ class Fetcher:
         look_back = self._setup.look_back.get(kind, timedelta(0))
         if job.orders:
             look_back = max(look_back, FIRST_LOOK_BACK)
-        return reach(self._channel, self._panel.server_now(), cursor, look_back, job.days)
+        return reach(self._channel, self._now(), cursor, look_back, job.days)
+
+    def _now(self) -> datetime:
+        """The earlier of our time and the panel's: a window never ends in anyone's future."""
+        return min(self._job.clock.now(), self._panel.server_now())
+
+    def _forget(self, kind: Kind) -> None:
+        job = self._job
+        log.warning("cursor in the future", account=job.name, kind=kind.value)
+        if not job.dry_run:
+            with job.book.write():
+                inbox.forget_cursor(job.book, job.account_id, kind)
 
     def _pages_by_id(
         self, kind: Kind, refs: Sequence[OrderRef], window: Window
@@ -125,72 +144,6 @@ class Fetcher:
         setup = self._setup
         for part in _parts(refs, self._channel.orders_per_call):
             yield from setup.channel.fetch(kind, setup.account, window, part, self._panel)
-
-    def _take_orders(self, page: Page[Any], note: TaskNote) -> int:
-        """Orders go straight into the book. Returns how many parked facts they woke."""
-        job = self._job
-        note.fetched += len(page.rows)
-        if job.dry_run:
-            return 0
-        now = job.clock.now()
-        locations = self._setup.locations
-        taken = intake.take_orders(
-            job.book,
-            job.name,
-            page.rows,
-            source=self._setup.channel.name,
-            now=now,
-            facility_of=lambda location: locations.get(location, ""),
-        )
-        note.new += taken.new
-        job.counts.imported += taken.new
-        if taken.problems:
-            self._quarantine([_unreadable(problem, now) for problem in taken.problems], now)
-        return taken.unparked
-
-    def _quarantine(self, bad: Sequence[StatusChange], now: datetime) -> None:
-        job = self._job
-        stored = inbox.store_page(
-            job.book, job.account_id, Kind.ORDERS, bad, run_id=job.run_id, observed_at=now
-        )
-        job.counts.quarantined += stored.quarantined
-
-    def _store(
-        self, kind: Kind, note: TaskNote, rows: Sequence[StatusChange], until: datetime | None
-    ) -> None:
-        job = self._job
-        now = job.clock.now()
-        if job.dry_run:
-            stored = self._rehearse(kind, rows, now)
-        else:
-            stored = inbox.store_page(
-                job.book,
-                job.account_id,
-                kind,
-                rows,
-                run_id=job.run_id,
-                observed_at=now,
-                complete_until=until,
-            )
-        note.fetched += stored.fetched
-        note.new += stored.new
-        job.counts.fetched += stored.fetched
-        job.counts.new += stored.new
-        job.counts.known += stored.known
-        job.counts.quarantined += stored.quarantined
-        job.tell(kind.value)
-
-    def _rehearse(self, kind: Kind, rows: Sequence[StatusChange], now: datetime) -> inbox.Stored:
-        job = self._job
-        made = inbox.journal(job.account_id, kind, rows, run_id=job.run_id, observed_at=now)
-        fresh = inbox.unknown_only(job.book, made)
-        self.rehearsed.extend(fresh)
-        if len(self.rehearsed) > MAX_REHEARSED:
-            raise PluginError(
-                f"A dry run holds at most {MAX_REHEARSED} changes; name orders, or fewer days."
-            )
-        bad = sum(map(inbox.is_quarantined, fresh))
-        return inbox.Stored(fetched=len(made), new=len(fresh), quarantined=bad)
 
 
 class _Gatherer:
@@ -222,7 +175,7 @@ class _Gatherer:
             self._note.pages += 1
             job.counts.pages += 1
             if self._kind is Kind.ORDERS:
-                self._fetcher._take_orders(page, self._note)
+                self._fetcher._keeper.orders(self._note, page.rows)
                 job.tell(self._kind.value)
             else:
                 self._keep(page)
@@ -245,12 +198,20 @@ class _Gatherer:
         until = self._until if self._moves else None
         if self._rows or until is not None:
             rows, self._rows, self._until = self._rows, [], None
-            self._fetcher._store(self._kind, self._note, rows, until)
+            self._fetcher._keeper.changes(self._kind, self._note, rows, until)
+            self._fetcher._job.tell(self._kind.value)
 
 
 def _fail(note: TaskNote, error: SyncdError) -> None:
     note.state, note.code, note.message = "failed", error.code, str(error)
+    note.wait_seconds = getattr(error, "retry_after", None) or 0.0
     log.warning("fetch failed", code=error.code, reason=str(error))
+
+
+_AHEAD: Final = (
+    "The cursor stood in the future, so some clock was wrong; the last 30 days are read again. "
+    "Check this machine's clock: timedatectl"
+)
 
 
 def _gap_text(plan: Reach) -> str:
@@ -259,18 +220,6 @@ def _gap_text(plan: Reach) -> str:
         f"The channel serves only what is newer than {plan.window.start:%Y-%m-%d %H:%M} UTC; "
         f"changes since {plan.gap.start:%Y-%m-%d %H:%M} UTC may be missing. Have the open orders "
         "compared by id: syncctl trigger ACCOUNT --order ..."
-    )
-
-
-def _unreadable(problem: Problem, now: datetime) -> StatusChange:
-    """An order that could not be taken, for the journal's quarantine."""
-    return StatusChange(
-        order_id=problem.order_id[:MAX_ID_LENGTH],
-        status=Status.UNKNOWN,
-        native_status="",
-        occurred_at=now,
-        problem=problem.reason,
-        raw=problem.raw,
     )
 
 

@@ -46,6 +46,7 @@ class TaskNote(msgspec.Struct, kw_only=True):
     fetched: int = 0
     new: int = 0
     pages: int = 0
+    wait_seconds: float = 0.0  # the panel asked not to be called sooner
 
 
 class Job:

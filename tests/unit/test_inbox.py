@@ -99,6 +99,9 @@ def test_the_cursor_never_moves_back(seller: Seller) -> None:
         (fact(status=Status.UNKNOWN, native_status="TELEPORTED"), "TELEPORTED"),
         (fact(status=Status.UNKNOWN, problem="The quantity is a cat."), "cat"),
         (fact(status=Status.CANCELLED), "from a hook that must not"),
+        (fact(status="DISPATCHED"), "not a syncd.Status"),
+        (fact(status=["x"]), "not a syncd.Status"),
+        (fact(return_type="RTO"), "not a syncd.ReturnType"),
         (fact(order_id=""), "order id"),
         (fact(order_id="x" * 201), "order id"),
         (fact(order_id=17), "order id"),
@@ -154,13 +157,3 @@ def test_a_row_that_no_database_can_hold_is_set_aside_as_well(seller: Seller) ->
     stored = store(seller, fact(1), fact(2, native_status="\ud800"), fact(3))
     assert (stored.new, stored.quarantined) == (3, 1)
     assert seller.count("inbox", "state = 'NEW'") == 2
-
-
-def test_what_a_rehearsal_would_add_is_told_without_adding_it(seller: Seller) -> None:
-    store(seller, fact(1))
-    rows = inbox.journal(
-        1, Kind.DISPATCHED, [fact(1), fact(2), fact(2)], run_id=1, observed_at=START
-    )
-    with seller.book.connection():
-        assert len(inbox.unknown_only(seller.book, rows)) == 1
-    assert seller.count("inbox") == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,19 @@ class Told:
         self.events.append((event, fields))
 
 
+class SkewedPanel(Panel):
+    """A panel whose clock is off by some time."""
+
+    off = timedelta(0)
+
+    def by(self, off: timedelta) -> SkewedPanel:
+        self.off = off
+        return self
+
+    def server_now(self) -> datetime:
+        return super().server_now() + self.off
+
+
 class Office:
     """A seller whose one account is on the shop."""
 
@@ -96,20 +109,22 @@ class Office:
         channel.load(type("Entry", (), {"load": lambda _self: shop, "name": entry.name})())
         assert not channel.reason
         self.look_back: dict[Kind, timedelta] = {}
+        self.locations: dict[str, str] = {}
+        self.skew = timedelta(0)  # how far the panel's clock is off
         self.setup = Setup(
             account=Account(name="shop", channel="shop", settings=None),
             channel=channel,
             look_back=self.look_back,
-            locations={},
+            locations=self.locations,
         )
         with self.book.write():
             for kind in (Kind.ORDERS, Kind.DISPATCHED, Kind.CANCELLED):
                 Task.create(account=1, kind=kind.value, every_seconds=2400)
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
-        return Panel(
+        return SkewedPanel(
             "http://127.0.0.1:9", account="shop", clock=self.clock, tokens=MemoryTokens(), stop=stop
-        )
+        ).by(self.skew)
 
     def run(
         self, *kinds: Kind, setups: Callable[[str], Setup] | None = None, **more: Any
@@ -356,6 +371,87 @@ def test_a_dry_run_asks_decides_and_writes_nothing(office: Office) -> None:
     real = office.run(Kind.DISPATCHED)
     assert rehearsal["counts"]["applied"] == real["counts"]["applied"] == 1
     assert rehearsal["plan_hash"] == real["plan_hash"]
+
+
+def test_a_dry_run_takes_new_orders_into_account_and_is_open_before_going_live(
+    tmp_path: Path, shop: Shop
+) -> None:
+    office = Office(tmp_path, shop, live=False)
+    line = OrderLine(line_id="L1", sku="SHIRT", quantity=1)
+    new = NewOrder(order_id="OD1", placed_at=START, lines=(line,))
+    shop.scripts = {Kind.ORDERS: pages(new), Kind.DISPATCHED: pages(said("OD1"))}
+    before = office.seller.dump()
+    rehearsal = office.run(dry_run=True)
+    assert office.seller.dump() == before
+    assert (rehearsal["state"], rehearsal["code"]) == ("OK", "")
+    assert rehearsal["counts"]["imported"] == rehearsal["counts"]["applied"] == 1
+    ((plan,),) = office.seller.rows("SELECT plan FROM run WHERE dry_run")
+    (step,) = json.loads(plan)
+    assert (step["order_id"], step["before"], step["after"]) == (
+        "OD1", "UNFULFILLABLE", "DISPATCHED",
+    )  # fmt: skip
+    with office.book.write():
+        office.book.query("UPDATE tenant SET state = 'LIVE'")
+    real = office.run()
+    assert rehearsal["plan_hash"] == real["plan_hash"]
+    assert rehearsal["counts"] == real["counts"]
+
+
+def test_a_dry_run_asks_for_unknown_orders_as_the_run_does(office: Office) -> None:
+    def orders(_window: Window, refs: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        line = OrderLine(line_id="L1", sku="SHIRT", quantity=1)
+        for ref in refs:
+            yield Page(rows=[NewOrder(order_id=ref.order_id, placed_at=START, lines=(line,))])
+
+    office.shop.scripts = {Kind.DISPATCHED: pages(said("OD9")), Kind.ORDERS: orders}
+    before = office.seller.dump()
+    assert office.run(dry_run=True)["counts"]["applied"] == 1
+    assert office.seller.dump() == before
+
+
+def test_fault_B09_a_panel_clock_ahead_moves_no_cursor_into_the_future(office: Office) -> None:
+    office.skew = timedelta(days=1)
+    office.run(Kind.DISPATCHED)
+    assert office.cursor(Kind.DISPATCHED) == START - timedelta(minutes=5)
+
+
+def test_fault_B09_a_panel_clock_behind_holds_the_cursor_back(office: Office) -> None:
+    office.skew = -timedelta(hours=3)
+    office.run(Kind.DISPATCHED)
+    assert office.cursor(Kind.DISPATCHED) == START - timedelta(hours=3, minutes=5)
+
+
+def test_fault_B10_a_cursor_in_the_future_is_reset_and_told(office: Office) -> None:
+    with office.book.write():
+        inbox.move_cursor(office.book, 1, Kind.DISPATCHED, START + DAY, 1)
+    run = office.run(Kind.DISPATCHED)
+    assert "some clock was wrong" in run["message"]
+    (asked,) = [window for kind, window, _ in office.shop.asked]
+    assert asked.end - asked.start == 30 * DAY
+    assert office.cursor(Kind.DISPATCHED) == START - timedelta(minutes=5)
+
+
+def test_a_panel_that_asks_for_a_long_wait_gets_it(office: Office) -> None:
+    office.shop.scripts[Kind.DISPATCHED] = then_raises(PanelBusy("busy", retry_after=7200))
+    office.run(Kind.DISPATCHED)
+    sql = "SELECT next_run FROM task WHERE kind = 'dispatched'"
+    assert office.seller.rows(sql) == [(to_micros(START + timedelta(hours=2)),)]
+
+
+def test_an_order_of_an_unknown_location_is_set_aside_and_not_guessed(office: Office) -> None:
+    office.locations["LOC-BLR"] = "BLR"
+    line = OrderLine(line_id="L1", sku="SHIRT", quantity=1)
+    office.shop.scripts[Kind.ORDERS] = pages(
+        NewOrder(order_id="OD1", placed_at=START, lines=(line,), location_id="LOC-BLR"),
+        NewOrder(order_id="OD2", placed_at=START, lines=(line,), location_id="LOC-XYZ"),
+        NewOrder(order_id="OD3", placed_at=START, lines=(line,)),
+    )
+    run = office.run(Kind.ORDERS)
+    assert (run["state"], run["code"]) == ("PARTIAL", "rows_quarantined")
+    assert office.seller.rows("SELECT order_id FROM orders") == [("OD1",), ("OD3",)]
+    ((message,),) = office.seller.rows("SELECT message FROM inbox")
+    assert "LOC-XYZ" in message
+    assert "[accounts.shop.locations]" in message
 
 
 def test_an_account_that_cannot_run_says_why(office: Office) -> None:

@@ -67,8 +67,16 @@ def test_more_days_by_hand_may_move_it() -> None:
     assert reach(CHANNEL, NOW, NOW - DAY, timedelta(0), days=3).moves_cursor
 
 
-def test_fault_B10_a_cursor_ahead_of_the_clock_gives_an_empty_window_never_a_negative_one() -> None:
+def test_fault_B10_a_cursor_in_the_future_is_no_cursor() -> None:
     found = reach(CHANNEL, NOW, NOW + DAY, timedelta(0))
+    assert found.window == Window(NOW - timedelta(days=30, minutes=2), NOW - timedelta(minutes=2))
+    assert found.resets_cursor
+    assert found.moves_cursor
+
+
+def test_fault_B10_a_clock_a_little_back_gives_an_empty_window_never_a_negative_one() -> None:
+    late = Channel(title="Test", settings=Settings, safety_lag=DAY, overlap=timedelta(0))
+    found = reach(late, NOW, NOW - timedelta(hours=1), timedelta(0))
     assert found.window.start == found.window.end
     assert list(steps(found.window, DAY)) == []
 
