@@ -163,7 +163,10 @@ class Worksheet:
     def settle_parcel(self, order: Order, package_id: int) -> None:
         """Let the parcel stand where the least advanced of its live pieces stands."""
         package = self.packages[package_id]
-        state = parcel_state([p.position for p in order.pieces if p.package_id == package_id])
+        if len(order.pieces) == 1:
+            state = order.pieces[0].position._value_
+        else:
+            state = parcel_state([p.position for p in order.pieces if p.package_id == package_id])
         if state != package.state:
             package.state = state
             package.dirty = True
