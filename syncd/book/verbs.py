@@ -230,6 +230,7 @@ def cancel_item(desk: Desk, piece: Piece, step: Step) -> None:
     package.dirty = True
     if not package.invoice:
         piece.package_id = None
+        piece.shipment_id = piece.tracking_number = ""
 
 
 def _live(order: Order, package: Package) -> bool:

@@ -5,14 +5,25 @@ always give the same choice, in whatever order the pieces are handed in:
 
 * Pieces that carry the fact's return, shipment or tracking number go first, and fill its
   quantity even where nothing is left to do: the same parcel told of twice is one parcel.
-  Without a quantity they alone are meant.
+  Without a quantity they alone are meant. A piece cancelled in its parcel did not leave in it.
 * Else pieces go first which the fact would change. One that is there already takes up a fact
   only when no other is left, so a second «1 more dispatched» takes a second piece, while a
   single piece told of twice is no contradiction. A contradiction is the last resort.
-* Among equals: the least advanced for a cancellation (a buyer's wish first), the most advanced
-  for a dispatch, what is most likely for the rest; then by line and number of the piece.
+* Among equals: the most advanced for a dispatch, what is most likely for the rest; then by line
+  and number of the piece.
 * A total («2 of 3 so far») is first filled by the pieces that are there already.
 * Pieces of one bundle count as one and are chosen together.
+
+A cancellation, and a buyer's wish for one, is about what has not left the seller. A parcel that
+it names may be that of the line's other pieces, so the name weighs less here:
+
+* Pieces that have not left go first: in the named parcel, then in none, then in another; among
+  those a buyer's wish first, then the least advanced. Pieces that left come after all of them.
+* A total of cancellations is filled by cancelled pieces first, and by pieces on their way back
+  undelivered only once none is left to cancel: what is cancelled after it left is such a piece,
+  but a parcel that came back for another reason must not swallow a cancellation.
+* Without a quantity the whole line is meant, but for what travels in another parcel.
+* Of a bundle all that has not left is cancelled; one that has left in part goes after a whole one.
 
 When a decision about one of the chosen pieces is PARK, the whole fact should wait: a part of it
 carried out now would be counted a second time when it is decided again.
@@ -28,6 +39,7 @@ from msgspec import Struct
 from syncd.rules.decide import decide, superseded
 from syncd.rules.pieces import Fact, Piece
 from syncd.rules.words import Event, Outcome, Position, Reason
+from syncd.statuses import ReturnType
 
 P = Position
 
@@ -63,14 +75,15 @@ _PLACE: Final = {
 _CIR: Final = frozenset({P.CIR_CREATED, P.CIR_COMPLETE})
 _RTO_BACK: Final = frozenset({P.RETURNED, P.RETURN_ACKNOWLEDGED})
 _IN_RETURN: Final = _CIR | _RTO_BACK | {P.RETURN_EXPECTED}
+_COMING_BACK: Final = _RTO_BACK | {P.RETURN_EXPECTED}
 _GONE: Final = _IN_RETURN | {P.DISPATCHED, P.SHIPPED, P.DELIVERED, P.LOST}
 # Where a piece stands that a total of the event counts already.
 _COUNTED: Final[Mapping[Event, frozenset[Position]]] = {
     Event.DISPATCHED: _GONE,
     Event.DELIVERED: _CIR | {P.DELIVERED},
-    Event.CANCELLED: _RTO_BACK | {P.CANCELLED, P.RETURN_EXPECTED},
+    Event.CANCELLED: frozenset({P.CANCELLED}),
     Event.CANCEL_REQUESTED: frozenset({P.CANCELLED}),
-    Event.RETURN_NOTICED_RTO: _RTO_BACK | {P.RETURN_EXPECTED},
+    Event.RETURN_NOTICED_RTO: _COMING_BACK,
     Event.RETURN_NOTICED_CIR: _CIR,
     Event.RETURNED_RTO: _RTO_BACK,
     Event.RETURNED_CIR: frozenset({P.CIR_COMPLETE}),
@@ -88,9 +101,12 @@ _OF_RETURNS: Final = frozenset(
 )
 _OUTWARD: Final = frozenset({Event.DISPATCHED, Event.DELIVERED, Event.UNDELIVERED})
 _ENDS_A_WISH: Final = frozenset({Event.CANCELLED, Event.CANCEL_WITHDRAWN})
+_CANCELS: Final = _ENDS_A_WISH | {Event.CANCEL_REQUESTED}
 
 # How near a piece is to a fact.
 _RETURN, _PARCEL, _FREE, _ELSEWHERE, _BARRED = range(5)
+# What a cancellation finds: the earlier, the sooner it is taken.
+_TOLD, _STAYS, _BACK, _LEFT, _IDLE, _CONTRADICTED = range(6)
 
 
 class Choice(Struct):
@@ -110,6 +126,7 @@ class _Row(Struct):
     near: int
     contradicts: bool
     key: tuple[int | str, ...]
+    stage: int = _TOLD  # for a cancellation only
 
 
 def choose(pieces: Sequence[Piece], fact: Fact) -> Choice:
@@ -119,9 +136,9 @@ def choose(pieces: Sequence[Piece], fact: Fact) -> Choice:
         found = [piece for piece in meant if _near(piece, fact) != _BARRED]
         return Choice(found, max(0, (fact.quantity or 1) - len(found)))
     rows = [row for piece in meant if (row := _row(piece, fact)).near != _BARRED]
-    units = sorted(_units(rows), key=lambda unit: unit[0].key)
+    units = _units(rows, fact)
     if fact.quantity is None:
-        chosen = _all_meant(units)
+        chosen = _all_meant(units, fact)
         return Choice(_pieces(chosen), 0 if chosen else 1)
     chosen = units[: fact.quantity]
     return Choice(_pieces(chosen), fact.quantity - len(chosen))
@@ -157,7 +174,7 @@ def _near(piece: Piece, fact: Fact) -> int:
 def _row(piece: Piece, fact: Fact) -> _Row:
     near = _near(piece, fact)
     outcome = decide(piece, fact).outcome
-    appetite = _appetite(piece, fact, outcome)
+    contradicts = outcome is Outcome.ESCALATE
     held = bool(piece.hold)
     queue = (
         held != (fact.event in _ENDS_A_WISH),
@@ -166,9 +183,41 @@ def _row(piece: Piece, fact: Fact) -> _Row:
         piece.piece,
         piece.item_id,
     )
-    bound = near in (_RETURN, _PARCEL)
+    if fact.event in _CANCELS:
+        stage = _stage(piece, fact, outcome)
+        return _Row(piece, near, contradicts, (stage, near, *queue), stage)
+    appetite = _appetite(piece, fact, outcome)
+    bound = near in (_RETURN, _PARCEL) and not (contradicts and _stayed_behind(piece, fact))
     key = (near, appetite, 0, *queue) if bound else (_FREE, appetite, near, *queue)
-    return _Row(piece, near, outcome is Outcome.ESCALATE, key)
+    return _Row(piece, near, contradicts, key)
+
+
+def _stayed_behind(piece: Piece, fact: Fact) -> bool:
+    """Whether the piece was cancelled, so that its parcel's way outward is not its own."""
+    cancelled = piece.position is P.CANCELLED or piece.hold == Reason.CANCELLED_AFTER_MANIFEST
+    return cancelled and fact.event in _OUTWARD
+
+
+def _stage(piece: Piece, fact: Fact, outcome: Outcome) -> int:
+    """How soon a cancellation, or a wish for one, takes the piece."""
+    if fact.cumulative and _counted(piece, fact.event):
+        return _TOLD
+    if outcome is Outcome.ESCALATE:
+        return _CONTRADICTED
+    if fact.event is Event.CANCELLED and piece.position in _ON_THE_WAY:
+        return _LEFT  # also if its return is withdrawn since: the fact is then about that one
+    if outcome is not Outcome.NOOP or superseded(piece, fact):
+        return _STAYS
+    if fact.cumulative and fact.event is Event.CANCELLED and _comes_back(piece):
+        return _BACK
+    return _IDLE
+
+
+def _comes_back(piece: Piece) -> bool:
+    """Whether the piece came back undelivered, or would have."""
+    if piece.position is P.LOST:
+        return piece.return_type == ReturnType.RTO
+    return piece.position in _COMING_BACK
 
 
 def _appetite(piece: Piece, fact: Fact, outcome: Outcome) -> int:
@@ -191,12 +240,29 @@ def _counted(piece: Piece, event: Event) -> bool:
     return piece.position in _COUNTED.get(event, ())
 
 
-def _units(rows: Iterable[_Row]) -> list[list[_Row]]:
+def _units(rows: Iterable[_Row], fact: Fact) -> list[list[_Row]]:
     """Rows of one bundle together, the first in the queue leading; others by themselves."""
     units: dict[str | int, list[_Row]] = {}
     for row in sorted(rows, key=lambda each: each.key):
         units.setdefault(row.piece.bundle or row.piece.item_id, []).append(row)
+    if fact.event in _CANCELS:
+        return [_to_cancel(unit) for unit in sorted(units.values(), key=_cancel_key)]
     return [_here(unit) for unit in units.values()]
+
+
+def _cancel_key(unit: list[_Row]) -> tuple[int | str, ...]:
+    """Where a unit queues for a cancellation: a bundle has left as far as any of it has."""
+    lead = unit[0]
+    stage = lead.stage if lead.stage == _TOLD else max(row.stage for row in unit)
+    return (stage, *lead.key[1:])
+
+
+def _to_cancel(unit: list[_Row]) -> list[_Row]:
+    """Of a bundle that travels in two parcels, all but what left in another than the fact's."""
+    if len(unit) == 1:
+        return unit
+    here = [row for row in unit if row.near != _ELSEWHERE or row.piece.position not in _GONE]
+    return here or unit
 
 
 def _here(unit: list[_Row]) -> list[_Row]:
@@ -206,17 +272,24 @@ def _here(unit: list[_Row]) -> list[_Row]:
     return [row for row in unit if row.near != _ELSEWHERE]
 
 
-def _all_meant(units: list[list[_Row]]) -> list[list[_Row]]:
+def _all_meant(units: list[list[_Row]], fact: Fact) -> list[list[_Row]]:
     """Without a quantity: all that are nearest.
 
+    A line that is cancelled is cancelled whole, with the pieces that have no parcel yet.
     Pieces which the fact contradicts are left out, unless it contradicts them all: «the line
     was dispatched» does not speak of the piece that was cancelled yesterday.
     """
     if not units:
         return []
-    nearest = min(unit[0].near for unit in units)
-    near = [unit for unit in units if unit[0].near == nearest]
+    nearest = min(_nearest(unit) for unit in units)
+    if fact.event in _CANCELS and (fact.line_id or fact.sku):
+        nearest = max(nearest, _FREE)
+    near = [unit for unit in units if _nearest(unit) <= nearest]
     return [unit for unit in near if not unit[0].contradicts] or near
+
+
+def _nearest(unit: list[_Row]) -> int:
+    return min(row.near for row in unit)
 
 
 def _pieces(units: Iterable[Iterable[_Row]]) -> list[Piece]:

@@ -123,7 +123,13 @@ def test_a_total_counts_what_is_there() -> None:
         ("DISPATCHED", ["LOST", "CREATED"], 0),
         ("DELIVERED", ["CIR_CREATED", "DISPATCHED"], 0),
         ("DELIVERED", ["RETURN_EXPECTED", "DISPATCHED"], 1),
-        ("CANCELLED", ["RETURN_EXPECTED", "CREATED"], 0),
+        ("CANCELLED", ["CANCELLED", "CREATED"], 0),
+        ("CANCELLED", ["RETURN_EXPECTED", "CREATED"], 1),
+        ("CANCELLED", ["RETURNED", "MANIFESTED"], 1),
+        ("CANCELLED", ["DISPATCHED", "RETURN_EXPECTED"], 1),
+        ("CANCELLED", ["DISPATCHED", "RETURN_ACKNOWLEDGED"], 1),
+        ("CANCELLED", ["DISPATCHED", "LOST"], 0),
+        ("CANCELLED", ["RETURN_EXPECTED", "CANCELLED"], 1),
         ("CANCELLED", ["CIR_CREATED", "CREATED"], 1),
         ("RETURN_NOTICED_RTO", ["RETURNED", "DISPATCHED"], 0),
         ("RETURN_NOTICED_CIR", ["CIR_COMPLETE", "DELIVERED"], 0),
@@ -228,6 +234,177 @@ def test_a_bundle_in_two_parcels_moves_in_parts() -> None:
     pieces = line("DISPATCHED", "DISPATCHED", bundle="a-0")
     pieces[0].tracking_number, pieces[1].tracking_number = "T1", "T2"
     assert chosen(pieces, fact("DELIVERED", quantity=1, tracking_number="T2")) == ([1], 0)
+
+
+OF_CANCELS = ("CANCELLED", "CANCEL_REQUESTED", "CANCEL_WITHDRAWN")
+
+
+@pytest.mark.parametrize("event", OF_CANCELS)
+@pytest.mark.parametrize("cumulative", [False, True])
+@pytest.mark.parametrize("named", ["S1", "S2", ""])
+def test_a_cancellation_takes_what_has_not_left_whatever_parcel_it_names(
+    event: str, cumulative: bool, named: str
+) -> None:
+    pieces = line("DISPATCHED", "SHIPPED", "PACKED")
+    pieces[0].shipment_id = pieces[1].shipment_id = "S1"
+    told = fact(event, quantity=1, cumulative=cumulative, shipment_id=named)
+    assert chosen(pieces, told) == ([2], 0)
+    pieces[2].shipment_id = "S1"
+    assert chosen(pieces, told) == ([2], 0)
+    pieces[2].shipment_id = "S3"
+    assert chosen(pieces, told) == ([2], 0)
+
+
+@pytest.mark.parametrize("event", OF_CANCELS)
+def test_among_what_has_not_left_a_cancellation_goes_by_the_parcel_it_names(event: str) -> None:
+    pieces = line("CREATED", "CREATED", "PACKED", "DISPATCHED")
+    pieces[0].shipment_id = "S2"
+    pieces[2].shipment_id = pieces[3].shipment_id = "S1"
+    numbers, excess = chosen(pieces, fact(event, quantity=4, shipment_id="S1"))
+    assert (numbers, excess) == ([2, 1, 0, 3], 0)
+
+
+def test_a_cancellation_turns_back_what_left_only_when_nothing_else_fits() -> None:
+    pieces = line("DISPATCHED", "DELIVERED", "MANIFESTED", "CANCELLED", "SHIPPED")
+    numbers, excess = chosen(pieces, fact("CANCELLED", quantity=6))
+    assert (numbers, excess) == ([2, 0, 4, 3, 1], 1)
+    total = fact("CANCELLED", quantity=3, cumulative=True)
+    assert chosen(pieces, total) == ([3, 2, 0], 0)
+
+
+def test_a_total_of_cancellations_is_not_swallowed_by_an_rto() -> None:
+    bench = Bench(*line("DISPATCHED", "CREATED", "CREATED", shipment_id="S1"))
+    total: dict[str, Any] = {"cumulative": True, "shipment_id": "S1"}
+    bench.tell(fact("RETURN_NOTICED_RTO", DAY, quantity=1, **total))
+    bench.tell(fact("CANCELLED", 2 * DAY, quantity=1, **total))
+    assert bench.stands == ["RETURN_EXPECTED", "CANCELLED", "CREATED"]
+    bench.tell(fact("RETURNED_RTO", 3 * DAY, quantity=1, shipment_id="S1"))
+    bench.tell(fact("CANCELLED", 4 * DAY, quantity=2, **total))
+    bench.tell(fact("CANCELLED", 5 * DAY, quantity=2, **total))
+    assert bench.stands == ["RETURNED", "CANCELLED", "CANCELLED"]
+
+
+def test_a_total_counts_what_was_cancelled_after_it_left() -> None:
+    bench = Bench(*line("DISPATCHED", "DISPATCHED", "DISPATCHED", shipment_id="S1"))
+    for day, total in enumerate([1, 1, 2, 2], 1):
+        bench.tell(fact("CANCELLED", day * DAY, quantity=total, cumulative=True))
+    assert counts(bench.stands) == {"RETURN_EXPECTED": 2, "DISPATCHED": 1}
+    bench.tell(fact("RETURNED_RTO", 5 * DAY, quantity=1), fact("LOST", 6 * DAY, quantity=1))
+    assert counts(bench.stands) == {"RETURNED": 1, "RETURN_EXPECTED": 1, "LOST": 1}
+    bench.tell(fact("CANCELLED", 7 * DAY, quantity=2, cumulative=True))
+    assert counts(bench.stands) == {"RETURNED": 1, "RETURN_EXPECTED": 1, "LOST": 1}
+
+
+def test_a_total_counts_what_was_cancelled_after_it_left_and_lost_on_its_way_back() -> None:
+    pieces = line("DISPATCHED", "LOST", return_type="RTO")
+    assert chosen(pieces, fact("CANCELLED", quantity=1, cumulative=True)) == ([1], 0)
+
+
+def test_one_more_cancelled_is_not_a_piece_that_comes_back_already() -> None:
+    pieces = line("RETURN_EXPECTED", "DISPATCHED", "CREATED")
+    assert chosen(pieces, fact("CANCELLED", quantity=1)) == ([2], 0)
+    assert chosen(pieces[:2], fact("CANCELLED", quantity=1)) == ([1], 0)
+
+
+def test_a_whole_line_is_cancelled_with_the_pieces_that_have_no_parcel() -> None:
+    pieces = line("PACKED", "CREATED", "PACKED", "DELIVERED")
+    pieces[0].shipment_id = pieces[3].shipment_id = "S1"
+    pieces[2].shipment_id = "S2"
+    assert chosen(pieces, fact("CANCELLED", shipment_id="S1")) == ([0, 1], 0)
+    assert chosen(pieces[2:3], fact("CANCELLED", shipment_id="S1")) == ([2], 0)
+    assert chosen(pieces, fact("CANCELLED")) == ([1, 0, 2], 0)
+
+
+def test_a_parcel_of_an_order_is_cancelled_without_what_has_no_parcel() -> None:
+    pieces = [piece("PACKED", 0, shipment_id="S1"), piece("CREATED", 1, line_id="b")]
+    assert chosen(pieces, fact("CANCELLED", line_id="", shipment_id="S1")) == ([0], 0)
+
+
+def test_a_wish_and_its_end_meet_the_same_piece() -> None:
+    bench = Bench(*line("DISPATCHED", "CREATED", "PACKED"))
+    bench.pieces[0].shipment_id = "S1"
+    bench.tell(fact("CANCEL_REQUESTED", quantity=1, shipment_id="S1"))
+    assert [each.hold for each in bench.pieces] == ["", "buyer_cancel_requested", ""]
+    bench.tell(fact("CANCEL_WITHDRAWN", 2 * DAY, quantity=1, shipment_id="S1"))
+    assert [each.hold for each in bench.pieces] == ["", "", ""]
+    bench.tell(fact("CANCEL_REQUESTED", 3 * DAY, quantity=1, shipment_id="S1"))
+    bench.tell(fact("CANCELLED", 4 * DAY, quantity=1, shipment_id="S1"))
+    assert bench.stands == ["DISPATCHED", "CANCELLED", "PACKED"]
+
+
+@pytest.mark.parametrize("event", ["DISPATCHED", "DELIVERED"])
+@pytest.mark.parametrize("cumulative", [False, True])
+def test_a_piece_cancelled_in_its_parcel_does_not_leave_for_another(
+    event: str, cumulative: bool
+) -> None:
+    pieces = line("CREATED", "CANCELLED", "DELIVERED")
+    pieces[1].shipment_id = pieces[2].shipment_id = "S1"
+    told = fact(event, quantity=2, cumulative=cumulative, shipment_id="S1")
+    assert chosen(pieces, told) == ([2, 0], 0)
+    assert chosen(pieces, fact(event, quantity=3, shipment_id="S1")) == ([2, 0, 1], 0)
+    assert chosen(pieces[1:2], told) == ([1], 1)
+
+
+def _bundles(*positions: str, **known: Any) -> list[Piece]:
+    """Pieces of line «a», two and two of a bundle."""
+    return [
+        piece(position, number, bundle=f"a-{number // 2}", **known)
+        for number, position in enumerate(positions)
+    ]
+
+
+def test_a_bundle_that_left_in_part_is_cancelled_after_a_whole_one() -> None:
+    pieces = _bundles("DISPATCHED", "CREATED", "PACKED", "PACKED")
+    assert chosen(pieces, fact("CANCELLED", quantity=1)) == ([2, 3], 0)
+    assert chosen(pieces, fact("CANCELLED", quantity=2)) == ([2, 3, 1, 0], 0)
+
+
+def test_a_total_counts_a_bundle_that_had_left_in_part() -> None:
+    pieces = _bundles("RETURN_EXPECTED", "CANCELLED", "PACKED", "PACKED")
+    assert chosen(pieces, fact("CANCELLED", quantity=1, cumulative=True)) == ([1, 0], 0)
+    assert chosen(pieces, fact("CANCELLED", quantity=1)) == ([2, 3], 0)
+
+
+def test_of_a_bundle_in_two_parcels_all_that_has_not_left_is_cancelled() -> None:
+    pieces = _bundles("PACKED", "PACKED")
+    pieces[0].shipment_id, pieces[1].shipment_id = "S1", "S2"
+    told = fact("CANCELLED", quantity=1, shipment_id="S1")
+    assert chosen(pieces, told) == ([0, 1], 0)
+    pieces[1].position = Position.DISPATCHED
+    assert chosen(pieces, told) == ([0], 0)
+    pieces[0].position = Position.DISPATCHED
+    pieces[0].shipment_id = "S3"
+    assert chosen(pieces, told) == ([0, 1], 0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    stands=st.lists(st.sampled_from(list(Position)[1:]), min_size=2, max_size=5),
+    parcels=st.lists(st.sampled_from(["", "S1", "S2"]), min_size=5, max_size=5),
+    quantity=st.integers(1, 4),
+    cumulative=st.booleans(),
+    named=st.sampled_from(["", "S1", "S2"]),
+)
+def test_no_piece_that_left_is_cancelled_while_another_stays(
+    stands: list[Position], parcels: list[str], quantity: int, cumulative: bool, named: str
+) -> None:
+    bench = Bench(*line(*stands))
+    for each, parcel in zip(bench.pieces, parcels, strict=False):
+        each.shipment_id = parcel
+    left = {"DISPATCHED", "SHIPPED"}
+    before = bench.stands
+    bench.tell(fact("CANCELLED", quantity=quantity, cumulative=cumulative, shipment_id=named))
+    turned = sum(
+        was in left and now not in left for was, now in zip(before, bench.stands, strict=True)
+    )
+    gone = {*left, "DELIVERED", "CANCELLED", "RETURN_EXPECTED", "RETURNED", "LOST",
+            "RETURN_ACKNOWLEDGED", "CIR_CREATED", "CIR_COMPLETE"}  # fmt: skip
+    staying = [each for each in bench.pieces if each.position not in gone and not each.hold]
+    assert not (turned and staying)
+    had = before.count("CANCELLED") if cumulative else 0
+    now = bench.stands.count("CANCELLED") + sum(bool(each.hold) for each in bench.pieces)
+    fresh = now - before.count("CANCELLED")
+    assert fresh == min(max(quantity - had, 0), sum(each not in gone for each in before))
 
 
 _ids = st.sampled_from(["", "X", "Y"])
