@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from syncd.book.documents import DocumentKind, number_text
+from syncd.book.documents import MAX_PREFIX, DocumentKind, number_text, proposed_prefix
 from syncd.book.goods import (
     Adjusted as Adjusted,
     Received as Received,
@@ -29,7 +29,7 @@ from syncd.book.putaways import (
     PutAway as PutAway,
     complete_putaway as complete_putaway,
 )
-from syncd.book.records import find_facility
+from syncd.book.records import Place, find_facility
 from syncd.book.runs import account_id_of
 from syncd.book.setaside import (
     Ignored as Ignored,
@@ -40,6 +40,7 @@ from syncd.book.setaside import (
 )
 from syncd.book.store import Book
 from syncd.book.warehouse import Advanced as Advanced, advance as advance, parse_step as parse_step
+from syncd.book.wording import REFUSED_BEFORE, split_refusal
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 
@@ -48,7 +49,6 @@ FACILITY_STATES: Final = ("ACTIVE", "INACTIVE")
 TRACEABILITIES: Final = ("NONE", "ITEM_SKU", "ITEM")
 MAX_NUMBER: Final = 10**12
 MAX_WIDTH: Final = 12
-MAX_PREFIX: Final = 40
 _PREFIX: Final = re.compile(r"[A-Za-z0-9/-]*")
 
 
@@ -70,24 +70,28 @@ def define_sequence(
     *,
     prefix: str,
     start: int = 1,
-    width: int = 1,
+    width: int | None = None,
     actor: str,
     now: datetime,
     tenant: str = "",
 ) -> Change:
     """Say how a facility numbers its documents; facts refused for want of it are tried again.
 
-    A second call changes prefix and counter, but never so that a number comes twice.
-    ``width`` pads with zeros. Raises Refused for a bad prefix, number or a number in use.
+    A second call changes prefix and counter, but never so that a number comes twice: neither
+    at this facility nor at another of the tenant. ``width`` pads with zeros; None leaves it as
+    it is, 1 at first. Raises Refused for a bad prefix, number or a number in use.
     """
-    _check_sequence(prefix, start, width)
     with book.write():
         place = find_facility(book, facility, tenant)
-        _check_unused(book, place.id, kind, prefix, start)
         old = book.query(
             "SELECT prefix, next_number, width FROM sequence WHERE facility_id = ? AND kind = ?",
             (place.id, kind.value),
         ).fetchone()
+        if width is None:
+            width = int(old[2]) if old else 1
+        _check_sequence(place.code, prefix, start, width)
+        _check_prefix_free(book, place, kind, prefix)
+        _check_unused(book, place, kind, prefix, start, width)
         book.query(
             "INSERT INTO sequence (facility_id, kind, prefix, next_number, width) "
             "VALUES (?, ?, ?, ?, ?) ON CONFLICT (facility_id, kind) DO UPDATE SET "
@@ -105,7 +109,13 @@ def define_sequence(
     )  # fmt: skip
 
 
-def _check_sequence(prefix: str, start: int, width: int) -> None:
+def _check_sequence(facility: str, prefix: str, start: int, width: int) -> None:
+    if not prefix:
+        raise Refused(
+            "A document's number needs a prefix, or two facilities would give the same numbers. "
+            f"Take one with the facility's code, such as --prefix {proposed_prefix(facility)}",
+            code="bad_prefix",
+        )
     if len(prefix) > MAX_PREFIX or not _PREFIX.fullmatch(prefix):
         raise Refused(
             f"The prefix {prefix[:60]!r} cannot be used; take up to {MAX_PREFIX} letters, digits, "
@@ -119,21 +129,49 @@ def _check_sequence(prefix: str, start: int, width: int) -> None:
         )
 
 
-def _check_unused(
-    book: Book, facility_id: int, kind: DocumentKind, prefix: str, start: int
-) -> None:
-    """Refuse a counter that would come upon a number this facility has used before."""
+def _check_prefix_free(book: Book, place: Place, kind: DocumentKind, prefix: str) -> None:
+    """Refuse a prefix whose numbers another facility of the tenant may come upon."""
     rows = book.query(
-        "SELECT number FROM invoice WHERE facility_id = ? AND kind = ? "
-        "AND substr(number, 1, ?) = ?",
-        (facility_id, kind.value, len(prefix), prefix),
+        "SELECT f.code, s.prefix FROM sequence s JOIN facility f ON f.id = s.facility_id "
+        "WHERE f.tenant_id = ? AND f.id <> ? AND s.kind = ? ORDER BY f.code",
+        (place.tenant_id, place.id, kind.value),
     )
-    rests = (number[len(prefix) :] for (number,) in rows)
-    used = max((int(rest) for rest in rests if rest.isascii() and rest.isdigit()), default=0)
+    for other, theirs in rows:
+        if _may_meet(prefix, theirs):
+            raise Refused(
+                f"Facility {other} of the same tenant numbers its {kind} documents with "
+                f"{theirs!r}, so with {prefix!r} the same number could be given twice. Take one "
+                f"with the facility's code, such as --prefix {proposed_prefix(place.code)}",
+                code="prefix_in_use",
+            )
+
+
+def _may_meet(one: str, other: str) -> bool:
+    """Whether numbers behind these prefixes can read the same: equal, or only digits apart."""
+    short, long = sorted((one, other), key=len)
+    rest = long[len(short) :]
+    return long.startswith(short) and (not rest or (rest.isascii() and rest.isdigit()))
+
+
+def _check_unused(
+    book: Book, place: Place, kind: DocumentKind, prefix: str, start: int, width: int
+) -> None:
+    """Refuse a counter that would come upon a number the tenant has used before."""
+    rows = book.query(
+        "SELECT v.number, f.code FROM invoice v JOIN facility f ON f.id = v.facility_id "
+        "WHERE f.tenant_id = ? AND v.kind = ? AND substr(v.number, 1, ?) = ?",
+        (place.tenant_id, kind.value, len(prefix), prefix),
+    )
+    used, number, where = 0, "", ""
+    for found, code in rows:
+        rest = found[len(prefix) :]
+        if rest.isascii() and rest.isdigit() and int(rest) > used:
+            used, number, where = int(rest), found, code
     if used >= start:
+        first = number_text(prefix, used + 1, width)
         raise Refused(
-            f"Numbers up to {prefix}{used} are in use already; start at {used + 1} or later, or "
-            "take another prefix.",
+            f"Numbers up to {number} are in use already at facility {where}; start at {used + 1} "
+            f"({first}) or later, or take another prefix.",
             code="number_in_use",
         )
 
@@ -207,11 +245,23 @@ def set_facility(
 def pause_account(
     book: Book, account: str, *, reason: str = "", actor: str, now: datetime
 ) -> Change:
-    """Stop an account's passes until it is resumed. Its timers go on and queue nothing."""
+    """Stop an account's passes until it is resumed. Its timers go on and queue nothing.
+
+    What the panel said of refused credentials is kept; to resume is to try them again.
+    """
     told = f"paused by {actor}" + (f": {reason}" if reason else "")
-    return _set_account(
-        book, account, "PAUSED", told, actor, now, allowed=("CONNECTED", "AUTH_FAILED", "PAUSED")
-    )
+    with book.write():
+        told += _refusal_kept(book, account)
+        allowed = ("CONNECTED", "AUTH_FAILED", "PAUSED")
+        return _set_account(book, account, "PAUSED", told, actor, now, allowed=allowed)
+
+
+def _refusal_kept(book: Book, account: str) -> str:
+    """The tail of a pause's reason: why the panel refused the credentials, if it did."""
+    sql = "SELECT state, state_reason FROM account WHERE id = ?"
+    state, reason = book.query(sql, (account_id_of(book, account),)).fetchone()
+    refusal = reason if state == "AUTH_FAILED" else split_refusal(reason)[1]
+    return f"{REFUSED_BEFORE}{refusal}" if refusal else ""
 
 
 def resume_account(book: Book, account: str, *, actor: str, now: datetime) -> Change:

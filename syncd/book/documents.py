@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -44,9 +46,28 @@ def take_number(row: SequenceRow) -> str:
     return number_text(row.prefix, number, row.width)
 
 
-def sequence_missing(facility: str, kind: DocumentKind = DocumentKind.SALE_INVOICE) -> str:
+MAX_PREFIX: Final = 40
+_NOT_IN_PREFIX: Final = re.compile(r"[^A-Za-z0-9/-]+")
+
+
+def proposed_prefix(facility: str) -> str:
+    """A prefix that no other facility of the tenant has, because it holds the code: ``WH2/``."""
+    return f"{_NOT_IN_PREFIX.sub('-', facility)[: MAX_PREFIX - 1]}/"
+
+
+def sequence_command(
+    facility: str, kind: DocumentKind = DocumentKind.SALE_INVOICE, tenant: str = ""
+) -> str:
+    """What to type for a sequence; ``tenant`` where several have a facility of this code."""
+    whose = f" --tenant {tenant}" if tenant else ""
+    return f"syncctl sequence set {facility} {kind} --prefix {proposed_prefix(facility)}{whose}"
+
+
+def sequence_missing(
+    facility: str, kind: DocumentKind = DocumentKind.SALE_INVOICE, tenant: str = ""
+) -> str:
     """The sentence for a facility without a sequence: what is missing and what to type."""
     return (
         f"Facility {facility} has no {kind} sequence, so no invoice can be numbered. Define one "
-        f"with: syncctl sequence set {facility} {kind} --prefix INV/"
+        f"with: {sequence_command(facility, kind, tenant)}"
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from syncd.book.lookups import Filter, find_order
 from syncd.book.order_lookups import order_view
@@ -14,10 +17,10 @@ from syncd.book.shelf_lookups import exceptions, putaway_words
 from syncd.book.store import Book
 from syncd.book.story import (
     StoryFact,
+    happened,
     load_facts,
     load_records,
     source_text,
-    subject,
     tell,
 )
 from syncd.book.views import (
@@ -28,7 +31,7 @@ from syncd.book.views import (
     PieceView,
     StoryEvent,
 )
-from syncd.book.wording import STANDS, told, words_for
+from syncd.book.wording import STANDS, advice, pieces, times, words_for
 from syncd.errors import NotFound, Refused
 
 _OPEN: Final = frozenset({"NEW", "REFUSED", "WAITING", "PARKED", "QUARANTINED"})
@@ -53,12 +56,13 @@ def explain(
         records = load_records(book, found[0]) if found else []
         opened = exceptions(book, state=None, account=name, order_id=order_id)
         shelves = _putaways(book, found[0]) if found else []
-        channel = book.query("SELECT channel FROM account WHERE id = ?", (account_id,)).fetchone()
-    title = str(channel[0]).title()
+        channel, house = _house(book, account_id, order_id)
+        short = _shortages(book, house, order)
+    title = channel.title()
     story = _with_exceptions(tell(title, order, facts, records), opened)
     now = tuple(_now(order_id, name, title, order))
     pending = tuple(_pending(facts))
-    to_do = tuple(dict.fromkeys(_to_do(name, order, facts, opened, shelves)))
+    to_do = tuple(dict.fromkeys(_to_do(house, order, facts, opened, shelves, short)))
     return Explanation(
         order=order, account=name, order_id=order_id, now=now, story=tuple(story),
         pending=pending, to_do=to_do, lines=tuple(_lines(now, story, pending, to_do, zone)),
@@ -92,15 +96,62 @@ def _mentioned_by(book: Book, order_id: str, account: str | None) -> str:
     return str(rows[0][0])
 
 
+class _House(Struct, frozen=True):
+    """What hints need to name: the account, its tenant and facility, and codes that several
+    tenants have."""
+
+    account: str
+    order_id: str
+    tenant: str
+    facility: str
+    shared: frozenset[str]
+
+    def option(self, facility: str) -> str:
+        """The option that tells this facility from another tenant's of the same code."""
+        return f" --tenant {shlex.quote(self.tenant)}" if facility in self.shared else ""
+
+
+def _house(book: Book, account_id: int, order_id: str) -> tuple[str, _House]:
+    row = book.query(
+        "SELECT a.channel, a.name, t.code, f.code FROM account a JOIN tenant t ON "
+        "t.id = a.tenant_id JOIN facility f ON f.id = a.facility_id WHERE a.id = ?",
+        (account_id,),
+    ).fetchone()
+    twice = book.query("SELECT code FROM facility GROUP BY code HAVING count(*) > 1").fetchall()
+    shared = frozenset(code for (code,) in twice)
+    return row[0], _House(row[1], order_id, row[2], row[3], shared)
+
+
+def _shortages(book: Book, house: _House, order: OrderView | None) -> Counter[tuple[str, str]]:
+    """Pieces of the order, by facility and SKU, whose shortage has not been settled yet."""
+    found = Counter((p.facility, p.sku) for p in order.pieces if p.short) if order else Counter()
+    for (facility, sku), count in found.items():
+        row = book.query(
+            "SELECT s.quantity FROM stock s JOIN facility f ON f.id = s.facility_id "
+            "JOIN tenant t ON t.id = f.tenant_id "
+            "WHERE t.code = ? AND f.code = ? AND s.sku = ? AND s.bucket = 'shortage'",
+            (house.tenant, facility, sku),
+        ).fetchone()
+        found[facility, sku] = min(count, -row[0] if row else 0)
+    return +found
+
+
 def _putaways(book: Book, order_pk: int) -> list[tuple[int, str, str]]:
-    """Open putaways of the order: id, line and why."""
+    """Open putaways of the order: id, line, and why with what to type."""
     rows = book.query(
         "SELECT p.id, i.line_id, p.kind, p.state, p.reason FROM putaway p "
         "JOIN item i ON i.id = p.item_id WHERE i.order_id = ? "
         "AND +p.state IN ('PENDING', 'HELD') ORDER BY p.id",
         (order_pk,),
     )
-    return [(row[0], row[1], putaway_words(*row[2:])) for row in rows]
+    return [(row[0], row[1], putaway_words(*row[2:]) + _shelved(row[0], row[3])) for row in rows]
+
+
+def _shelved(putaway_id: int, state: str) -> str:
+    """What to type when the piece is on the shelf, or was not found."""
+    if state != "PENDING":
+        return ""
+    return f" Then say what you found: syncctl putaway done {putaway_id} --as GOOD"
 
 
 def _with_exceptions(events: list[StoryEvent], opened: Sequence[ExceptionView]) -> list[StoryEvent]:
@@ -123,32 +174,47 @@ def _now(order_id: str, account: str, channel: str, order: OrderView | None) -> 
     by_line: dict[str, list[PieceView]] = defaultdict(list)
     for piece in order.pieces:
         by_line[piece.line_id].append(piece)
-    for line_id, pieces in by_line.items():
-        skus = ", ".join(f"{n} of {sku}" for sku, n in Counter(p.sku for p in pieces).items())
-        stands = Counter(_stands(piece, parcels) for piece in pieces)
-        if len(stands) == 1:
-            yield f"Line {line_id}, {skus}: {next(iter(stands))}."
-        else:
-            yield f"Line {line_id}, {skus}: {'; '.join(f'{n} {t}' for t, n in stands.items())}."
+    for line_id, group in by_line.items():
+        skus = ", ".join(f"{n} of {sku}" for sku, n in Counter(p.sku for p in group).items())
+        yield f"Line {line_id}, {skus}: {_line_stands(group, parcels)}."
 
 
-def _stands(piece: PieceView, parcels: dict[str, PackageView]) -> str:
-    parts = [STANDS.get(piece.position, piece.position)]
-    package = parcels.get(piece.package)
-    if package is not None:
-        parts.append(f"parcel {package.code}")
-        if package.shipment_id:
-            parts.append(f"shipment {package.shipment_id}")
-        if package.tracking_number:
-            parts.append(f"tracking number {package.tracking_number}")
-        parts += [
-            f"{_DOCUMENTS.get(v.kind, v.kind)} {v.number} ({v.state.lower()})"
-            for v in package.invoices
-        ]
-    if piece.short:
-        parts.append("counted as a shortage")
+def _line_stands(group: Sequence[PieceView], parcels: dict[str, PackageView]) -> str:
+    """How the pieces of a line stand; a parcel that they share is named once."""
+    stands = Counter((_stands(piece), _parcel(piece, parcels)) for piece in group)
+    if len(stands) == 1:
+        ((here, extra), parcel) = next(iter(stands))
+        return ", ".join(filter(None, (here, parcel, extra)))
+    shared = {parcel for _, parcel in stands}
+    told = [
+        ", ".join(filter(None, (f"{n} {here}", "" if len(shared) == 1 else parcel, extra)))
+        for ((here, extra), parcel), n in stands.items()
+    ]
+    common = next(iter(shared)) if len(shared) == 1 else ""
+    return "; ".join([*told, f"all in {common}"] if common else told)
+
+
+def _stands(piece: PieceView) -> tuple[str, str]:
+    """Where a piece stands, and what is special about it."""
+    extra = ["counted as a shortage"] if piece.short else []
     if piece.hold:
-        parts.append(f"on hold: {piece.hold}")
+        extra.append(f"on hold: {piece.hold}")
+    return STANDS.get(piece.position, piece.position), ", ".join(extra)
+
+
+def _parcel(piece: PieceView, parcels: dict[str, PackageView]) -> str:
+    """The parcel of a piece with its numbers, or empty."""
+    package = parcels.get(piece.package)
+    if package is None:
+        return ""
+    parts = [f"parcel {package.code}"]
+    if package.shipment_id:
+        parts.append(f"shipment {package.shipment_id}")
+    if package.tracking_number:
+        parts.append(f"tracking number {package.tracking_number}")
+    parts += [
+        f"{_DOCUMENTS.get(v.kind, v.kind)} {v.number} ({v.state.lower()})" for v in package.invoices
+    ]
     return ", ".join(parts)
 
 
@@ -157,16 +223,17 @@ def _pending(facts: Iterable[StoryFact]) -> Iterable[str]:
         if fact.state not in _OPEN:
             continue
         why = fact.message or words_for(fact.code).means or "No pass has decided it yet."
-        event = f"{fact.status}_{fact.return_type}" if fact.return_type else fact.status
-        yield f"{fact.state}: {subject(fact)} {told(event)} (fact {fact.id}). {why}"
+        tried = f", tried {times(fact.tries)}" if fact.tries else ""
+        yield f"{fact.state}: {happened(fact)} (fact {fact.id}{tried}). {why}"
 
 
 def _to_do(
-    account: str,
+    house: _House,
     order: OrderView | None,
     facts: Iterable[StoryFact],
     opened: Iterable[ExceptionView],
     shelves: Iterable[tuple[int, str, str]],
+    short: Counter[tuple[str, str]],
 ) -> Iterable[str]:
     """What a person should do next, the most pressing first."""
     for one in opened:
@@ -174,25 +241,51 @@ def _to_do(
             yield f"Exception {one.id} ({one.code}): {one.what_to_do or one.message}"
     for putaway_id, line_id, why in shelves:
         yield f"Putaway {putaway_id}, line {line_id}: {why}"
+    told: set[str] = set()
     for fact in facts:
-        if fact.state == "REFUSED" and fact.message:
-            yield f"Fact {fact.id}: {fact.message}"  # names the gate and what opens it
-        elif fact.state in _OPEN - {"NEW"} and (advice := words_for(fact.code).do):
-            yield f"Fact {fact.id}: {advice.replace('ACCOUNT', account)}"
-    if order is None:
-        return
+        if fact.state not in _OPEN - {"NEW"} or (fact.state == "WAITING" and fact.code in told):
+            continue  # what waits behind another fact is helped with it
+        told.add(fact.code)
+        if text := _of_open(house, order, fact):
+            yield f"Fact {fact.id}: {text}"
+    if order is not None:
+        yield from _of_goods(house, order, short)
+
+
+def _of_open(house: _House, order: OrderView | None, fact: StoryFact) -> str:
+    """What helps an undecided fact: the command where there is one, else why it is refused."""
+    fits = [p.facility for p in order.pieces if fact.line_id in ("", p.line_id)] if order else []
+    facility = fits[0] if fits else house.facility
+    text = advice(
+        fact.code, account=house.account, facility=facility, id=str(fact.id),
+        order=house.order_id, tenant=house.tenant,
+    )  # fmt: skip
+    if "FACILITY" in words_for(fact.code).do:
+        text += house.option(facility)
+    if fact.state != "REFUSED" or not fact.message or "syncctl" in text:
+        return text
+    return f"{fact.message.removesuffix('.')}. {text}".strip()
+
+
+def _of_goods(house: _House, order: OrderView, short: Counter[tuple[str, str]]) -> Iterable[str]:
+    """Parcels to be stopped, shortages to be settled, and stock that pieces wait for."""
     for package in order.packages:
         if package.blocked:
             yield f"Do not ship parcel {package.code}: {words_for(package.blocked).means}"
-    short = Counter(piece.sku for piece in order.pieces if piece.short)
-    for sku, count in short.items():
+    for (facility, sku), count in short.items():
+        where = f"{shlex.quote(facility)} {shlex.quote(sku)}"
         yield (
-            f"{count} of {sku} left without being on the book: find out where it came from, then "
-            "settle it with syncctl stock adjust."
+            f"{pieces(count)} of {sku} left without being on the book: find out where "
+            f"{'it' if count == 1 else 'they'} came from, then: syncctl stock adjust {where} "
+            f'{count} --bucket shortage --note "..."{house.option(facility)}'
         )
-    wanting = Counter(p.sku for p in order.pieces if p.position == "UNFULFILLABLE")
-    for sku, count in wanting.items():
-        yield f"{count} of {sku} waits for stock: receive some with syncctl stock receive."
+    wanting = Counter((p.facility, p.sku) for p in order.pieces if p.position == "UNFULFILLABLE")
+    for (facility, sku), count in wanting.items():
+        where = f"{shlex.quote(facility)} {shlex.quote(sku)}"
+        yield (
+            f"{pieces(count)} of {sku} {'waits' if count == 1 else 'wait'} for stock. When it "
+            f"comes: syncctl stock receive {where} {count}{house.option(facility)}"
+        )
 
 
 def _lines(
@@ -206,7 +299,9 @@ def _lines(
     yield ""
     yield "What happened:"
     for event in story:
-        yield f"  {when(event.at, zone)}  {event.text}{source_text(event)}"
+        first, *rest = event.text.split("\n")
+        yield f"  {when(event.at, zone)}{_heard(event, zone)}  {first}{source_text(event)}"
+        yield from (f"      {line}" for line in rest)
     if pending:
         yield ""
         yield "Not settled:"
@@ -214,6 +309,15 @@ def _lines(
     yield ""
     yield "What to do next:"
     yield from (f"  {line}" for line in (to_do or ("Nothing; no person is needed.",)))
+
+
+def _heard(event: StoryEvent, zone: tzinfo) -> str:
+    """When the book came to know of it, if later: `` (heard 22:02)``."""
+    if event.heard is None:
+        return ""
+    heard = event.heard.astimezone(zone)
+    same_day = heard.date() == event.at.astimezone(zone).date()
+    return f" (heard {heard:%H:%M})" if same_day else f" (heard {heard:%d %b %H:%M})"
 
 
 def when(moment: datetime, zone: tzinfo) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from syncd.book.records import Act, Record, find_facility, refresh_orders, write_records
 from syncd.book.stock import Bucket, Moves, on_hand
 from syncd.book.store import Book
+from syncd.book.wording import pieces
 from syncd.clock import to_micros
 from syncd.errors import Refused
 from syncd.statuses import MAX_ID_LENGTH
@@ -67,7 +68,7 @@ def receive_stock(
         _check_sku(sku)
         if not 1 <= quantity <= MAX_RECEIVED:
             raise Refused(
-                f"{quantity} pieces of {sku} cannot be received; give 1 to {MAX_RECEIVED}.",
+                f"{pieces(quantity)} of {sku} cannot be received; give 1 to {MAX_RECEIVED}.",
                 code="bad_quantity",
             )
     at = to_micros(now)
@@ -216,7 +217,7 @@ def _check_adjustment(bucket: Bucket, change: int, note: str) -> None:
         )
     if change == 0 or abs(change) > MAX_RECEIVED:
         raise Refused(
-            f"A change of {change} pieces cannot be booked; give 1 to {MAX_RECEIVED}, or less "
+            f"A change of {pieces(change)} cannot be booked; give 1 to {MAX_RECEIVED}, or less "
             "than zero to take away.",
             code="bad_quantity",
         )
@@ -232,7 +233,7 @@ def _check_result(sku: str, bucket: Bucket, before: int, after: int) -> None:
         )
     if bucket is not Bucket.SHORTAGE and after < 0:
         raise Refused(
-            f"There are {before} pieces of {sku} in {bucket}; {before - after} cannot be taken.",
+            f"{bucket} of {sku} has {pieces(before)}; {before - after} cannot be taken.",
             code="bad_quantity",
         )
 

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from syncd.book.intake_batch import Batch
-from syncd.book.intake_checks import Problem, check
+from syncd.book.intake_checks import Note, Problem, check
 from syncd.book.intake_files import (
     BadLine as BadLine,
     ImportedOrder as ImportedOrder,
@@ -30,7 +30,8 @@ class Taken(Struct, kw_only=True):
 
     ``new``, ``known`` (nothing to do) and ``changed`` (pieces or facts were added) count
     orders, ``pieces`` new rows. ``unparked`` facts had waited for these orders: enqueue a run
-    to decide them. ``problems`` tells what was left out or left as it was.
+    to decide them. ``problems`` tells what was left out or left as it was, ``notes`` which
+    quantities of known orders were raised.
     """
 
     new: int = 0
@@ -40,6 +41,7 @@ class Taken(Struct, kw_only=True):
     born_cancelled: int = 0
     unparked: int = 0
     problems: list[Problem]
+    notes: list[Note] = []
 
 
 def take_orders(
@@ -67,7 +69,7 @@ def take_orders(
         taken = Taken(problems=[])
         good = []
         for order in orders:
-            problem = check(order)
+            problem = check(order, now)
             if problem is None:
                 good.append(order)
             else:
@@ -89,3 +91,4 @@ def _add(taken: Taken, batch: Batch) -> None:
     taken.born_cancelled += batch.born_cancelled
     taken.unparked += batch.unparked
     taken.problems += batch.problems
+    taken.notes += batch.notes

@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from syncd.book.documents import package_code
-from syncd.book.intake_checks import Problem
+from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
 from syncd.book.intake_known import Desk, Known, Tombstone, load_known, load_tombstones, unpark
 from syncd.book.records import refresh_orders
 from syncd.book.stock import Bucket, Moves, on_hand
+from syncd.book.wording import pieces
 from syncd.clock import to_micros
 from syncd.rules import Event, Piece, Position, Reason, choose, roll_up
 from syncd.statuses import NewOrder, OrderLine
@@ -31,6 +32,7 @@ class Batch:
         self.new = self.known = self.changed = self.pieces = 0
         self.born_cancelled = self.unparked = 0
         self.problems: list[Problem] = []
+        self.notes: list[Note] = []
         self._desk = desk
         self._book = desk.book
         self._orders = orders
@@ -132,10 +134,13 @@ class Batch:
         wanted: Sequence[tuple[str, str]],
         have: Sequence[str],
     ) -> None:
-        """Tell where an order shows less than the book has, or something else."""
+        """Tell where an order shows more or less than the book has, or something else."""
+        if have and len(wanted) > len(have):
+            text = f"Line {line.line_id} was raised from {pieces(len(have))} to {len(wanted)}."
+            self.notes.append(Note(order.order_id, text))
         if len(wanted) < len(have):
             reason = (
-                f"Line {line.line_id} now shows {len(wanted)} pieces, the book has {len(have)}; "
+                f"Line {line.line_id} now shows {pieces(len(wanted))}, the book has {len(have)}; "
                 "they were left, for only a cancellation takes pieces away."
             )
             self.problems.append(Problem(order.order_id, reason, kept=True))
@@ -256,10 +261,12 @@ class Batch:
         book.executemany(
             _USE_TOMBSTONE,
             [
-                (f"{count} pieces were born cancelled.", self._desk.at, stone)
+                (f"{pieces(count)} born cancelled.", self._desk.at, stone)
                 for stone, count in self._used_tombstones.items()
             ],
         )
+        told = [(stone, self._desk.account_id, self._desk.at) for stone in self._used_tombstones]
+        book.executemany(_TELL, told)
         self._moves.flush(book)
         refresh_orders(book, self._widened)
         self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
@@ -321,6 +328,10 @@ _ADD_DECISION: Final = (
     "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
     "run_id, actor, occurred_at, decided_at, steps, implied, note) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'cancel_item', 0, '')"
+)
+_TELL: Final = (
+    "INSERT INTO outbox (inbox_id, account_id, topic, created_at) "
+    "VALUES (?, ?, 'order.changed', ?) ON CONFLICT (inbox_id) DO NOTHING"
 )
 _USE_TOMBSTONE: Final = (
     "UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', message = ?, decided_at = ? "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from syncd.book.intake_files import IMPORTABLE, NO_STATES
 from syncd.statuses import MAX_ID_LENGTH, MAX_QUANTITY, MAX_RAW_LENGTH, NewOrder, OrderLine
 
 MAX_LINES: Final = 2_000
+MAX_AHEAD: Final = timedelta(days=1)  # clocks differ and zones are mixed up by less
 
 
 class Problem(Struct, frozen=True):
@@ -25,9 +26,22 @@ class Problem(Struct, frozen=True):
     raw: str = ""
 
 
-def check(order: NewOrder) -> Problem | None:
-    """Why this order cannot be taken, or None."""
-    reason = order.problem or _of_order(order) or _of_lines(order) or _of_states(order)
+class Note(Struct, frozen=True):
+    """Something that was done to a known order and is no problem, in a sentence."""
+
+    order_id: str
+    text: str
+
+
+def check(order: NewOrder, now: datetime | None = None) -> Problem | None:
+    """Why this order cannot be taken, or None. With ``now``, also one placed in the future."""
+    reason = (
+        order.problem
+        or _of_order(order)
+        or _of_time(order, now)
+        or _of_lines(order)
+        or _of_states(order)
+    )
     if not reason:
         return None
     return Problem(str(order.order_id)[:MAX_ID_LENGTH], reason, raw=order.raw[:MAX_RAW_LENGTH])
@@ -44,6 +58,15 @@ def _of_order(order: NewOrder) -> str:
     if len(order.lines) > MAX_LINES:
         return f"The order has {len(order.lines)} lines; at most {MAX_LINES} are taken."
     return ""
+
+
+def _of_time(order: NewOrder, now: datetime | None) -> str:
+    if now is None or order.placed_at - now <= MAX_AHEAD:
+        return ""
+    return (
+        f"placed_at {order.placed_at.isoformat()} is more than a day in the future; check its "
+        "year and its offset."
+    )
 
 
 def _of_lines(order: NewOrder) -> str:

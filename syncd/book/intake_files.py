@@ -1,9 +1,10 @@
-"""Order files: CSV and JSON Lines, read one line at a time, a bad line costing that line only.
+"""Order files: CSV and JSON Lines, read one line at a time, a bad line costing its order only.
 
 CSV columns: ``order_id``, ``line_id``, ``sku``, ``quantity``, ``placed_at`` are needed;
 ``location``, ``state`` and any number of ``fact.NAME`` may be there. Separator comma, semicolon
 or tab. Lines of one order may be scattered over the file. ``placed_at`` is ISO 8601; a time
-without an offset is taken in the zone handed in.
+without an offset is taken in the zone handed in. An order with a bad line is left out whole: an
+order that lacks a line would be shipped so.
 
 JSON Lines: one object a line, with the fields of ``NewOrder`` and, as a map from line id to
 position, ``states``.
@@ -54,12 +55,14 @@ class ImportedOrder(NewOrder, frozen=True, kw_only=True, omit_defaults=True):
 class BadLine(Struct, frozen=True):
     """A line that was left out: its number in the file (first is 1), why, and its text, cut.
 
-    ``number`` 1 with an unusable header means that nothing of the file was read.
+    ``number`` 1 with an unusable header means that nothing of the file was read. ``order_id``
+    is the order that was left out with it, empty if the line does not show it.
     """
 
     number: int
     reason: str
     text: str
+    order_id: str = ""
 
 
 class _Line(Struct, frozen=True, gc=False):
@@ -96,13 +99,16 @@ def read_csv(
         yield BadLine(1, problem, header[:MAX_SHOWN].rstrip("\r\n"))
         return
     orders: dict[str, list[_Line]] = {}
+    spoilt: set[str] = set()
     for found in _csv_lines(numbered, columns, separator, zone, max_rows):
         if isinstance(found, BadLine):
+            spoilt.add(found.order_id)
             yield found
         else:
             orders.setdefault(found.order_id, []).append(found)
-    for group in orders.values():
-        yield from _order(group)
+    for order_id, group in orders.items():
+        if order_id not in spoilt:
+            yield from _order(group)
 
 
 def _csv_lines(
@@ -114,13 +120,32 @@ def _csv_lines(
 ) -> Iterator[_Line | BadLine]:
     for row in _rows(numbered, max_rows, f" \r\n{separator}"):
         if isinstance(row, BadLine):
-            yield row
+            yield _left_out(row, _order_id_in(row.text, columns, separator))
             continue
         number, text = row
         try:
             yield _csv_line(number, text, columns, separator, zone)
         except ValueError as error:
-            yield _bad(number, error, text)
+            yield _left_out(_bad(number, error, text), _order_id_in(text, columns, separator))
+
+
+def _order_id_in(text: str, columns: Sequence[str], separator: str) -> str:
+    """The order id of a line that is bad for some other reason; empty if it shows none."""
+    place = columns.index("order_id")
+    try:
+        fields = next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:
+        fields = text.split(separator, place + 1)
+    found = fields[place].strip() if len(fields) > place else ""
+    return found if len(found) <= MAX_ID_LENGTH else ""
+
+
+def _left_out(line: BadLine, order_id: str) -> BadLine:
+    """The same, with what it costs: the whole order."""
+    if not order_id:
+        return line
+    reason = f"{line.reason} Order {order_id} was left out because of its line {line.number}."
+    return BadLine(line.number, reason, line.text, order_id)
 
 
 def _csv_line(
@@ -154,15 +179,20 @@ def _csv_line(
 
 
 def _order(group: Sequence[_Line]) -> Iterator[ImportedOrder | BadLine]:
-    """The order that these lines make; lines that contradict the first one are left out."""
+    """The order that these lines make; none if one of them contradicts the others."""
     first = group[0]
     kept: dict[str, _Line] = {}
+    whole = True
     for line in group:
         problem = _clash(first, kept.get(line.line_id), line)
         if problem:
-            yield BadLine(line.number, problem, f"{line.order_id} {line.line_id} {line.sku}")
+            whole = False
+            text = f"{line.order_id} {line.line_id} {line.sku}"
+            yield _left_out(BadLine(line.number, problem, text), line.order_id)
         else:
             kept.setdefault(line.line_id, line)
+    if not whole:
+        return
     facts: dict[str, str] = {}
     for line in kept.values():
         facts.update(line.facts)
@@ -259,7 +289,18 @@ def read_jsonl(
                 _state(state)
             yield order
         except (msgspec.DecodeError, ValueError) as error:
-            yield _bad(number, error, text)
+            bad = _bad(number, error, text)
+            yield BadLine(bad.number, bad.reason, bad.text, _order_id_of(text))
+
+
+def _order_id_of(text: str) -> str:
+    """The order id in a bad JSON line; empty if it shows none."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return ""
+    order_id = found.get("order_id") if isinstance(found, dict) else None
+    return order_id if isinstance(order_id, str) and len(order_id) <= MAX_ID_LENGTH else ""
 
 
 class _Strict(ImportedOrder, frozen=True, kw_only=True, forbid_unknown_fields=True):

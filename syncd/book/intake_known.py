@@ -100,6 +100,7 @@ def load_tombstones(
     book: Book, account_id: int, ids: Sequence[str]
 ) -> Mapping[str, list[Tombstone]]:
     """Cancellations that wait for these orders, by order id, oldest first."""
+    _wake_overtaken(book, account_id, ids)
     marks = ",".join("?" * len(ids))
     rows = book.query(
         "SELECT id, order_id, line_id, sku, quantity, cumulative, occurred_at, run_id FROM inbox "
@@ -112,6 +113,20 @@ def load_tombstones(
         stone = Tombstone(*(*row[:5], bool(row[5]), *row[6:]))
         found[stone.order_id].append(stone)
     return found
+
+
+def _wake_overtaken(book: Book, account_id: int, ids: Sequence[str]) -> None:
+    """A cancellation that came after parked facts of its order buries nothing: all of them are
+    decided in the order in which they happened, for the goods may have left before it."""
+    marks = ",".join("?" * len(ids))
+    book.query(
+        "UPDATE inbox SET state = 'NEW', message = 'The order came; to be decided.' "
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'TOMBSTONE' AND EXISTS ("
+        "SELECT 1 FROM inbox earlier WHERE earlier.account_id = inbox.account_id "
+        "AND earlier.order_id = inbox.order_id AND earlier.state = 'PARKED' "
+        "AND earlier.occurred_at <= inbox.occurred_at)",
+        (account_id, *ids),
+    )
 
 
 def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:

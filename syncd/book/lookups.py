@@ -15,7 +15,7 @@ from syncd.book.views import (
     RunView,
     TaskView,
 )
-from syncd.book.wording import ACCOUNT_STATES
+from syncd.book.wording import ACCOUNT_STATES, short_reason, split_refusal
 from syncd.clock import from_micros, to_micros
 from syncd.errors import NotFound, Refused
 
@@ -57,7 +57,7 @@ def accounts(book: Book, name: str | None = None) -> list[AccountView]:
     with book.connection():
         rows = book.query(
             "SELECT a.name, a.channel, t.code, t.state, f.code, a.state, a.state_reason, "
-            "a.state_since FROM account a JOIN tenant t ON t.id = a.tenant_id "
+            "a.state_since, a.id FROM account a JOIN tenant t ON t.id = a.tenant_id "
             f"JOIN facility f ON f.id = a.facility_id {where.sql()} ORDER BY a.name",
             where.params,
         )
@@ -66,16 +66,50 @@ def accounts(book: Book, name: str | None = None) -> list[AccountView]:
                 *(
                     *row[:7],
                     moment(row[7]),
-                    _account_words(row[5], row[6]),
+                    _account_words(book, row[5], row[6], row[8]),
                 )
             )
-            for row in rows
+            for row in rows.fetchall()
         ]
 
 
-def _account_words(state: str, reason: str) -> str:
+def _account_words(book: Book, state: str, reason: str, account_id: int) -> str:
+    """How an account stands, in words short enough for a table."""
     words = ACCOUNT_STATES.get(state, state)
-    return f"{words} ({reason})" if reason else words
+    if state == "CONNECTED":
+        return _pass_words(book, account_id) or words
+    if state == "AUTH_FAILED":
+        return words  # the panel's own words stand among the problems
+    reason, refusal = split_refusal(reason)
+    told = f"{words} ({reason})" if reason else words
+    if reason.startswith(words):  # «paused by asha»
+        told = reason
+    return f"{told}, its credentials were refused before" if refusal else told
+
+
+def _pass_words(book: Book, account_id: int) -> str:
+    """Whether the account was never synced or its last pass failed; empty when all is well."""
+    good = max(_newest_run(book, account_id, state)[0] for state in ("OK", "PARTIAL"))
+    bad, message = _newest_run(book, account_id, "FAILED")
+    parts = [] if good or _ever_succeeded(book, account_id) else ["never synced yet"]
+    if bad > good:
+        parts.append(f"last pass failed: {short_reason(message)}")
+    return "; ".join(parts)
+
+
+def _ever_succeeded(book: Book, account_id: int) -> bool:
+    sql = "SELECT 1 FROM task WHERE account_id = ? AND last_success IS NOT NULL LIMIT 1"
+    return book.query(sql, (account_id,)).fetchone() is not None
+
+
+def _newest_run(book: Book, account_id: int, state: str) -> tuple[int, str]:
+    """Id and message of the newest run that ended so and was no rehearsal; id 0 for none."""
+    row = book.query(
+        "SELECT id, message FROM run WHERE account_id = ? AND state = ? AND dry_run = 0 "
+        "AND kinds <> '[]' ORDER BY id DESC LIMIT 1",
+        (account_id, state),
+    ).fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, "")
 
 
 def tasks(book: Book, now: datetime, account: str | None = None) -> list[TaskView]:
@@ -113,7 +147,8 @@ def tasks(book: Book, now: datetime, account: str | None = None) -> list[TaskVie
 
 _RUN: Final = (
     "SELECT r.id, a.name, r.kinds, r.orders, r.days, r.dry_run, r.trigger, r.actor, r.state, "
-    "r.code, r.message, r.requested_at, r.started_at, r.ended_at, r.counts, r.tasks, r.plan_hash "
+    "r.code, r.message, r.requested_at, r.started_at, r.ended_at, r.counts, r.tasks, r.plan_hash, "
+    "r.plan "
     "FROM run r JOIN account a ON a.id = r.account_id"
 )
 
@@ -156,7 +191,7 @@ def _run(row: Sequence[Any]) -> RunView:
         dry_run=bool(row[5]), trigger=row[6], actor=row[7], state=row[8], code=row[9],
         message=row[10], requested_at=from_micros(row[11]), started_at=moment(row[12]),
         ended_at=moment(row[13]), counts=json_object(row[14]), tasks=json_object(row[15]),
-        plan_hash=row[16],
+        plan_hash=row[16], plan=tuple(msgspec.json.decode(row[17])),
     )  # fmt: skip
 
 

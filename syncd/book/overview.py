@@ -10,12 +10,16 @@ from typing import Final
 
 from syncd.book.documents import sequence_missing
 from syncd.book.lookups import accounts, tasks
+from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
 from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
+from syncd.book.wording import split_refusal
 from syncd.rules import TENANT_NOT_LIVE
 
 _LATE: Final = 3  # a task is late when it is this many intervals behind its last success
+_NAMED: Final = 3  # orders that a sentence names
+_LOOKED_AT: Final = 100  # cancellations among which these are looked for
 _FIELD: Final = {
     "NEW": "pending",
     "WAITING": "waiting",
@@ -34,24 +38,41 @@ def status(book: Book, now: datetime) -> Status:
         for task in tasks(book, now):
             timers[task.account].append(task)
         running, queued = _runs(book)
-        lacking = _without_sequence(book)
         found = [
             _account(
-                view, timers[view.name], facts.get(view.name, FactCounts()),
+                book, view, timers[view.name], facts.get(view.name, FactCounts()),
                 running.get(view.name), queued.get(view.name, 0), now,
             )
             for view in accounts(book)
         ]  # fmt: skip
         waiting = book.query("SELECT count(*) FROM putaway WHERE state IN ('PENDING', 'HELD')")
         shelves = int(waiting.fetchone()[0])
-    problems = [sequence_missing(code) for code in lacking]
+        problems = [*_gated(one.account for one in found), *_without_sequence(book)]
     if not found:
         problems.append("No account is configured. Write a configuration with: syncctl init")
     healthy = not problems and not any(one.problems for one in found)
     return Status(now, healthy, tuple(found), shelves, tuple(problems))
 
 
+def _gated(views: Iterable[AccountView]) -> Iterable[str]:
+    """A sentence for each tenant that is not live: why nothing moves, and who can change it."""
+    of_tenant: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for view in views:
+        if view.tenant_state != "LIVE":
+            of_tenant[view.tenant, view.tenant_state].append(view.name)
+    for (tenant, state), names in of_tenant.items():
+        if state == "SUSPENDED":
+            yield (
+                f"Tenant {tenant} is suspended, so nothing is synced for {', '.join(names)}. An "
+                "operator of the configuration, root or the daemon's user can set it live "
+                f"again: syncctl tenant live {tenant}"
+            )
+        else:
+            yield f"{TENANT_NOT_LIVE} ({tenant}). Set it live: syncctl tenant live {tenant}"
+
+
 def _account(
+    book: Book,
     view: AccountView,
     timers: list[TaskView],
     facts: FactCounts,
@@ -71,6 +92,25 @@ def _account(
         last_success=max(successes, default=None),
         next_run=None if stopped else min(coming, default=None),
         problems=tuple(_problems(view, timers, facts, now)),
+        notes=tuple(_buried(book, view.name, facts.tombstones)),
+    )
+
+
+def _buried(book: Book, account: str, count: int) -> Iterable[str]:
+    """Which orders were cancelled before they were known here; they need nobody."""
+    if not count:
+        return
+    rows = book.query(
+        f"SELECT order_id FROM inbox WHERE account_id = ? AND {UNSETTLED} AND state = 'TOMBSTONE' "
+        "ORDER BY occurred_at DESC, id DESC LIMIT ?",
+        (account_id_of(book, account), _LOOKED_AT),
+    )
+    ids = list(dict.fromkeys(order_id for (order_id,) in rows))
+    told = ", ".join(ids[:_NAMED])
+    more = " and others" if len(ids) > _NAMED or count > _LOOKED_AT else ""
+    yield (
+        f"{account}: cancelled at the channel before the book had them: {told}{more}. Should they "
+        "come, they begin as cancelled."
     )
 
 
@@ -81,14 +121,18 @@ def _problems(
     name = view.name
     if view.state == "AUTH_FAILED":
         yield (
-            f"The panel refuses the credentials of {name}: put them right, then "
-            f"syncctl resume {name}."
+            f"The panel refuses the credentials of {name}{_because(view.state_reason)}: put them "
+            f"right, then syncctl resume {name}."
         )
     if view.state == "PAUSED":
-        yield f"{name} is {view.words}. Let it go on with: syncctl resume {name}"
-    if view.tenant_state != "LIVE":
-        yield f"{TENANT_NOT_LIVE} ({view.tenant}). Set it live: syncctl tenant live {view.tenant}"
-    if view.state == "CONNECTED":
+        pause, refusal = split_refusal(view.state_reason)
+        yield f"{name} is {pause or 'paused'}. Let it go on with: syncctl resume {name}"
+        if refusal:
+            yield (
+                f"The panel refused the credentials of {name} before it was paused"
+                f"{_because(refusal)}: put them right before you resume it."
+            )
+    if view.state == "CONNECTED" and view.tenant_state == "LIVE":
         yield from _late(timers, now)
     for count, what, advice in (
         (facts.exceptions, "Exceptions to settle for", "See: syncctl exceptions"),
@@ -100,15 +144,17 @@ def _problems(
             yield f"{what} {name}: {count}. {advice}"
 
 
+def _because(reason: str) -> str:
+    return f" ({reason.removesuffix('.')})" if reason else ""
+
+
 def _late(timers: Iterable[TaskView], now: datetime) -> Iterable[str]:
     for task in timers:
         if not task.enabled:
             continue
-        if task.failures:
-            yield (
-                f"{task.kind} of {task.account} failed {task.failures} times in a row: "
-                f"{task.last_message}"
-            )
+        if task.failures and task.last_result == "failed":  # the last pass was not just gated
+            often = "once" if task.failures == 1 else f"{task.failures} times in a row"
+            yield f"{task.kind} of {task.account} failed {often}: {task.last_message}"
             continue
         since = task.last_success
         if since and now - since > timedelta(seconds=_LATE * task.every_seconds):
@@ -152,11 +198,13 @@ def _runs(book: Book) -> tuple[dict[str, int], dict[str, int]]:
     return running, queued
 
 
-def _without_sequence(book: Book) -> list[str]:
-    """Active facilities that serve an account and cannot number an invoice."""
+def _without_sequence(book: Book) -> Iterable[str]:
+    """What to do for each active facility that serves an account and cannot number an invoice."""
     rows = book.query(
-        "SELECT DISTINCT f.code FROM facility f JOIN account a ON a.facility_id = f.id "
+        "SELECT DISTINCT f.code, CASE WHEN EXISTS (SELECT 1 FROM facility o WHERE o.code = f.code "
+        "AND o.id <> f.id) THEN t.code ELSE '' END FROM facility f "
+        "JOIN tenant t ON t.id = f.tenant_id JOIN account a ON a.facility_id = f.id "
         "WHERE f.state = 'ACTIVE' AND NOT EXISTS (SELECT 1 FROM sequence s "
         "WHERE s.facility_id = f.id AND s.kind = 'SALE_INVOICE') ORDER BY f.code"
-    )
-    return [code for (code,) in rows]
+    ).fetchall()
+    return [sequence_missing(code, tenant=tenant) for code, tenant in rows]

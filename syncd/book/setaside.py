@@ -166,7 +166,8 @@ def _check_readable(facts: Sequence[_Fact]) -> None:
         if fact.status == "UNKNOWN":
             raise Refused(
                 f"Fact {fact.id} could not be read, so there is nothing to decide. Update the "
-                "plugin and fetch it again, or do by hand what it says; then ignore it.",
+                "plugin and fetch it again, or do by hand what it says. Then set it aside with: "
+                f'syncctl failed --ignore {fact.id} --note "..."',
                 code="fact_unreadable",
             )
 

@@ -17,7 +17,7 @@ from syncd.book.views import (
     StockView,
     TenantView,
 )
-from syncd.book.wording import PUTAWAYS, words_for
+from syncd.book.wording import PUTAWAYS, advice, words_for
 from syncd.clock import from_micros
 
 
@@ -165,7 +165,7 @@ def exceptions(
             ExceptionView(
                 *(
                     *row[:7],
-                    words_for(row[4]).do,
+                    advice(row[4], account=row[1], order=row[2]),
                     row[7],
                     from_micros(row[8]),
                     moment(row[9]),

@@ -61,7 +61,10 @@ class FactCounts:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """An account with its tasks, open work and what a person should do about it."""
+    """An account with its tasks, open work and what a person should do about it.
+
+    ``notes`` are worth knowing and need nobody.
+    """
 
     account: AccountView
     tasks: tuple[TaskView, ...]
@@ -71,6 +74,7 @@ class AccountStatus:
     last_success: datetime | None
     next_run: datetime | None
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class RunView:
     counts: Mapping[str, int]
     tasks: Mapping[str, object]
     plan_hash: str
+    plan: tuple[Mapping[str, object], ...] = ()  # of a dry run: what it would have done
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +177,14 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class FactView:
-    """A fact that is not settled: what, why, since when, and what to do. ``raw`` is cut."""
+    """A fact that is not settled: what, why, since when, and what to do. ``raw`` is cut.
+
+    ``facility`` is where its pieces are; of an order that is not in the book, the account's.
+    """
 
     id: int
     account: str
+    facility: str
     kind: str
     order_id: str
     line_id: str
@@ -193,11 +202,33 @@ class FactView:
 
 
 @dataclass(frozen=True, slots=True)
+class FactGroup:
+    """Facts of one account and facility that wait for the same reason.
+
+    ``why`` is their common message, or what the code means; ``since`` when the first of them
+    was heard of; ``orders`` up to three order ids, the ones that wait longest.
+    """
+
+    account: str
+    code: str
+    facility: str
+    why: str
+    do: str
+    count: int
+    since: datetime
+    orders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
-    """Facts that are not settled, and runs that failed, newest last."""
+    """Facts that are not settled, newest first, and runs whose failure still stands.
+
+    ``groups`` tells of all facts asked for, not only of those on this page; largest first.
+    """
 
     facts: tuple[FactView, ...]
     runs: tuple[RunView, ...]
+    groups: tuple[FactGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +317,9 @@ class ExceptionView:
 class StoryEvent:
     """One moment of an order's story: when, who or what, and the sentences about it.
 
+    ``text`` has a line for each step of the telling. ``heard`` is when the book came to know
+    of it, where that was minutes later or more.
+
     ``source`` is ``import``, ``fact``, ``act`` or ``exception``. ``inbox_id``, ``run_id`` and
     ``actor`` point at the evidence.
     """
@@ -300,6 +334,7 @@ class StoryEvent:
     inbox_id: int | None = None
     run_id: int | None = None
     actor: str = ""
+    heard: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

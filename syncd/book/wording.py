@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
+from syncd.book.documents import proposed_prefix
 from syncd.rules import Position, Reason, Verb
 
 
 class Words(Struct, frozen=True):
-    """``means`` is a whole sentence; ``do`` says what to do, empty when nothing is."""
+    """``means`` is a whole sentence; ``do`` says what to do, empty when nothing is.
+
+    In ``do`` the words ACCOUNT, FACILITY, ID, ORDER, PREFIX, SKU and TENANT stand for what a
+    person must type there: see :func:`advice`.
+    """
 
     means: str
     do: str = ""
@@ -24,7 +31,8 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         Reason.DISPATCHED_ON_CHANNEL_UNFULFILLABLE: Words(
             "The channel shipped it although the book had no stock for it, so it was dispatched "
             "and counted as a shortage.",
-            "Find out where the piece came from and settle it: syncctl stock adjust.",
+            "Find out where the piece came from, then settle it with: syncctl stock adjust "
+            'FACILITY SKU 1 --bucket shortage --note "..."',
         ),
         Reason.DISPATCHED_ON_CHANNEL_UNSERVICEABLE: Words(
             "The channel shipped it although no courier served the address here.",
@@ -152,15 +160,17 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         Reason.ALREADY_AT_OR_PAST: Words("The book knew that already; nothing to do."),
         Reason.ORDER_UNKNOWN: Words(
             "The order is not in the book, so this is kept until it comes.",
-            "Import the order: syncctl trigger ACCOUNT --task orders, or syncctl import FILE.",
+            "Import the order: syncctl trigger ACCOUNT --task orders, or from a file with: "
+            "syncctl import --account ACCOUNT FILE",
         ),
         Reason.SEQUENCE_MISSING: Words(
             "The facility has no invoice sequence, so nothing was done for this order.",
-            "Define the sequence that the message names; the order is then tried again.",
+            "Define the sequence, the order is then tried again: syncctl sequence set FACILITY "
+            "SALE_INVOICE --prefix PREFIX",
         ),
         Reason.TENANT_NOT_LIVE: Words(
             "The tenant is not live, so nothing is synced for it.",
-            "Set the tenant live; syncctl status names the command.",
+            "Set the tenant live: syncctl tenant live TENANT",
         ),
         Reason.CHANNEL_NOT_SHIPPING: Words(
             "The seller ships this order, not the channel, so the channel only repeats what the "
@@ -168,11 +178,12 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Reason.ITEM_TRACEABILITY_NEEDS_SCAN: Words(
             "The facility traces every piece, so this one must be scanned and packed first.",
-            "Scan and pack the piece; the dispatch is then tried again.",
+            "Scan and pack it, the dispatch is then tried again: syncctl warehouse ORDER PACKED",
         ),
         Reason.FACILITY_INACTIVE: Words(
             "The facility is switched off, so nothing was done for this order.",
-            "Switch the facility on again; the order is then tried again.",
+            "Switch it on again, the order is then tried again: syncctl facility FACILITY --state "
+            "ACTIVE",
         ),
         Reason.QUANTITY_EXCEEDS: Words(
             "The channel speaks of more pieces than the order has; what fits was done.",
@@ -184,7 +195,7 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Reason.ACCOUNT_AUTH_FAILED: Words(
             "The panel refuses the account's credentials.",
-            "Put the credentials right, then: syncctl resume ACCOUNT.",
+            "Put the credentials right, then: syncctl resume ACCOUNT",
         ),
     }
 )
@@ -194,7 +205,8 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
             "The row could not be used; it is kept as it came.",
-            "Do by hand what it says, or update the plugin and fetch it again; then ignore it.",
+            "Do by hand what it says, or update the plugin and fetch it again. Then set it aside "
+            'with: syncctl failed --ignore ID --note "..."',
         ),
         "internal_error": Words(
             "The program failed on this order and changed nothing of it; it is tried again.",
@@ -282,7 +294,6 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
         Verb.DELIVER: "it was marked delivered",
         Verb.RELEASE_ALLOCATION: "its stock was freed",
         Verb.CANCEL_ITEM: "it was cancelled",
-        Verb.VOID_INVOICE: "the invoice was voided if nothing else was in the parcel",
         Verb.OPEN_PUTAWAY: "a putaway was opened",
         Verb.HOLD_PUTAWAY: "its putaway was stopped",
         Verb.BLOCK_DISPATCH: "its parcel was blocked",
@@ -298,16 +309,38 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
         Verb.CLOSE_CLAIM: "the claim was closed",
     }
 )
-"""Steps worth telling; the others are bookkeeping that the sentence of the reason covers."""
+"""Steps worth telling; the others are bookkeeping that the sentence of the reason covers.
+
+Whether an invoice was voided, the step alone does not say: the story looks at the invoice.
+"""
 
 ACCOUNT_STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "CONNECTED": "connected",
-        "AUTH_FAILED": "stopped: the panel refuses its credentials",
+        "AUTH_FAILED": "stopped: credentials refused",
         "PAUSED": "paused",
         "DISABLED": "switched off in the configuration",
     }
 )
+
+REFUSED_BEFORE: Final = "; its credentials were refused before: "
+"""In the stored reason of a paused account, between the pause and the panel's refusal."""
+
+
+def split_refusal(reason: str) -> tuple[str, str]:
+    """The reason of a pause, and why the panel had refused the credentials before, or empty."""
+    pause, _, refusal = reason.partition(REFUSED_BEFORE)
+    return pause, refusal
+
+
+SHORT: Final = 60
+
+
+def short_reason(message: str) -> str:
+    """The first sentence of a run's message, cut to fit a table."""
+    first = message.split(". ", 1)[0].removesuffix(".")
+    return first if len(first) <= SHORT else f"{first[: SHORT - 1].rstrip()}…"
+
 
 PUTAWAYS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -320,13 +353,47 @@ PUTAWAYS: Final[Mapping[str, str]] = MappingProxyType(
 """Why a piece must be put away, by the kind of its putaway."""
 
 
-def told(event: str) -> str:
-    """How an event reads after its subject."""
+def told(event: str, *, many: bool = False) -> str:
+    """How an event reads after its subject; ``many`` for a subject of several pieces."""
     plain = event.removesuffix("_RTO").removesuffix("_CIR")
-    return SAID.get(event) or SAID.get(plain, f"has the status {event}")
+    text = SAID.get(event) or SAID.get(plain, f"has the status {event}")
+    verb, _, rest = text.partition(" ")
+    return f"{_OF_MANY.get(verb, verb)} {rest}" if many else text
+
+
+_OF_MANY: Final = {"is": "are", "was": "were", "has": "have", "does": "do"}
+
+
+def pieces(count: int) -> str:
+    """``1 piece``, ``2 pieces``."""
+    return "1 piece" if count == 1 else f"{count} pieces"
+
+
+def times(count: int) -> str:
+    """``once``, ``3 times``."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def steps_told(steps: str) -> list[str]:
     """The clauses for a record's comma separated verbs, each once, in their order."""
+    return [STEPS[verb] for verb in verbs_of(steps) if verb in STEPS]
+
+
+def verbs_of(steps: str) -> Iterable[str]:
+    """The verbs of a record's steps, each once, without their arguments."""
     verbs = (step.split(":")[0].removeprefix("imply_") for step in steps.split(",") if step)
-    return [STEPS[verb] for verb in dict.fromkeys(verbs) if verb in STEPS]
+    return dict.fromkeys(verbs)
+
+
+def advice(code: str, **known: str) -> str:
+    """What to do about a code, with what is ``known`` in its place: ``facility="WH2"``.
+
+    Each is quoted for a shell; a place that is not known keeps its word, for a person to fill.
+    """
+    if known.get("facility"):
+        known["prefix"] = proposed_prefix(known["facility"])
+    given = {name.upper(): shlex.quote(value) for name, value in known.items() if value}
+    return _PLACES.sub(lambda found: given.get(found[0], found[0]), words_for(code).do)
+
+
+_PLACES: Final = re.compile(r"\b(?:ACCOUNT|FACILITY|ID|ORDER|PREFIX|SKU|TENANT)\b")

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from syncd.book import acts, inbox, runs
-from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
+from syncd.book.documents import (
+    DocumentKind,
+    SequenceRow,
+    package_code,
+    proposed_prefix,
+    sequence_missing,
+    take_number,
+)
 from syncd.book.tables import Facility, Tenant
 from syncd.errors import NotFound, Refused
 from syncd.statuses import Kind, Status
@@ -56,11 +63,11 @@ def test_a_sequence_may_change_but_never_repeat_a_number(seller: Seller) -> None
     seller.order("OD1", ("L1", "SHIRT", 1))
     seller.tell(seller.change("OD1", Status.DISPATCHED))
     seller.settle()
-    with pytest.raises(Refused, match=r"Numbers up to INV/1 are in use.*start at 2") as caught:
+    with pytest.raises(Refused, match=r"Numbers up to INV/001 are in use.* start at 2 ") as caught:
         define(seller, start=1)
     assert caught.value.code == "number_in_use"
-    assert define(seller, start=2, width=3).before == "INV/002"
-    assert define(seller, prefix="FY27/", start=1).after == "FY27/1"
+    assert define(seller, start=2, width=4).before == "INV/002"
+    assert define(seller, prefix="FY27/", start=1, width=1).after == "FY27/1"
     with pytest.raises(Refused, match="start at 2"):
         define(seller, start=1)
 
@@ -69,6 +76,7 @@ def test_a_sequence_may_change_but_never_repeat_a_number(seller: Seller) -> None
     ("more", "code"),
     [
         ({"prefix": "INV 1"}, "bad_prefix"),
+        ({"prefix": ""}, "bad_prefix"),
         ({"prefix": "x" * 41}, "bad_prefix"),
         ({"start": 0}, "bad_number"),
         ({"start": 10**12 + 1}, "bad_number"),
@@ -81,6 +89,65 @@ def test_a_bad_sequence_is_refused(bare: Seller, more: dict[str, object], code: 
         define(bare, **more)
     assert caught.value.code == code
     assert bare.count("sequence") == 0
+
+
+def second_facility(seller: Seller, tenant: int = 1) -> None:
+    with seller.book.write():
+        Facility.create(tenant=tenant, code="DEL")
+
+
+def at_del(seller: Seller, **more: object) -> acts.Change:
+    asked: dict[str, object] = {"prefix": "DEL/", "actor": WHO, "now": seller.clock.now(), **more}
+    return acts.define_sequence(seller.book, "DEL", **asked)  # type: ignore[arg-type]
+
+
+def test_a_sequence_keeps_its_width_unless_told(bare: Seller) -> None:
+    assert define(bare).after == "INV/1"
+    assert define(bare, width=4).after == "INV/0001"
+    assert define(bare, prefix="FY27/").after == "FY27/0001"
+
+
+@pytest.mark.parametrize("prefix", ["INV/", "INV/1", "INV/007"])
+def test_two_facilities_of_a_tenant_never_give_the_same_number(seller: Seller, prefix: str) -> None:
+    second_facility(seller)
+    with pytest.raises(Refused, match=r"Facility BLR .*'INV/'.* --prefix DEL/") as caught:
+        at_del(seller, prefix=prefix)
+    assert caught.value.code == "prefix_in_use"
+    at_del(seller, prefix="INV/X")
+    with pytest.raises(Refused, match="Facility DEL"):
+        define(seller, prefix="INV/X12")
+
+
+def test_another_kind_or_another_tenant_may_use_the_prefix(seller: Seller) -> None:
+    second_facility(seller)
+    at_del(seller, prefix="INV/", kind=DocumentKind.SALE_RETURN_INVOICE)
+    with seller.book.write():
+        tenant = Tenant.create(code="other", state="LIVE")
+        Facility.create(tenant=tenant, code="BOM")
+    now = seller.clock.now()
+    change = acts.define_sequence(seller.book, "BOM", prefix="INV/", actor=WHO, now=now)
+    assert change.after == "INV/1"
+
+
+def test_a_number_that_another_facility_has_issued_is_not_given_again(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    seller.settle()
+    define(seller, prefix="BLR/")
+    second_facility(seller)
+    with pytest.raises(Refused, match=r"INV/001 .*at facility BLR; start at 2 \(INV/0002\)"):
+        at_del(seller, prefix="INV/", width=4)
+    assert at_del(seller, prefix="INV/", start=2, width=4).after == "INV/0002"
+
+
+def test_the_proposed_prefix_holds_the_facility_and_can_be_used(bare: Seller) -> None:
+    assert "sequence set WH2 SALE_INVOICE --prefix WH2/" in sequence_missing("WH2")
+    assert "sequence set W.2 SALE_INVOICE --prefix W-2/ --tenant acme" in sequence_missing(
+        "W.2", tenant="acme"
+    )
+    assert define(bare, prefix=proposed_prefix("x" * 80)).after == "x" * 39 + "/1"
+    with pytest.raises(Refused, match=r"such as --prefix BLR/"):
+        define(bare, prefix="")
 
 
 def test_each_kind_of_document_has_its_own_numbers(bare: Seller) -> None:
@@ -164,6 +231,22 @@ def test_refused_credentials_wait_for_a_person(seller: Seller) -> None:
     assert acts.resume_account(seller.book, "shop", actor=WHO, now=now).before == "AUTH_FAILED"
 
 
+def test_a_pause_keeps_what_the_panel_said_of_the_credentials(seller: Seller) -> None:
+    now = seller.clock.now()
+    acts.credentials_refused(seller.book, "shop", "The panel answered 401.", now=now)
+    for reason in ("new key ordered", "still waiting"):
+        acts.pause_account(seller.book, "shop", reason=reason, actor=WHO, now=now)
+    assert seller.rows("SELECT state, state_reason FROM account") == [
+        (
+            "PAUSED",
+            f"paused by {WHO}: still waiting; its credentials were refused before: "
+            "The panel answered 401.",
+        )
+    ]
+    acts.resume_account(seller.book, "shop", actor=WHO, now=now)
+    assert seller.rows("SELECT state, state_reason FROM account") == [("CONNECTED", "")]
+
+
 def test_a_disabled_account_is_switched_on_in_the_configuration_only(seller: Seller) -> None:
     with seller.book.write():
         seller.book.query("UPDATE account SET state = 'DISABLED'")
@@ -209,7 +292,7 @@ def test_an_unreadable_row_is_ignored_not_retried(seller: Seller) -> None:
     asked = runs.enqueue(seller.book, "shop", [], trigger="test", actor="test", now=now)
     row = seller.change("OD1", Status.UNKNOWN, raw="{}", problem="New word.")
     inbox.store_page(seller.book, 1, Kind.DISPATCHED, [row], run_id=asked.run_id, observed_at=now)
-    with pytest.raises(Refused, match="could not be read"):
+    with pytest.raises(Refused, match=r"could not be read.*failed --ignore 1 --note"):
         acts.retry(seller.book, ids=[1], actor=WHO, now=now)
     with pytest.raises(Refused, match="Say why"):
         acts.ignore(seller.book, [1], note=" ", actor=WHO, now=now)

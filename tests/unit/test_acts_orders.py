@@ -124,7 +124,7 @@ def test_a_count_corrects_what_can_be_counted(seller: Seller) -> None:
     adjust(Bucket.BAD, 1)
     assert seller.stock_of("SHIRT") == {"on_hand_good": 1, "bad": 1}
     for bucket, change, note, told in (
-        (Bucket.ON_HAND_GOOD, -2, "x", "There are 1 pieces"),
+        (Bucket.ON_HAND_GOOD, -2, "x", "on_hand_good of SHIRT has 1 piece; 2 cannot"),
         (Bucket.ALLOCATED, 1, "x", "follows from the orders"),
         (Bucket.SHORTAGE, 1, "x", "can come up to 0"),
         (Bucket.BAD, 0, "x", "A change of 0"),

@@ -279,6 +279,19 @@ def test_a_cancellation_of_an_unknown_order_makes_it_born_cancelled(seller: Sell
     seller.settle()
     assert seller.positions("OD1") == ["CANCELLED"]
     assert seller.stock_of("SHIRT") == {"on_hand_good": 1}
+    assert seller.count("outbox") == 1, "others hear of it as well"
+
+
+def test_an_unknown_order_that_left_before_it_was_cancelled_is_expected_back(
+    seller: Seller,
+) -> None:
+    seller.tell(seller.change("OD1", Status.DISPATCHED), seller.change("OD1", Status.CANCELLED))
+    seller.settle()
+    assert [row[0] for row in seller.journal()] == ["PARKED", "TOMBSTONE"]
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.settle()
+    assert seller.positions("OD1") == ["RETURN_EXPECTED"]
+    assert seller.count("exceptions") == 0
 
 
 def test_dispatched_after_cancelled_opens_one_exception_and_moves_nothing(seller: Seller) -> None:

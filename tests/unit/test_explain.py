@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -9,8 +10,21 @@ import pytest
 
 from syncd.book import acts, intake
 from syncd.book.explain import explain
-from syncd.book.tables import Account
-from syncd.book.wording import OTHER_CODES, REASONS, SAID, STANDS, STEPS, steps_told, words_for
+from syncd.book.stock import Bucket
+from syncd.book.tables import Account, Facility, Tenant
+from syncd.book.wording import (
+    OTHER_CODES,
+    REASONS,
+    SAID,
+    STANDS,
+    STEPS,
+    advice,
+    pieces,
+    steps_told,
+    times,
+    told,
+    words_for,
+)
 from syncd.errors import NotFound, Refused
 from syncd.rules import Event, Position, Reason, Verb
 from syncd.statuses import NewOrder, OrderLine, ReturnType, Status
@@ -38,7 +52,7 @@ def test_every_reason_has_a_sentence(reason: Reason) -> None:
     words = REASONS[reason]
     assert words.means[0].isupper()
     assert words.means.endswith(".")
-    assert words.do == "" or words.do.endswith(".")
+    assert words.do == "" or words.do.endswith(".") or "syncctl " in words.do
 
 
 def test_the_words_cover_the_closed_sets() -> None:
@@ -75,15 +89,129 @@ def test_a_dispatch_without_stock_is_told_whole(seller: Seller) -> None:
     (fact,) = [event for event in told.story if event.source == "fact"]
     assert (fact.code, fact.outcome) == ("dispatched_on_channel_unfulfillable", "APPLY")
     assert fact.text == (
-        "Flipkart said that line L1 was dispatched (its word: DISPATCHED). The channel shipped it "
-        "although the book had no stock for it, so it was dispatched and counted as a shortage. "
+        "Flipkart said that line L1 was dispatched (its word: DISPATCHED).\n"
+        "The channel shipped it although the book had no stock for it, so it was dispatched and "
+        "counted as a shortage.\n"
         "Done: a parcel was made, a shortage was recorded, the parcel was invoiced, it was marked "
-        "dispatched (shortage of 1 SHIRT; invoice INV/001). Before: waiting for stock "
-        "(UNFULFILLABLE). After: dispatched (DISPATCHED)."
+        "dispatched (shortage of 1 SHIRT; invoice INV/001).\n"
+        "Before: waiting for stock (UNFULFILLABLE).\n"
+        "After: dispatched (DISPATCHED)."
     )
     assert told.pending == ()
-    assert "1 of SHIRT left without being on the book" in told.to_do[0]
-    assert "[run 1, test, fact 1]" in text(seller)
+    assert told.to_do == (
+        "1 piece of SHIRT left without being on the book: find out where it came from, then: "
+        'syncctl stock adjust BLR SHIRT 1 --bucket shortage --note "..."',
+    )
+    assert "(its word: DISPATCHED). [run 1, test, fact 1]" in text(seller)
+    assert "      Before: waiting for stock (UNFULFILLABLE)." in told.lines
+    assert "      After: dispatched (DISPATCHED)." in told.lines
+    assert not [line for line in told.lines if "\n" in line]
+
+
+def test_a_shortage_is_told_until_it_is_settled_as_told(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "A SHIRT", 2))
+    settle(seller, Status.DISPATCHED)
+    (told,) = explain(seller.book, "OD1").to_do
+    assert told.startswith("2 pieces of A SHIRT left without being on the book")
+    command = shlex.split(told.split("then: ")[1])
+    assert command[:6] == ["syncctl", "stock", "adjust", "BLR", "A SHIRT", "2"]
+    assert command[6:9] == ["--bucket", "shortage", "--note"]
+    now = seller.clock.now()
+    sku, change = command[4], int(command[5])
+    acts.adjust_stock(
+        seller.book, "BLR", sku, Bucket.SHORTAGE, change, note="found", actor=WHO, now=now
+    )
+    assert explain(seller.book, "OD1").to_do == ()
+
+
+def test_what_was_heard_late_shows_when(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    soon = seller.change("OD1", Status.DISPATCHED)
+    late = seller.change("OD1", Status.DELIVERED)
+    seller.tell(soon)
+    seller.clock.advance(timedelta(minutes=5, seconds=1))
+    seller.tell(late)
+    seller.settle()
+    zone = timezone(timedelta(hours=5, minutes=30), "IST")
+    whole = "\n".join(explain(seller.book, "OD1", zone=zone).lines)
+    assert "  01 Mar 2026 11:31 IST  Flipkart said that the order was dispatched" in whole
+    assert "  01 Mar 2026 11:32 IST (heard 11:37)  Flipkart said that the order was" in whole
+    seller.clock.advance(timedelta(days=1))
+    seller.tell(seller.change("OD1", Status.LOST, occurred_at=late.occurred_at))
+    seller.settle()
+    assert "(heard 02 Mar 06:08)" in text(seller)
+
+
+def test_facts_of_one_moment_stand_in_the_order_of_their_decisions(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    delivered = seller.change("OD1", Status.DELIVERED)
+    same = delivered.occurred_at
+    seller.tell(delivered, seller.change("OD1", Status.DISPATCHED, occurred_at=same))
+    seller.settle()
+    told = [event.status for event in explain(seller.book, "OD1").story if event.source == "fact"]
+    assert told == ["DISPATCHED", "DELIVERED"]
+
+
+def test_an_invoice_that_stands_is_told_apart_from_a_void_one(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.advance("OD1", Position.PACKED)
+    settle(seller, Status.CANCELLED, quantity=1)
+    standing = "invoice INV/001 stands, because other pieces are in its parcel"
+    first = explain(seller.book, "OD1").story[-1].text
+    assert standing in first
+    assert "void" not in first
+    settle(seller, Status.CANCELLED, quantity=1)
+    first, second = (event.text for event in explain(seller.book, "OD1").story[-2:])
+    assert standing in first
+    assert "invoice INV/001 was voided" in second
+    assert "stands" not in second
+    assert "(invoice" not in second, "the note is not repeated"
+
+
+def test_nothing_is_said_of_an_invoice_that_there_never_was(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    settle(seller, Status.CANCELLED)
+    assert "invoice " not in explain(seller.book, "OD1").story[-1].text.replace("invoiced", "")
+
+
+def test_a_parcel_that_all_pieces_of_a_line_share_is_named_once(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    settle(seller, Status.DISPATCHED, shipment_id="SH9", tracking_number="TN1")
+    assert explain(seller.book, "OD1").now[1] == (
+        "Line L1, 2 of SHIRT: 1 dispatched; 1 dispatched, counted as a shortage; all in parcel "
+        "SP-1, shipment SH9, tracking number TN1, invoice INV/001 (issued)."
+    )
+
+
+def test_hints_name_the_tenant_where_two_have_the_facility(seller: Seller) -> None:
+    with seller.book.write():
+        Facility.create(tenant=Tenant.create(code="other", state="LIVE"), code="BLR")
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert explain(seller.book, "OD1").to_do == (
+        "1 piece of SHIRT waits for stock. When it comes: "
+        "syncctl stock receive BLR SHIRT 1 --tenant acme",
+    )
+
+
+def test_advice_fills_in_what_is_known_and_quotes_it() -> None:
+    assert advice("sequence_missing", facility="WH2").endswith(
+        "syncctl sequence set WH2 SALE_INVOICE --prefix WH2/"
+    )
+    assert advice("order_unknown", account="a b").endswith("syncctl import --account 'a b' FILE")
+    assert advice("unreadable_row").endswith('syncctl failed --ignore ID --note "..."')
+    assert advice("") == ""
+
+
+def test_verbs_and_nouns_agree_with_their_number() -> None:
+    for event in SAID:
+        assert told(event, many=True).split()[0] not in ("is", "was", "has", "does")
+        assert told(event) == SAID[event]
+    assert (pieces(1), pieces(2)) == ("1 piece", "2 pieces")
+    assert (times(1), times(2)) == ("once", "2 times")
 
 
 def test_times_are_told_in_the_zone_asked_for(seller: Seller) -> None:
@@ -113,7 +241,9 @@ def test_an_undecided_fact_says_so(seller: Seller) -> None:
     assert told.pending == (
         "NEW: 1 piece of line L1 is cancelled (fact 1). No pass has decided it yet.",
     )
-    assert told.to_do == ("2 of SHIRT waits for stock: receive some with syncctl stock receive.",)
+    assert told.to_do == (
+        "2 pieces of SHIRT wait for stock. When it comes: syncctl stock receive BLR SHIRT 2",
+    )
 
 
 def test_a_missing_sequence_is_what_to_do_next(tmp_path: Path) -> None:
@@ -121,15 +251,20 @@ def test_a_missing_sequence_is_what_to_do_next(tmp_path: Path) -> None:
     seller.order("OD1", ("L1", "SHIRT", 1))
     settle(seller, Status.DISPATCHED)
     told = explain(seller.book, "OD1")
-    assert told.pending[0].startswith("REFUSED: the order was dispatched (fact 1). Facility BLR")
-    assert "syncctl sequence" in told.to_do[0]
+    assert told.pending[0].startswith("REFUSED: the order was dispatched (fact 1, tried once). Fac")
+    assert told.to_do[0].endswith(": syncctl sequence set BLR SALE_INVOICE --prefix BLR/")
     assert told.story[-1].text.count("no invoice sequence") == 1
+    seller.tell(seller.change("OD1", Status.DELIVERED))
+    seller.settle()
+    told = explain(seller.book, "OD1")
+    assert "(fact 1, tried 2 times)" in told.pending[0]
+    assert [line.split(":")[0] for line in told.to_do[:-1]] == ["Fact 1"], "one hint helps both"
     seller.define_sequence()
     seller.settle()
     after = explain(seller.book, "OD1")
     assert after.pending == ()
-    assert "At first: The facility has no invoice sequence" in after.story[-1].text
-    assert "invoice INV/001" in after.story[-1].text
+    assert "At first: The facility has no invoice sequence" in after.story[-2].text
+    assert "invoice INV/001" in after.story[-2].text
 
 
 def test_an_order_only_the_channel_knows_is_explained_too(seller: Seller) -> None:
@@ -172,7 +307,7 @@ def test_a_contradiction_shows_both_sides_and_what_to_do(seller: Seller) -> None
     whole = text(seller)
     assert "It gave as reason: changed mind." in whole
     assert "An exception was opened" in whole
-    assert f"{WHO}: For line L1 piece 1: The warehouse moved it on by hand." in whole
+    assert f"{WHO}: The warehouse moved it on by hand." in whole
     assert any(line.startswith("Exception 1 (dispatched_after_cancel)") for line in told.to_do)
     assert any(line.startswith("Putaway 1, line L1: Stopped:") for line in told.to_do)
     with seller.book.write():
@@ -188,9 +323,18 @@ def test_pieces_are_named_where_they_met_different_things(seller: Seller) -> Non
     seller.order("OD1", ("L1", "SHIRT", 2))
     settle(seller, Status.DISPATCHED)
     told = text(seller)
-    assert "For line L1 piece 1:" in told
-    assert "For line L1 piece 2:" in told
+    assert "      For piece 1: The channel shipped it" in told
+    assert "      For piece 2: The channel shipped it" in told
     assert "Line L1, 2 of SHIRT: 1 dispatched" in told
+
+
+def test_lines_are_named_where_there_are_several(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    settle(seller, Status.DISPATCHED)
+    told = text(seller)
+    assert "For line L1 pieces 1, 2:" in told
+    assert "For line L2 piece 1:" in told
 
 
 def test_a_return_asks_for_its_putaway_until_it_is_done(seller: Seller) -> None:
@@ -199,7 +343,8 @@ def test_a_return_asks_for_its_putaway_until_it_is_done(seller: Seller) -> None:
     settle(seller, Status.DISPATCHED)
     settle(seller, Status.RETURNED, return_type=ReturnType.RTO)
     assert explain(seller.book, "OD1").to_do == (
-        "Putaway 1, line L1: Brought back undelivered: check it, put it away.",
+        "Putaway 1, line L1: Brought back undelivered: check it, put it away. Then say what you "
+        "found: syncctl putaway done 1 --as GOOD",
     )
     seller.clock.advance(timedelta(minutes=1))
     acts.complete_putaway(seller.book, 1, acts.Disposition.GOOD, actor=WHO, now=seller.clock.now())
@@ -214,10 +359,11 @@ def test_an_order_born_cancelled_says_why(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 1))
     told = text(seller)
     assert "The channel had cancelled it before the order was known here." in told
-    assert "Before: not in the book (UNKNOWN_ORDER). After: cancelled (CANCELLED)." in told
+    assert "Before: not in the book (UNKNOWN_ORDER)." in told
+    assert "After: cancelled (CANCELLED)." in told
 
 
 def test_a_cumulative_quantity_is_told_as_a_total(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 3))
     settle(seller, Status.CANCELLED, line_id="L1", quantity=2, cumulative=True)
-    assert "that 2 pieces of line L1, all told, is cancelled" in text(seller)
+    assert "that 2 pieces of line L1, all told, are cancelled" in text(seller)

@@ -77,7 +77,10 @@ def test_the_same_order_twice_in_one_batch_is_one_order(seller: Seller) -> None:
 def test_further_lines_and_larger_quantities_add_pieces(seller: Seller) -> None:
     take(seller, new("OD1", ("L1", "SHIRT", 1)))
     taken = take(seller, new("OD1", ("L1", "SHIRT", 3), ("L2", "SOCK", 1)))
-    assert (taken.changed, taken.pieces) == (1, 3)
+    assert (taken.changed, taken.pieces, taken.problems) == (1, 3, [])
+    assert [(note.order_id, note.text) for note in taken.notes] == [
+        ("OD1", "Line L1 was raised from 1 piece to 3.")
+    ]
     assert seller.rows("SELECT line_id, piece FROM item ORDER BY line_id, piece") == [
         ("L1", 0),
         ("L1", 1),
@@ -92,7 +95,7 @@ def test_a_smaller_quantity_takes_nothing_away_and_is_told(seller: Seller) -> No
     assert (taken.known, seller.count("item")) == (1, 3)
     (problem,) = taken.problems
     assert problem.kept
-    assert "now shows 1 pieces, the book has 3" in problem.reason
+    assert "now shows 1 piece, the book has 3" in problem.reason
 
 
 def test_another_article_on_a_known_line_is_left_and_told(seller: Seller) -> None:
@@ -100,6 +103,19 @@ def test_another_article_on_a_known_line_is_left_and_told(seller: Seller) -> Non
     taken = take(seller, new("OD1", ("L1", "SHOE", 1)))
     assert seller.rows("SELECT sku FROM item") == [("SHIRT",)]
     assert "was SHIRT and now shows SHOE" in taken.problems[0].reason
+
+
+def test_an_order_of_the_day_after_tomorrow_is_a_problem(seller: Seller) -> None:
+    now = seller.clock.now()
+    taken = take(
+        seller,
+        new("OD1", ("L1", "SHIRT", 1), placed_at=now + timedelta(hours=24)),
+        new("OD2", ("L1", "SHIRT", 1), placed_at=now + timedelta(hours=24, seconds=1)),
+    )
+    assert taken.new == 1
+    (problem,) = taken.problems
+    assert (problem.order_id, problem.kept) == ("OD2", False)
+    assert "more than a day in the future" in problem.reason
 
 
 def test_facts_are_merged(seller: Seller) -> None:

@@ -107,20 +107,49 @@ def test_a_bad_line_is_told_and_the_others_kept(line: str, reason: str) -> None:
     assert reason in bad[0].reason
 
 
-def test_a_line_that_contradicts_its_order_is_left_out() -> None:
+def test_a_bad_line_costs_its_whole_order() -> None:
+    orders, bad = read(
+        HEADER,
+        f"D1,L1,SHIRT,1,{AT}",
+        f"D1,L2,SHIRT,x,{AT}",
+        f"D2,L1,SHIRT,1,{AT}",
+        "D3,L1",
+        f'D4,"L1,SHIRT,1,{AT}',
+        f"D4,L2,SHIRT,1,{AT}",
+        f"D3,L2,SHIRT,1,{AT}",
+    )
+    assert [order.order_id for order in orders] == ["D2"], "no order lacks a line"
+    assert [(one.number, one.order_id) for one in bad] == [(3, "D1"), (5, "D3"), (6, "D4")]
+    assert bad[0].reason.endswith(" Order D1 was left out because of its line 3.")
+
+
+def test_the_order_of_a_bad_line_is_found_wherever_its_column_stands() -> None:
+    orders, bad = read(
+        "sku;quantity;order_id;line_id;placed_at",
+        f'"A; B";0;D1;L1;{AT}',
+        f"A;1;D1;L2;{AT}",
+        f"A;0;;L2;{AT}",
+        f"A;1;D2;L2;{AT};" + "x" * 200_000,
+    )
+    assert orders == []
+    assert [one.order_id for one in bad] == ["D1", "", "D2"]
+
+
+def test_an_order_whose_lines_contradict_each_other_is_left_out() -> None:
     (order,), bad = read(
         f"{HEADER},location",
+        f"OD2,L1,SHIRT,1,{AT},A",
         f"OD1,L1,SHIRT,1,{AT},A",
         f"OD1,L1,SHIRT,1,{AT},A",
         f"OD1,L1,SHOE,1,{AT},A",
         f"OD1,L2,SHOE,1,{AT},B",
         "OD1,L3,SHOE,1,2026-03-02T00:00:00Z,A",
     )
-    assert [line.line_id for line in order.lines] == ["L1"]
-    assert [(one.number, one.reason) for one in bad] == [
-        (4, "line_id L1 stands on line 2 already, with other values."),
-        (5, "location differs from line 2 of the same order."),
-        (6, "placed_at differs from line 2 of the same order."),
+    assert order.order_id == "OD2"
+    assert [(one.number, one.reason.split(" Order ")[0], one.order_id) for one in bad] == [
+        (5, "line_id L1 stands on line 3 already, with other values.", "OD1"),
+        (6, "location differs from line 3 of the same order.", "OD1"),
+        (7, "placed_at differs from line 3 of the same order.", "OD1"),
     ]
 
 
@@ -182,6 +211,7 @@ def test_json_lines_keep_the_good_and_tell_the_bad() -> None:
     assert [order.order_id for order in orders] == ["OD1"]
     assert orders[0].lines[0].components == ("A", "B")
     assert [one.number for one in bad] == [3, 4, 5, 6, 7]
+    assert [one.order_id for one in bad] == ["", "OD2", "", "OD1", "OD1"]
     assert "placed_at" in bad[1].reason
     assert "orderid" in bad[2].reason
     assert "state 'LOST' cannot be imported" in bad[3].reason

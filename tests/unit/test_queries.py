@@ -11,7 +11,7 @@ import pytest
 
 from syncd.book import acts, inbox, queries, runs
 from syncd.book.runs import Counts, RunState
-from syncd.book.tables import Account, Task
+from syncd.book.tables import Account, Facility, Task
 from syncd.book.views import FactCounts, Status as Overview
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
@@ -96,9 +96,22 @@ def test_a_missing_sequence_is_a_problem_before_any_order_meets_it(tmp_path: Pat
 
 def test_a_tenant_that_is_not_live_is_told_in_the_exact_words(tmp_path: Path) -> None:
     told = status(Seller(tmp_path, live=False))
-    assert told.accounts[0].problems == (
-        f"{TENANT_NOT_LIVE} (acme). Set it live: syncctl tenant live acme",
-    )
+    assert told.problems == (f"{TENANT_NOT_LIVE} (acme). Set it live: syncctl tenant live acme",)
+    assert told.accounts[0].problems == ()
+    assert not told.healthy
+
+
+def test_a_suspended_tenant_is_told_once_with_who_can_end_it(seller: Seller) -> None:
+    with seller.book.write():
+        Account.create(tenant=1, facility=1, name="other", channel="flipkart")
+    now = seller.clock.now()
+    acts.set_tenant_state(seller.book, "acme", "SUSPENDED", actor=WHO, now=now)
+    (line,) = status(seller).problems
+    assert line.startswith("Tenant acme is suspended, so nothing is synced for other, shop.")
+    assert "An operator of the configuration, root or the daemon's user can set it live" in line
+    assert line.endswith(": syncctl tenant live acme")
+    assert "not Live yet" not in line
+    assert [one.problems for one in status(seller).accounts] == [(), ()]
 
 
 def test_open_work_is_counted_and_each_kind_has_its_advice(seller: Seller) -> None:
@@ -112,10 +125,41 @@ def test_open_work_is_counted_and_each_kind_has_its_advice(seller: Seller) -> No
     seller.tell(seller.change("OD1", Status.DELIVERED))
     (one,) = status(seller).accounts
     assert one.facts == FactCounts(pending=1, parked=1, tombstones=1, exceptions=1)
+    assert one.notes == (
+        "shop: cancelled at the channel before the book had them: OD8. Should they come, they "
+        "begin as cancelled.",
+    )
     assert one.problems == (
         "Exceptions to settle for shop: 1. See: syncctl exceptions",
         "Facts about orders that are not in the book, for shop: 1. Import these orders.",
     )
+
+
+def test_three_of_many_orders_cancelled_too_early_are_named(seller: Seller) -> None:
+    for number in range(5):
+        seller.tell(seller.change(f"OD{number}", Status.CANCELLED))
+    seller.settle()
+    (one,) = status(seller).accounts
+    assert "had them: OD4, OD3, OD2 and others." in one.notes[0]
+    assert one.problems == ()
+
+
+def test_an_account_says_when_it_never_reached_its_panel(seller: Seller) -> None:
+    def words() -> str:
+        return status(seller).accounts[0].account.words
+
+    assert words() == "never synced yet"
+    finish(seller, ask(seller, Kind.DISPATCHED), RunState.GATED, "Sync not allowed")
+    finish(seller, ask(seller, Kind.DISPATCHED, dry_run=True), RunState.OK)
+    assert words() == "never synced yet"
+    failure = "dispatched: The panel did not answer within 10 s. Look at its page."
+    finish(seller, ask(seller, Kind.DISPATCHED), RunState.FAILED, failure)
+    said = "last pass failed: dispatched: The panel did not answer within 10 s"
+    assert words() == f"never synced yet; {said}"
+    finish(seller, ask(seller, Kind.DISPATCHED), RunState.PARTIAL)
+    assert words() == "connected"
+    finish(seller, ask(seller, Kind.DISPATCHED), RunState.FAILED, "x" * 100)
+    assert words() == f"last pass failed: {'x' * 59}…"
 
 
 def test_refused_and_unreadable_facts_are_problems(tmp_path: Path) -> None:
@@ -145,19 +189,28 @@ def test_paused_and_refused_accounts_say_how_to_go_on(seller: Seller) -> None:
     now = seller.clock.now()
     acts.pause_account(seller.book, "shop", actor=WHO, now=now)
     (one,) = status(seller).accounts
-    assert one.problems == (
-        f"shop is paused (paused by {WHO}). Let it go on with: syncctl resume shop",
-    )
+    assert one.problems == (f"shop is paused by {WHO}. Let it go on with: syncctl resume shop",)
     assert one.next_run is None
     acts.resume_account(seller.book, "shop", actor=WHO, now=now)
     acts.credentials_refused(seller.book, "shop", "The panel answered 401.", now=now)
     (one,) = status(seller).accounts
-    assert "put them right, then syncctl resume shop" in one.problems[0]
-    assert "The panel answered 401." in one.account.words
+    assert one.problems == (
+        "The panel refuses the credentials of shop (The panel answered 401): put them right, "
+        "then syncctl resume shop.",
+    )
+    assert one.account.words == "stopped: credentials refused"
+    acts.pause_account(seller.book, "shop", actor=WHO, now=now)
+    (one,) = status(seller).accounts
+    assert one.account.words == f"paused by {WHO}, its credentials were refused before"
+    assert one.problems == (
+        f"shop is paused by {WHO}. Let it go on with: syncctl resume shop",
+        "The panel refused the credentials of shop before it was paused (The panel answered "
+        "401): put them right before you resume it.",
+    )
 
 
 def test_failing_and_late_tasks_are_problems(seller: Seller) -> None:
-    task(seller, failures=3, last_message="The panel did not answer.")
+    task(seller, failures=3, last_result="failed", last_message="The panel did not answer.")
     task(seller, kind="cancelled")
     task(seller, kind="returns", enabled=False)
     seller.clock.advance(timedelta(hours=3))
@@ -167,6 +220,13 @@ def test_failing_and_late_tasks_are_problems(seller: Seller) -> None:
         "See: syncctl runs",
         "dispatched of shop failed 3 times in a row: The panel did not answer.",
     )
+
+
+def test_a_gated_task_is_not_failing(seller: Seller) -> None:
+    task(seller, failures=1, last_result="gated", last_message=TENANT_NOT_LIVE)
+    task(seller, kind="cancelled", failures=1, last_result="failed", last_message="No answer.")
+    (one,) = status(seller).accounts
+    assert one.problems == ("cancelled of shop failed once: No answer.",)
 
 
 def test_running_and_waiting_runs_are_shown(seller: Seller) -> None:
@@ -249,6 +309,9 @@ def test_failed_shows_every_unsettled_fact_with_advice(tmp_path: Path) -> None:
     assert "syncctl trigger shop --task orders" in parked.what_to_do
     assert "Facility BLR" in refused.message
     assert refused.tries == 2
+    assert refused.facility == "BLR"
+    assert "syncctl sequence set BLR SALE_INVOICE --prefix BLR/" in refused.what_to_do
+    assert f'syncctl failed --ignore {unread.id} --note "..."' in unread.what_to_do
     assert [f.order_id for f in queries.failed(seller.book, code="sequence_missing").facts] == [
         "OD1"
     ]
@@ -256,10 +319,112 @@ def test_failed_shows_every_unsettled_fact_with_advice(tmp_path: Path) -> None:
     assert len(queries.failed(seller.book, before=unread.id).facts) == 2
 
 
-def test_failed_shows_failed_and_gated_runs(seller: Seller) -> None:
-    for state in (RunState.OK, RunState.FAILED, RunState.GATED):
-        finish(seller, ask(seller, Kind.DISPATCHED), state, message=state.lower())
-    assert [run.state for run in queries.failed(seller.book).runs] == ["GATED", "FAILED"]
+def test_facts_that_wait_for_the_same_are_a_group(tmp_path: Path) -> None:
+    seller = Seller(tmp_path, sequence=False)
+    since = seller.clock.now() + timedelta(minutes=1)
+    for number in range(5):
+        order_id = f"OD{number}"
+        seller.tell(seller.change(order_id, Status.DISPATCHED))
+        seller.order(order_id, ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD0", Status.DELIVERED))
+    seller.tell(seller.change("OD8", Status.DISPATCHED))
+    seller.settle()
+    first, second = queries.failed(seller.book, limit=1).groups
+    assert (first.account, first.code, first.facility) == ("shop", "sequence_missing", "BLR")
+    assert (first.count, first.since, first.orders) == (6, since, ("OD0", "OD1", "OD2"))
+    assert "Facility BLR has no SALE_INVOICE sequence" in first.why
+    assert first.do.endswith("syncctl sequence set BLR SALE_INVOICE --prefix BLR/")
+    assert (second.code, second.count, second.orders) == ("order_unknown", 1, ("OD8",))
+    (only,) = queries.failed(seller.book, code="order_unknown").groups
+    assert only == second
+
+
+def test_facts_of_two_facilities_are_two_groups(tmp_path: Path) -> None:
+    seller = Seller(tmp_path, sequence=False)
+    with seller.book.write():
+        Facility.create(tenant=1, code="DEL")
+    for order_id in ("OD1", "OD2"):
+        seller.order(order_id, ("L1", "SHIRT", 1))
+        seller.tell(seller.change(order_id, Status.DISPATCHED))
+    with seller.book.write():
+        seller.book.query("UPDATE item SET facility_id = 2 WHERE order_id = 2")
+    seller.settle()
+    groups = queries.failed(seller.book).groups
+    assert sorted((one.facility, one.count) for one in groups) == [("BLR", 1), ("DEL", 1)]
+
+
+def test_rows_that_differ_are_a_group_with_the_meaning_of_their_code(seller: Seller) -> None:
+    for problem in ("One.", "Two."):
+        row = seller.change("OD5", Status.UNKNOWN, raw=problem, problem=problem)
+        run_id = ask(seller, Kind.RETURNS)
+        inbox.store_page(
+            seller.book, 1, Kind.RETURNS, [row], run_id=run_id, observed_at=seller.clock.now()
+        )
+    (group,) = queries.failed(seller.book).groups
+    assert (group.count, group.orders) == (2, ("OD5",))
+    assert group.why == "The row could not be used; it is kept as it came."
+    assert group.do.endswith('syncctl failed --ignore ID --note "..."')
+
+
+def broken(seller: Seller) -> list[int]:
+    return [run.id for run in queries.failed(seller.book).runs]
+
+
+def test_a_gated_run_has_not_failed(seller: Seller) -> None:
+    for state in (RunState.GATED, RunState.STOPPED, RunState.PARTIAL, RunState.OK):
+        finish(seller, ask(seller, Kind.DISPATCHED), state)
+    assert broken(seller) == []
+    finish(seller, ask(seller, Kind.DISPATCHED), RunState.FAILED)
+    assert broken(seller) == [5]
+
+
+def test_a_failed_run_is_told_until_later_runs_did_what_it_could_not(seller: Seller) -> None:
+    failed = ask(seller, Kind.DISPATCHED, Kind.RETURNS)
+    finish(seller, failed, RunState.FAILED)
+    finish(seller, ask(seller, Kind.DISPATCHED), RunState.OK)
+    assert broken(seller) == [failed]
+    finish(seller, ask(seller, Kind.RETURNS, dry_run=True), RunState.OK)
+    finish(seller, ask(seller, Kind.RETURNS, orders=["OD1"]), RunState.OK)
+    finish(seller, ask(seller, Kind.RETURNS), RunState.GATED)
+    assert broken(seller) == [failed], "none of these did the returns"
+    finish(seller, ask(seller, Kind.RETURNS), RunState.PARTIAL)
+    assert broken(seller) == []
+
+
+def test_a_part_that_failed_makes_nothing_good(seller: Seller) -> None:
+    failed = ask(seller, Kind.RETURNS)
+    finish(seller, failed, RunState.FAILED)
+    run_id = ask(seller, Kind.DISPATCHED, Kind.RETURNS)
+    now = seller.clock.now()
+    runs.start(seller.book, run_id, now)
+    runs.finish(
+        seller.book, run_id, state=RunState.PARTIAL, counts=Counts(), now=now,
+        tasks={"dispatched": {"state": "ok"}, "returns": {"state": "failed"}},
+    )  # fmt: skip
+    assert broken(seller) == [failed]
+
+
+def test_a_failed_run_over_some_orders_is_made_good_by_the_same(seller: Seller) -> None:
+    failed = ask(seller, Kind.RETURNS, orders=["OD1"])
+    finish(seller, failed, RunState.FAILED)
+    finish(seller, ask(seller, Kind.RETURNS, orders=["OD2"]), RunState.OK)
+    assert broken(seller) == [failed]
+    finish(seller, ask(seller, Kind.RETURNS, orders=["OD1"]), RunState.OK)
+    assert broken(seller) == []
+
+
+def test_another_account_makes_nothing_good(seller: Seller) -> None:
+    with seller.book.write():
+        Account.create(tenant=1, facility=1, name="other", channel="flipkart")
+    failed = ask(seller, Kind.RETURNS)
+    finish(seller, failed, RunState.FAILED)
+    now = seller.clock.now()
+    asked = runs.enqueue(
+        seller.book, "other", [Kind.RETURNS], trigger="test", actor=WHO, now=now
+    ).run_id
+    finish(seller, asked, RunState.OK)
+    assert broken(seller) == [failed]
+    assert queries.failed(seller.book, account="other").runs == ()
 
 
 def test_putaways_say_why(seller: Seller) -> None:
