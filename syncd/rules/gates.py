@@ -101,7 +101,8 @@ def _of_place(gates: Gates, plan: Cell | Decision) -> Refusal | None:
         return Refusal(
             Reason.SEQUENCE_MISSING,
             f"Facility {facility} has no SALE_INVOICE sequence, so the invoice cannot be "
-            f"numbered; define one: syncctl sequence set {facility} SALE_INVOICE --prefix ...",
+            "numbered; define one: "
+            f"syncctl sequence set {facility} SALE_INVOICE --prefix {facility}/",
         )
     if gates.traceability == "ITEM" and plan.dispatches and _position(plan) not in _SCANNED:
         return Refusal(

@@ -89,7 +89,7 @@ def test_a_missing_sequence_names_facility_and_command() -> None:
     refusal = gate(gates, Event.DISPATCHED, DISPATCH)
     assert refusal is not None
     assert "Facility BLR has no SALE_INVOICE sequence" in refusal.message
-    assert "syncctl sequence set BLR SALE_INVOICE --prefix ..." in refusal.message
+    assert "syncctl sequence set BLR SALE_INVOICE --prefix BLR/" in refusal.message
 
 
 def test_messages_name_what_is_closed() -> None:
