@@ -47,7 +47,9 @@ def resolve(reference: Any, *, folder: Path, env: Mapping[str, str]) -> str:
 def _read(reference: Any, folder: Path, env: Mapping[str, str]) -> str:
     source, name = _one_source(reference)
     if source == "env":
-        return _checked(env.get(name, "").encode(), f"environment variable {name}")
+        if name not in env:
+            raise SecretError(f"environment variable {name} is not set")
+        return _checked(env[name].encode(), f"environment variable {name}")
     if source == "file":
         return _checked(_read_private(folder / name), f"secret file {folder / name}")
     return _checked(_read_credential(name, env), f"credential {name}")
@@ -120,8 +122,8 @@ def _checked(data: bytes, what: str) -> str:
     except UnicodeDecodeError:
         raise SecretError(f"{what} is not UTF-8 text") from None
     text = text.removesuffix("\n").removesuffix("\r")
-    if not text:
-        raise SecretError(f"{what} is not set or empty")
+    if not text.strip():
+        raise SecretError(f"{what} is empty")
     if "\0" in text:
         raise SecretError(f"{what} holds a zero byte; it cannot be a secret")
     return text

@@ -48,6 +48,7 @@ class Works:
         self.begun = threading.Event()
         self.state = RunState.OK
         self.message = ""
+        self.plan = "[]"
         self.counts = Counts(fetched=3, new=3, applied=2, parked=1)
         self.conducted: list[int] = []
 
@@ -62,7 +63,7 @@ class Works:
         self.conducted.append(run_id)
         runs.finish(
             self.seller.book, run_id, state=self.state, code="", message=self.message,
-            counts=self.counts, tasks={}, now=self.seller.clock.now(),
+            counts=self.counts, tasks={}, plan=self.plan, now=self.seller.clock.now(),
         )  # fmt: skip
         progress.emit(run_id, "ended", state=self.state.value, code="", message=self.message)
 

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from syncd.cli.ctl_client import Client, default_socket
-from syncd.clock import SystemClock
+
+if TYPE_CHECKING:
+    from syncd.clock import SystemClock
 
 
 class Shared:
@@ -22,7 +24,13 @@ class Shared:
         self.json = False
         self.json_lines = False
         self.no_color = bool(os.environ.get("NO_COLOR"))
-        self.clock = SystemClock()
+
+    @property
+    def clock(self) -> SystemClock:
+        """The time. Loaded when asked for, because most of the start is loading."""
+        from syncd.clock import SystemClock
+
+        return SystemClock()
 
     @property
     def color(self) -> bool:
@@ -79,6 +87,23 @@ class Command(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Its own parameters, and the shared options: made when needed, for time is short."""
         return [*super().get_params(ctx), *_options()]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, but ``-1`` is told as the number that it is meant to be."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            number = next((word for word in given if _is_negative(word)), "")
+            if not number.startswith(error.option_name):
+                raise
+            raise click.UsageError(
+                f"{number} cannot be: the number must be 1 or more.", ctx
+            ) from None
+
+
+def _is_negative(word: str) -> bool:
+    return word.startswith("-") and word[1:].isdigit()
 
 
 class Group(click.Group):

@@ -33,6 +33,7 @@ _EXIT_OF_STATUS: Final[Mapping[int, Exit]] = {
     413: Exit.USAGE,
     422: Exit.USAGE,
     503: Exit.REFUSED,
+    507: Exit.REFUSED,
 }
 
 
@@ -164,7 +165,8 @@ class Client:
             )
         return Failure(
             f"syncd is not running: nobody answers at {self.path}.",
-            "Start it: systemctl start syncd. Or name its socket with --socket or SYNCD_SOCKET.",
+            "Start it: systemctl start syncd, or in a terminal: syncd --config FILE. If it runs, "
+            "name its socket with --socket or SYNCD_SOCKET.",
             Exit.NOT_RUNNING,
         )
 

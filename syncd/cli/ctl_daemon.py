@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from syncd.cli.ctl_base import Command, Group, shared
 from syncd.cli.ctl_client import path_of
 from syncd.cli.ctl_errors import Exit, Failure
-from syncd.cli.ctl_output import ago, emit, field, paint, say, table, tell, when
+from syncd.cli.ctl_output import ago, emit, field, say, say_marked, table, tell, when
+
+if TYPE_CHECKING:
+    import subprocess
 
 CONFIG: Final = "/etc/syncd/syncd.toml"
 
@@ -46,6 +50,11 @@ def status() -> None:
         say("\nNeeds a person:")
         for problem in problems:
             say(f"  {problem}")
+    notes = [note for one in found["accounts"] for note in one.get("notes", ())]
+    if notes:
+        say("\nGood to know:")
+        for note in notes:
+            say(f"  {note}")
 
 
 def _next_run(now: Any) -> Any:
@@ -132,24 +141,40 @@ def doctor() -> None:
     except Failure as failure:
         if failure.code != Exit.NOT_RUNNING:
             raise
-        failure.show()
-        tell("The configuration, as far as it can be seen from here:")
-        _child(["-m", "syncd", "--check"])
-        sys.exit(Exit.NOT_RUNNING)
+        _without_daemon(failure)
     version = client.get("/version")["version"]
-    findings.insert(
-        0, {"subject": "socket", "state": "ok", "message": f"{client.path}: syncd {version}.",
-            "do": ""},
-    )  # fmt: skip
-    if not emit({"findings": findings}, rows="findings"):
-        for one in findings:
-            state = paint(f"{one['state']:<7}", one["state"], options)
-            click.echo(f"{state}  ", nl=False)
-            say(f"{one['subject']}: {one['message']}")
-            if one["do"]:
-                say(f"         {one['do']}")
+    findings.insert(0, _finding("socket", "ok", f"{client.path}: syncd {version}."))
+    _say_findings(findings)
     if any(one["state"] == "error" for one in findings):
         sys.exit(Exit.FAILED)
+
+
+def _without_daemon(failure: Failure) -> NoReturn:
+    """What can be looked at from here: the configuration that a daemon would read."""
+    found = [_finding("socket", "error", failure.message, failure.do)]
+    checked = _checked_config(None)
+    path, do = checked["path"], f"See all: syncd --check --config {checked['path']}"
+    found += [
+        _finding("configuration", "error", f"{path}: {text}", do) for text in checked["problems"]
+    ]
+    found += [_finding("configuration", "warning", text) for text in checked["warnings"]]
+    if checked["ok"]:
+        found.append(_finding("configuration", "ok", f"{path}: {_ok_text(checked)}"))
+    _say_findings(found)
+    sys.exit(Exit.NOT_RUNNING)
+
+
+def _finding(subject: str, state: str, message: str, do: str = "") -> dict[str, str]:
+    return {"subject": subject, "state": state, "message": message, "do": do}
+
+
+def _say_findings(findings: Sequence[Mapping[str, str]]) -> None:
+    if emit({"findings": findings}, rows="findings"):
+        return
+    for one in findings:
+        say_marked(one["state"], f"{one['subject']}: {one['message']}")
+        if one["do"]:
+            say(f"         {one['do']}")
 
 
 @click.group(cls=Group)
@@ -162,8 +187,36 @@ def config() -> None:
               help=f"The file.  [default: $SYNCD_CONFIG or {CONFIG}]")  # fmt: skip
 def config_check(path: Path | None) -> None:
     """Check the configuration; every problem is told with its line."""
+    checked = _checked_config(path)
+    if not emit(checked):
+        for warning in checked["warnings"]:
+            tell(f"warning: {warning}")
+        if checked["ok"]:
+            say(_ok_text(checked))
+        else:
+            tell(f"{checked['path']}: {len(checked['problems'])} problem(s)")
+        for problem in checked["problems"]:
+            tell(f"  {problem}")
+    if not checked["ok"]:
+        sys.exit(Exit.CONFIG)
+
+
+def _checked_config(path: Path | None) -> dict[str, Any]:
+    """What ``syncd --check`` finds: ok, path, problems, warnings, accounts."""
     more = ["--config", str(path)] if path else []
-    sys.exit(_child(["-m", "syncd", "--check", *more]))
+    done = _child(["-m", "syncd", "--check", "--json", *more])
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        raise Failure(f"The check broke down: {done.stderr.strip()[-500:]}") from None
+    return dict(found)
+
+
+def _ok_text(checked: Mapping[str, Any]) -> str:
+    count = len(checked["accounts"])
+    if not count:
+        return "config ok: 0 accounts; nothing will be synced"
+    return f"config ok: {count} account{'s' if count != 1 else ''}"
 
 
 @click.command(cls=Command)
@@ -172,11 +225,7 @@ def config_check(path: Path | None) -> None:
 def init(path: Path | None, force: bool) -> None:
     """Write a commented configuration to begin with."""
     target = path or Path(os.environ.get("SYNCD_CONFIG") or CONFIG)
-    import subprocess
-
-    made = subprocess.run(
-        [sys.executable, "-m", "syncd", "--example"], capture_output=True, text=True, check=False
-    )
+    made = _child(["-m", "syncd", "--example"])
     if made.returncode != 0:
         raise Failure(f"The example could not be made: {made.stderr.strip()[-500:]}")
     try:
@@ -195,6 +244,8 @@ def init(path: Path | None, force: bool) -> None:
         raise Failure(
             f"{target} cannot be written: {error.strerror}.", "Use sudo, or give a path.", code
         ) from None
+    if emit({"path": str(target)}):
+        return
     say(str(target))
     tell(f"Fill it in, then check it: syncctl config check --config {target}")
 
@@ -203,17 +254,21 @@ def init(path: Path | None, force: bool) -> None:
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
 def rules(arguments: Sequence[str]) -> None:
     """Show the decision table. Arguments go to python -m syncd.rules."""
-    sys.exit(_child(["-m", "syncd.rules", *arguments]))
+    done = _child(["-m", "syncd.rules", *arguments])
+    if done.returncode != 0:
+        code = Exit.USAGE if done.returncode == Exit.USAGE else Exit.FAILED
+        raise Failure(done.stderr.strip()[-2_000:] or "The rules could not be shown.", code=code)
+    lines = done.stdout.splitlines()
+    if not emit({"lines": lines}, rows="lines"):
+        click.echo(done.stdout, nl=False)
 
 
-def _child(arguments: Sequence[str]) -> int:
-    """Run a part of syncd that syncctl itself does not load; its exit code."""
+def _child(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a part of syncd that syncctl itself does not load."""
     import subprocess
 
-    try:
-        return subprocess.run([sys.executable, *arguments], check=False).returncode
-    except KeyboardInterrupt:
-        return 130
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @click.command(cls=Command)
@@ -227,4 +282,6 @@ def completion(context: click.Context, shell: str) -> None:
     root = context.find_root()
     if found is None:
         raise Failure(f"There is no completion for {shell}.", code=Exit.USAGE)
-    click.echo(found(root.command, {}, "syncctl", "_SYNCCTL_COMPLETE").source())
+    script = found(root.command, {}, "syncctl", "_SYNCCTL_COMPLETE").source()
+    if not emit({"shell": shell, "script": script}):
+        click.echo(script)

@@ -56,11 +56,15 @@ class Failure(click.ClickException):
             made["do"] = self.do
         return {**made, **self.problem, "exit_code": int(self.code)}
 
+    def as_json(self) -> str:
+        """The document as one line."""
+        return json.dumps(self.document())
+
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it: one JSON line where the data is JSON too, else sentences."""
         options = self._options
         if getattr(options, "json", False) or getattr(options, "json_lines", False):
-            click.echo(json.dumps(self.document()), err=True)
+            click.echo(self.as_json(), err=True)
             return
         click.echo(f"syncctl: {self.message}", err=True)
         for problem in self.problem.get("problems", ()):

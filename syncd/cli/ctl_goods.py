@@ -201,10 +201,10 @@ def sequence(context: click.Context) -> None:
 @click.option("--prefix", required=True, help="What stands before the number.")
 @click.option("--start", type=click.IntRange(1), default=1, show_default=True,
               help="The first number.")  # fmt: skip
-@click.option("--width", type=click.IntRange(1, 12), default=1, show_default=True,
-              help="Digits, padded with zeros.")  # fmt: skip
+@click.option("--width", type=click.IntRange(1, 12),
+              help="Digits, padded with zeros.  [default: as it is, 1 at first]")  # fmt: skip
 @_tenant_option()
-def set_(facility: str, kind: str, prefix: str, start: int, width: int, tenant: str) -> None:
+def set_(facility: str, kind: str, prefix: str, start: int, width: int | None, tenant: str) -> None:
     """Say how a facility numbers its documents; what waited for it is decided next."""
     body = {
         "facility": facility, "kind": kind, "prefix": prefix, "start": start, "width": width,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from syncd.cli.ctl_output import emit, field, say, table, tell, when
 LARGEST_FILE: Final = 31 * 1024 * 1024
 IMPORT_SECONDS: Final = 600.0
 MOST_TOLD: Final = 50
+SMALL_GROUP: Final = 3
 
 
 @click.command(cls=Command)
@@ -98,6 +100,9 @@ def explain(order_id: str, account: str | None) -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True,
               help="How many.")  # fmt: skip
 @click.option("--before", type=click.IntRange(1), metavar="ID", help="Older than this one.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Each by itself, also where many wait alike."
+)
 @click.option("--ignore", "ignored", multiple=True, type=click.IntRange(1), metavar="ID",
               help="Set this one aside for good.")  # fmt: skip
 @click.option("--note", default="", help="Why it is set aside; is kept.")
@@ -106,6 +111,7 @@ def failed(
     code: str | None,
     limit: int,
     before: int | None,
+    everything: bool,
     ignored: Sequence[int],
     note: str,
 ) -> None:
@@ -124,8 +130,13 @@ def failed(
     if emit(found, rows="facts"):
         return
     now = options.clock.now()
+    groups = () if everything or before else _large(found)
+    for group in groups:
+        _say_group(group, now)
+    grouped = set(map(_group_of, groups))
     for fact in found["facts"]:
-        _say_fact(fact, now)
+        if _group_of(fact) not in grouped:
+            _say_fact(fact, now)
     if not found["facts"]:
         tell("Nothing is waiting: every change was dealt with.")
     if found["runs"]:
@@ -133,6 +144,33 @@ def failed(
         for run in found["runs"]:
             say(f"  {run['id']}  {run['account']}  {when(run['ended_at'], now)}")
             say(f"      {run['message']}")
+
+
+def _large(found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Groups that are told as one: of many facts, or of facts that are not on this page."""
+    here = Counter(map(_group_of, found["facts"]))
+    groups = found.get("groups", ())
+    return [one for one in groups if one["count"] > min(SMALL_GROUP, here[_group_of(one)])]
+
+
+def _group_of(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["account"], row["code"], row.get("facility", "")
+
+
+def _say_group(group: Mapping[str, Any], now: datetime) -> None:
+    say(f"{group['account']}  {group['code']}  {group['count']} changes")
+    say(f"    Since   {when(group['since'], now)}")
+    say(f"    Why     {group['why']}")
+    if group["do"]:
+        say(f"    Do      {group['do']}")
+    if group["orders"]:
+        say(f"    Orders  {', '.join(group['orders'])}" + _and_more(group))
+    code = f" --code {group['code']}" if group["code"] else ""
+    say(f"    Each    syncctl failed --all --account {group['account']}{code}")
+
+
+def _and_more(group: Mapping[str, Any]) -> str:
+    return " and others" if group["count"] > len(group["orders"]) else ""
 
 
 def _say_fact(fact: Mapping[str, Any], now: datetime) -> None:
@@ -245,11 +283,16 @@ def _text_of(file: Path) -> str:
 
 def _say_import(done: Mapping[str, Any]) -> None:
     tried = "would be " if done["dry_run"] else ""
+    if not done["orders"] and not done["problem_count"]:
+        say(f"{done['file']}: it holds no orders.")
+        return
     say(
         f"{done['file']}: {done['orders']} orders, {done['new']} {tried}new, "
         f"{done['known']} known, {done['changed']} changed, {done['problem_count']} problems"
     )
-    for problem in _problems(done["problems"]):
+    for note in done.get("notes", ())[:MOST_TOLD]:
+        say(f"  {note}")
+    for problem in _problems(done["problems"], done["problem_count"]):
         tell(problem)
     if done["run_id"]:
         say(
@@ -258,9 +301,14 @@ def _say_import(done: Mapping[str, Any]) -> None:
         )
 
 
-def _problems(problems: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _problems(problems: Sequence[Mapping[str, Any]], count: int) -> Iterable[str]:
+    """The first ones as lines; ``count`` is how many there are, told here or not."""
     for one in problems[:MOST_TOLD]:
         where = f"line {one['line']}" if one["line"] else f"order {one['order_id']}"
         yield f"  {where}: {one['reason']}" + (" The order was kept." if one["kept"] else "")
-    if len(problems) > MOST_TOLD:
-        yield f"  ... {len(problems) - MOST_TOLD} more; see all with --json"
+    if count > MOST_TOLD:
+        yield f"  … {count - MOST_TOLD} more; --json shows {_how_many(len(problems), count)}"
+
+
+def _how_many(shown: int, count: int) -> str:
+    return "all" if shown >= count else f"the first {shown}"

@@ -12,7 +12,6 @@ import click
 
 from syncd.cli.ctl_base import Shared, shared
 
-NARROWEST: Final = 8
 WIDEST: Final = 200
 GAP: Final = "  "
 _COLORS: Final[Mapping[str, str]] = {
@@ -42,12 +41,49 @@ def emit(data: Any, *, rows: str = "") -> bool:
 
 def say(text: str = "") -> None:
     """A line of data. What came from a channel cannot steer the terminal."""
-    click.echo(clean(text))
+    click.echo(_folded(clean(text), sys.stdout))
 
 
 def tell(text: str) -> None:
     """A line about what goes on, on stderr."""
-    click.echo(clean(text), err=True)
+    click.echo(_folded(clean(text), sys.stderr), err=True)
+
+
+def say_marked(mark: str, text: str) -> None:
+    """A line that begins with a state's word, in its colour."""
+    lines = _folded(f"{mark:<7}  {clean(text)}", sys.stdout)
+    click.echo(paint(lines[:7], mark, shared()) + lines[7:])
+
+
+def _folded(text: str, stream: Any) -> str:
+    """Folded to the terminal's width; as it is where nobody sees it on one."""
+    if stream is None or not stream.isatty():
+        return text
+    width = _terminal_width()
+    return "\n".join(folded for line in text.split("\n") for folded in fold(line, width))
+
+
+def fold(line: str, width: int) -> list[str]:
+    """Parts of at most ``width``, never broken inside a word; the later ones are indented to
+    where the line's text begins, behind its first column."""
+    if len(line) <= width:
+        return [line]
+    from textwrap import wrap
+
+    start = len(line) - len(line.lstrip())
+    gap = line.find(GAP, start)
+    text = gap + len(line[gap:]) - len(line[gap:].lstrip()) if gap >= 0 else width
+    hang = text if text <= width // 2 else start + 2
+    return wrap(
+        line, width, subsequent_indent=" " * hang, drop_whitespace=True, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _terminal_width() -> int:
+    from shutil import get_terminal_size
+
+    return min(get_terminal_size((80, 24)).columns, WIDEST)
 
 
 def clean(text: str) -> str:
@@ -56,9 +92,10 @@ def clean(text: str) -> str:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> None:
-    """A table as wide as the terminal at most; the last column takes what is left and wraps.
+    """A table as wide as the terminal at most; no word is broken.
 
-    Where stdout is no terminal, each row is one line, however long.
+    Columns fold between words. Where that is not enough the last ones get lines of their own
+    under their row. Where stdout is no terminal, each row is one line, however long.
     """
     heads = [head for head, _ in columns]
     cells = [[" ".join(clean(read(row)).split()) for _, read in columns] for row in rows]
@@ -67,26 +104,43 @@ def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> None
         return
     widths = [max(len(text) for text in column) for column in zip(heads, *cells, strict=True)]
     options = shared()
+    most = sum(widths) + len(GAP) * len(widths)
     if sys.stdout.isatty():
-        from shutil import get_terminal_size
-
-        widths = fit(widths, min(get_terminal_size((80, 24)).columns, WIDEST))
-    click.echo(_line(heads, widths, lambda text, _: _bold(text, options)))
+        most = _terminal_width()
+        least = [max(map(_longest_word, column)) for column in zip(heads, *cells, strict=True)]
+        widths = fit(widths, least, most)
+    count = len(widths)
+    click.echo(_line(heads[:count], widths, lambda text, _: _bold(text, options)))
     for row_cells in cells:
-        for line in _wrapped(row_cells, widths):
+        for line in _wrapped(row_cells[:count], widths):
             click.echo(_line(line, widths, lambda text, word: paint(text, word, options)))
+        for head, cell in zip(heads[count:], row_cells[count:], strict=True):
+            if cell:
+                click.echo("\n".join(fold(f"    {head}:  {cell}", most)))
 
 
-def fit(widths: Sequence[int], most: int) -> list[int]:
-    """Take room from the widest columns until all fit; none becomes narrower than 8."""
+def fit(widths: Sequence[int], least: Sequence[int], most: int) -> list[int]:
+    """The widths of the columns that fit side by side, the first ones.
+
+    Room is taken from the widest, never below ``least``, the longest word of each.
+    """
+    for count in range(len(widths), 1, -1):
+        room = most - len(GAP) * (count - 1)
+        if sum(least[:count]) <= room:
+            return _narrowed(widths[:count], least, room)
+    return list(widths[:1])
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     fitted = list(widths)
-    room = most - len(GAP) * (len(fitted) - 1)
     while sum(fitted) > room:
-        widest = max(range(len(fitted)), key=lambda index: fitted[index])
-        if fitted[widest] <= NARROWEST:
-            break
-        fitted[widest] -= 1
+        wide = [index for index, width in enumerate(fitted) if width > least[index]]
+        fitted[max(wide, key=lambda index: fitted[index])] -= 1
     return fitted
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
 
 
 def _wrapped(cells: Sequence[str], widths: Sequence[int]) -> Iterable[list[str]]:
@@ -95,7 +149,10 @@ def _wrapped(cells: Sequence[str], widths: Sequence[int]) -> Iterable[list[str]]
         return
     from textwrap import wrap
 
-    parts = [wrap(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
+    parts = [
+        wrap(cell, width, break_long_words=False, break_on_hyphens=False) or [""]
+        for cell, width in zip(cells, widths, strict=True)
+    ]
     for number in range(max(len(part) for part in parts)):
         yield [part[number] if number < len(part) else "" for part in parts]
 

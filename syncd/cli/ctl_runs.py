@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from syncd.cli.ctl_base import Command, shared
-from syncd.cli.ctl_client import path_of
+from syncd.cli.ctl_client import Client, path_of
 from syncd.cli.ctl_errors import Exit, Failure
 from syncd.cli.ctl_output import (
     ago,
@@ -25,9 +25,12 @@ from syncd.cli.ctl_output import (
     took,
     when,
 )
-from syncd.cli.ctl_wait import await_runs, end_text, follow, progress_text
+from syncd.cli.ctl_wait import await_runs, end_text, exit_of, follow, progress_text
 
 KINDS: Final = ("orders", "dispatched", "cancelled", "returns", "delivered")
+MOST_NAMED: Final = 20
+MOST_PLANNED: Final = 50
+MOST_KEPT: Final = 1_000  # rows of a plan; a longer one is cut by the daemon
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -105,21 +108,78 @@ def returns(target: str, days: int, wait: bool, timeout: float | None, dry_run: 
 def _trigger(body: Mapping[str, Any], wait: bool, timeout: float | None) -> None:
     client = shared().client
     asked = client.send("POST", path_of("runs"), body)
-    for order in asked["unknown_orders"][:20]:
+    unknown = asked["unknown_orders"]
+    for order in unknown[:MOST_NAMED]:
         tell(f"The book has no order {order}; the channel is asked for it all the same.")
-    if len(asked["unknown_orders"]) > 20:
-        tell(f"... and {len(asked['unknown_orders']) - 20} more that are not in the book.")
+    if len(unknown) > MOST_NAMED:
+        tell(f"… and {len(unknown) - MOST_NAMED} more that are not in the book.")
     for note in asked["notes"]:
         tell(note)
     if not wait:
         _accepted(asked)
         return
-    code = await_runs(client, asked["runs"], timeout)
+    all_ended = await_runs(client, asked["runs"], timeout)
     ended = [client.get(path_of("runs", run["run_id"])) for run in asked["runs"]]
-    if code != Exit.TIMED_OUT and not emit({**asked, "runs": ended}, rows="runs"):
-        for run in ended:
+    missing = [] if body["dry_run"] else _missing(client, asked["unknown_orders"], ended)
+    if not emit({**asked, "runs": ended, "missing_orders": missing}, rows="runs"):
+        _say_ended(ended, missing)
+    codes = [*map(exit_of, ended), Exit.FAILED if missing else Exit.DONE]
+    sys.exit(max(codes) if all_ended else Exit.TIMED_OUT)
+
+
+def _missing(
+    client: Client, unknown: Sequence[str], ended: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Orders that were asked for and that no run brought; none where a run did not get through."""
+    if not unknown or any(run["state"] not in ("OK", "PARTIAL") for run in ended):
+        return []
+    missing = set(unknown)
+    for run in ended:
+        missing &= set(client.get(path_of("runs", run["id"], "missing"))["orders"])
+    return [order for order in unknown if order in missing]
+
+
+def _say_ended(ended: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> None:
+    for run in ended:
+        if run["ended_at"]:
             say(end_text(run))
-    sys.exit(code)
+            say_plan(run)
+        else:
+            say(str(run["id"]))
+    for order in missing[:MOST_NAMED]:
+        say(f"the panel has no order {order} (or did not show it)")
+    if len(missing) > MOST_NAMED:
+        say(f"… and {len(missing) - MOST_NAMED} more that the panel did not show")
+
+
+def say_plan(run: Mapping[str, Any]) -> None:
+    """What a dry run would do, piece by piece."""
+    plan = run.get("plan") or ()
+    if not plan:
+        return
+    say()
+    table(
+        [
+            ("ORDER", field("order_id")),
+            ("LINE", field("line_id")),
+            ("PIECE", _piece_number),
+            ("EVENT", field("event")),
+            ("BEFORE", field("before")),
+            ("AFTER", field("after")),
+            ("OUTCOME", field("outcome")),
+            ("NOTE", lambda row: row.get("note") or row.get("code") or ""),
+        ],
+        plan[:MOST_PLANNED],
+        empty="",
+    )
+    if len(plan) > MOST_PLANNED:
+        least = "at least " if len(plan) >= MOST_KEPT else ""
+        say(f"… {least}{len(plan) - MOST_PLANNED} more; see them with --json")
+
+
+def _piece_number(row: Mapping[str, Any]) -> str:
+    """From 1 on, as everywhere a person reads it; empty for what concerns the whole order."""
+    return "" if row["piece"] is None else str(row["piece"] + 1)
 
 
 def _accepted(asked: Mapping[str, Any]) -> None:
@@ -205,6 +265,7 @@ def run(run_id: int) -> None:
             [{"kind": kind, **note} for kind, note in found["tasks"].items()],
             empty="",
         )
+    say_plan(found)
 
 
 @click.command(cls=Command)
@@ -236,7 +297,10 @@ def tasks(account: str | None) -> None:
 @click.option("--after", type=click.IntRange(0), default=0, metavar="SEQ",
               help="Only events after this number.")  # fmt: skip
 def events(run_id: int, after: int) -> None:
-    """Follow a run's events to its end. Ctrl-C looks away, the run goes on."""
+    """Follow a run's events to its end. Ctrl-C looks away, the run goes on.
+
+    They come one by one: --json prints one JSON object a line, as --json-lines does.
+    """
     options = shared()
 
     def show(event: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from syncd.cli.ctl_client import Client, path_of
 from syncd.cli.ctl_errors import Exit, Failure
-from syncd.cli.ctl_output import counted, say, tell
+from syncd.cli.ctl_output import counted, tell
 
 QUIET_SECONDS: Final = 30.0  # the daemon gives a sign of life every five
 TEXT_SECONDS: Final = 2.0
@@ -95,32 +95,35 @@ def view_for(label: str) -> View:
     return BarView(label) if sys.stderr.isatty() else TextView(label)
 
 
-def await_runs(client: Client, runs: Sequence[Mapping[str, Any]], seconds: float | None) -> Exit:
-    """Follow these runs to their ends, at most ``seconds``; the exit code that they mean."""
+def await_runs(client: Client, runs: Sequence[Mapping[str, Any]], seconds: float | None) -> bool:
+    """Follow these runs to their ends, at most ``seconds``; False when one goes on without us."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    worst = Exit.DONE
-    for run in runs:
-        worst = max(worst, _await_run(client, run, deadline))
-    return worst
+    return all(_await_run(client, run, deadline) for run in runs)
 
 
-def _await_run(client: Client, run: Mapping[str, Any], deadline: float | None) -> Exit:
+def _await_run(client: Client, run: Mapping[str, Any], deadline: float | None) -> bool:
     run_id = int(run["run_id"])
     view = view_for(f"run {run_id} ({run['account']})")
     try:
         end = follow(client, run_id, deadline, view.show)
     except KeyboardInterrupt:
         view.close()
-        say(str(run_id))
         tell("Detached. " + DETACH.format(run_id))
-        return Exit.TIMED_OUT
+        return False
     finally:
         view.close()
     if end is None:
-        say(str(run_id))
         tell("Not ended in time. " + DETACH.format(run_id))
+    return end is not None
+
+
+def exit_of(run: Mapping[str, Any]) -> Exit:
+    """The exit code that a run as the API shows it means."""
+    if not run["ended_at"]:
         return Exit.TIMED_OUT
-    return EXIT_OF.get(str(end["state"]), Exit.FAILED)
+    code = EXIT_OF.get(str(run["state"]), Exit.FAILED)
+    failed = any(run["counts"].get(name) for name in ("quarantined", "refused"))
+    return max(code, Exit.FAILED) if failed else code
 
 
 def follow(

@@ -6,10 +6,10 @@ import click
 
 import syncd
 from syncd.cli import ctl_daemon, ctl_goods, ctl_orders, ctl_runs
-from syncd.cli.ctl_base import Group
+from syncd.cli.ctl_root import Root
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(syncd.__version__, prog_name="syncctl")
 def main() -> None:
     """Look at syncd, and tell it what to do.

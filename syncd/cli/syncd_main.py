@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -10,11 +11,12 @@ from pathlib import Path
 import click
 
 import syncd
+from syncd.cli.ctl_root import Lone
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Lone, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     "config_path",
@@ -23,10 +25,13 @@ LEVELS = ("debug", "info", "warning", "error")
     help="Configuration file.  [default: $SYNCD_CONFIG or /etc/syncd/syncd.toml]",
 )
 @click.option("--check", is_flag=True, help="Check the configuration, print problems, end.")
+@click.option("--json", "as_json", is_flag=True, help="With --check: print one JSON document.")
 @click.option("--example", is_flag=True, help="Print a commented configuration file, end.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="Before the configuration's own.")
 @click.version_option(syncd.__version__, prog_name="syncd")
-def main(config_path: Path | None, check: bool, example: bool, log_level: str | None) -> None:
+def main(
+    config_path: Path | None, check: bool, as_json: bool, example: bool, log_level: str | None
+) -> None:
     """Keep a seller's order book true to what the marketplace panels know.
 
     Runs in the foreground until SIGTERM; SIGHUP reads the configuration again.
@@ -40,7 +45,7 @@ def main(config_path: Path | None, check: bool, example: bool, log_level: str | 
     if example:
         _print_example()
     elif check:
-        sys.exit(_check(path))
+        sys.exit(_check(path, as_json))
     else:
         _mind_signals_while_loading()
         from syncd.daemon import Options, run
@@ -62,21 +67,43 @@ def _print_example() -> None:
     click.echo(commented_example(discover()), nl=False)
 
 
-def _check(path: Path) -> int:
-    """Print every problem of the configuration; touches no state. Returns the exit code."""
+def _check(path: Path, as_json: bool) -> int:
+    """Tell every problem of the configuration; touches no state. Returns the exit code."""
     from syncd.channels import discover
     from syncd.config import load_all
     from syncd.errors import ConfigError
 
+    problems: list[str] = []
+    warnings: list[str] = []
+    accounts: list[str] = []
     try:
         loaded = load_all(path, discover(), strict=True)
+        warnings, accounts = list(loaded.warnings), list(loaded.config.accounts)
     except ConfigError as error:
-        click.echo(f"syncd: {error.path}: {len(error.problems)} problem(s)", err=True)
-        for problem in error.problems:
-            click.echo(f"  {problem}", err=True)
-        return 78
-    for warning in loaded.warnings:
+        problems = error.problems
+    if as_json:
+        _print_check(path, problems, warnings, accounts)
+    else:
+        _tell_check(path, problems, warnings, len(accounts))
+    return 78 if problems else 0
+
+
+def _print_check(path: Path, problems: list[str], warnings: list[str], accounts: list[str]) -> None:
+    document = {
+        "ok": not problems, "path": str(path), "problems": problems, "warnings": warnings,
+        "accounts": accounts,
+    }  # fmt: skip
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _tell_check(path: Path, problems: list[str], warnings: list[str], count: int) -> None:
+    for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-    count = len(loaded.config.accounts)
-    click.echo(f"config ok: {count} account{'s' if count != 1 else ''}")
-    return 0
+    if problems:
+        click.echo(f"syncd: {path}: {len(problems)} problem(s)", err=True)
+        for problem in problems:
+            click.echo(f"  {problem}", err=True)
+    elif count:
+        click.echo(f"config ok: {count} account{'s' if count != 1 else ''}")
+    else:
+        click.echo("config ok: 0 accounts; nothing will be synced")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
 from syncd.config.model import DEFAULT_TASKS
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
-from syncd.hookspecs import Settings, secret_fields
+from syncd.hookspecs import Channel, Pace, secret_fields
 
 _TOP: Final = """\
 # Configuration of syncd. Lines that begin with "# " explain; lines that begin with "#" and no
-# space are settings with their usual value: take the "#" away to change one.
+# space are settings with their usual value: take the "#" away to change one. The line below
+# "# example:" is no usual value; it only shows how one is written.
 # Check the file with: syncd --check       Tell a running syncd with: systemctl reload syncd
 
 [syncd]
@@ -25,7 +26,8 @@ _TOP: Final = """\
 # debug, info, warning or error.
 #log_level = "info"
 # Users, by name or number, who may change things with syncctl. Root and the daemon's own user
-# always may; others whom the socket lets in may only look.
+# always may; others whom the socket lets in may only look. Without it: nobody else.
+# example:
 #operators = [1000]
 
 # How often each kind of pass runs, and how far back it looks, for every account that does not
@@ -34,6 +36,8 @@ _TOP: Final = """\
 _ACCOUNT_HEAD: Final = """
 # One table for each seller login. The name after "accounts." is yours to choose.
 """
+_SAMPLES: Final[Mapping[Any, str]] = {int: "1", float: "1.0", bool: "true"}
+_EXAMPLE: Final = "# example:\n"
 _NO_CHANNEL: Final = """
 # No channel plugin is installed. Install one, for example: pip install syncd-flipkart
 # and run syncctl init again to see its settings here.
@@ -62,35 +66,64 @@ def _account(name: str, info: ChannelInfo) -> Iterator[str]:
     if info.description is None:
         return
     table = f"accounts.my-{name}"
-    yield f"\n# {info.description.title}\n#[{table}]\n"
-    yield f'#channel = "{name}"\n'
+    yield f"\n# {info.description.title}\n{_EXAMPLE}#[{table}]\n"
+    yield f'# (needed)\n#channel = "{name}"\n'
+    yield "# The seller, and the warehouse that the orders go to.\n"
     yield '#tenant = "main"\n#facility = "main"\n'
     yield "# The channel's own names of your warehouses, and which facility each one is.\n"
-    yield '#locations = { "LOCATION-ID" = "main" }\n'
+    yield f'{_EXAMPLE}#locations = {{ "LOCATION-ID" = "main" }}\n'
     yield f"#[{table}.settings]\n"
-    model = info.description.settings
-    for key in model.model_fields:
-        yield from _setting(name, key, model)
+    for key in info.description.settings.model_fields:
+        yield from _setting(name, key, info.description)
 
 
-def _setting(channel: str, key: str, model: type[Settings]) -> Iterator[str]:
+def _setting(channel: str, key: str, description: Channel) -> Iterator[str]:
+    model = description.settings
     field = model.model_fields[key]
     if field.description:
         yield f"# {' '.join(field.description.split())}\n"
+    yield from _choices(field.annotation, description.paces)
     if key in secret_fields(model):
-        if not field.is_required():
-            yield "# (may be left out)\n"
-        yield f'#{key} = {{ credential = "{channel}.{key}" }}\n'
+        yield f"# ({'needed' if field.is_required() else 'may be left out'})\n"
+        yield f'{_EXAMPLE}#{key} = {{ credential = "{channel}.{key}" }}\n'
     elif field.is_required():
-        yield f"# (needed)\n#{key} = {_sample(field.annotation)}\n"
+        yield f"# (needed)\n{_EXAMPLE}#{key} = {_sample(field.annotation)}\n"
     elif _literal(field.get_default(call_default_factory=True)):
         yield f"#{key} = {_literal(field.get_default(call_default_factory=True))}\n"
     else:
         yield f"# {key}: may be left out\n"
 
 
+def _choices(annotation: Any, paces: Mapping[str, Pace]) -> Iterator[str]:
+    """The words to choose from; with its rate where a word names one of the channel's paces."""
+    words = [word for word in _literals(annotation) if isinstance(word, str)]
+    if not words:
+        return
+    if all(word in paces for word in words):
+        for word in words:
+            yield f'#   "{word}": {_rate(paces[word])}\n'
+    else:
+        listed = ", ".join(f'"{word}"' for word in words)
+        yield f"# One of: {listed}.\n"
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal, also of one in a list."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(value for part in get_args(annotation) for value in _literals(part))
+
+
+def _rate(pace: Pace) -> str:
+    if pace.per_second < 1:
+        return f"one call in {1 / pace.per_second:g} s"
+    at_once = f", up to {pace.burst} at once" if pace.burst > 1 else ""
+    return f"{pace.per_second:g} calls a second{at_once}"
+
+
 def _sample(annotation: Any) -> str:
-    return {int: "1", float: "1.0", bool: "true"}.get(annotation, '"..."')
+    words = _literals(annotation)
+    return _literal(words[0]) if words else _SAMPLES.get(annotation, '"..."')
 
 
 def _literal(value: Any) -> str:

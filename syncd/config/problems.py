@@ -15,11 +15,38 @@ _PLAIN: Final = {
     "string_type": "must be text in quotes",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is far too large",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "bool_parsing": "must be true or false",
     "dict_type": "must be a table",
+    "mapping_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
     "list_type": "must be a list in [ ]",
+    "tuple_type": 'must be a list of texts, such as ["A"]',
+    "set_type": 'must be a list of texts, such as ["A"]',
+    "frozen_set_type": 'must be a list of texts, such as ["A"]',
+    "date_type": "must be a date, such as 2026-01-31",
+    "datetime_type": "must be a time, such as 2026-01-31T10:00:00Z",
+    "none_required": "must be left out",
 }
+_LIMITS: Final = {
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "string_too_short": "must have at least {min_length} character(s)",
+    "string_too_long": "must have at most {max_length} character(s)",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
+    "too_short": "needs at least {min_length} in the list",
+    "too_long": "takes at most {max_length} in the list",
+}
+_ONE_QUOTE, _QUOTE = "'", '"'
 _Known = Callable[[Place], Sequence[str]]
 
 
@@ -73,12 +100,21 @@ def _text(item: Any, place: Place, known: _Known) -> str:
         return f"unknown key; {nearest(str(place[-1]), known(place[:-1]))}"
     if kind == "missing":
         return "is missing"
-    if kind == "literal_error":
-        return f"must be one of {item['ctx']['expected']}"
+    if kind in ("literal_error", "enum"):
+        return f"must be one of {str(item['ctx']['expected']).replace(_ONE_QUOTE, _QUOTE)}"
     if kind == "value_error":
         return str(item["ctx"]["error"])
-    message = str(item["msg"])
-    return _PLAIN.get(kind, message[:1].lower() + message[1:])
+    if kind in _LIMITS:
+        return _LIMITS[kind].format_map(item["ctx"])
+    return _PLAIN.get(kind) or _reworded(str(item["msg"]))
+
+
+def _reworded(message: str) -> str:
+    """A message of pydantic that we have no words for, as part of our sentence."""
+    for start in ("Input should be ", "Value should be "):
+        if message.startswith(start):
+            return f"must be {message.removeprefix(start)}"
+    return message[:1].lower() + message[1:]
 
 
 def _clean(loc: tuple[int | str, ...]) -> Place:

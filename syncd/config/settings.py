@@ -88,9 +88,11 @@ def _model_of(place: Place, channel: str, around: Surroundings) -> type[Settings
     info = around.channels.get(channel)
     if info is None:
         installed = ", ".join(sorted(around.channels)) or "none"
+        near = nearest(channel, around.channels)
+        meant = f" {near[:1].upper()}{near[1:]}" if near.endswith("?") else ""
         text = (
-            f'channel "{channel}" is not installed; {nearest(channel, around.channels)} '
-            f"Installed: {installed}. Install it with: pip install syncd-{channel}"
+            f'channel "{channel}" is not installed.{meant} Installed: {installed}. How to install '
+            "a channel's plugin: page Install of the documentation"
         )
         return at(around.lines, (*place, "channel"), text)
     if info.state != ENABLED or info.description is None:

@@ -45,7 +45,7 @@ class Sequence(Body):
     kind: DocumentKind = DocumentKind.SALE_INVOICE
     prefix: Annotated[str, Field(max_length=200)]
     start: Count = 1
-    width: Count = 1
+    width: Count | None = None
     tenant: Tenant = ""
 
 

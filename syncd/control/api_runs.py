@@ -75,6 +75,12 @@ def run(run_id: RowId, daemon: Daemon) -> Response:
     return answer(daemon.run(run_id))
 
 
+@router.get("/v1/runs/{run_id}/missing")
+def missing(run_id: RowId, daemon: Daemon) -> Response:
+    """The orders that a run was asked for and that are still unknown; complete at its end."""
+    return listed("orders", daemon.missing_orders(run_id))
+
+
 @router.get("/v1/runs/{run_id}/events")
 async def events(
     run_id: RowId,

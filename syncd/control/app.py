@@ -14,6 +14,7 @@ from syncd.control import api_daemon, api_goods, api_orders, api_runs, problems
 from syncd.control.guard import Guard
 from syncd.control.peer import own_uid
 from syncd.control.service import Service
+from syncd.control.storing import DATABASE_ERRORS
 from syncd.errors import SyncdError
 
 
@@ -37,6 +38,8 @@ def make_app(
     api.add_exception_handler(RequestValidationError, problems.of_validation)
     api.add_exception_handler(HTTPException, problems.of_http)
     api.add_exception_handler(UnicodeEncodeError, problems.of_bad_text)
+    for failure in DATABASE_ERRORS:
+        api.add_exception_handler(failure, problems.of_store)
     api.add_exception_handler(Exception, problems.of_mistake)
     for module in (api_daemon, api_runs, api_orders, api_goods):
         api.include_router(module.router)

@@ -174,7 +174,15 @@ def _named(orders: Iterable[str]) -> list[str]:
     return named
 
 
-def _known(book: Book, account: str, orders: Sequence[str]) -> frozenset[str]:
+def unheard_of(book: Book, account: str, orders: Sequence[str]) -> list[str]:
+    """Which of these orders the book has not, and the channel never spoke of."""
+    known = _known(book, account, orders) | _known(book, account, orders, table="inbox")
+    return [order for order in orders if order not in known]
+
+
+def _known(
+    book: Book, account: str, orders: Sequence[str], *, table: str = "orders"
+) -> frozenset[str]:
     """Which of these orders the book has for the account."""
     account_id = runs.account_id_of(book, account)
     found: set[str] = set()
@@ -182,7 +190,7 @@ def _known(book: Book, account: str, orders: Sequence[str]) -> frozenset[str]:
         part = orders[start : start + _AT_ONCE]
         marks = ",".join("?" * len(part))
         rows = book.query(
-            f"SELECT order_id FROM orders WHERE account_id = ? AND order_id IN ({marks})",
+            f"SELECT order_id FROM {table} WHERE account_id = ? AND order_id IN ({marks})",
             (account_id, *part),
         )
         found.update(row[0] for row in rows)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from syncd.book.store import Book
 from syncd.book.views import Status
 from syncd.channels import Channels, ChannelState
-from syncd.config import Config, check_settings
+from syncd.config import Config, Loaded, load_all
 from syncd.engine import Engine
 from syncd.errors import ConfigError, SyncdError
 from syncd.rules import TENANT_NOT_LIVE
 
 _LITTLE_SPACE = 512 * 1024 * 1024
+_SUBJECTS = {"config": "configuration", "work": "runs"}  # of the daemon's own problems
 
 
 class Finding(Struct, frozen=True):
@@ -28,18 +30,26 @@ class Finding(Struct, frozen=True):
     do: str = ""
 
 
+class Told(Struct, frozen=True):
+    """What is known already: the book's status, and the daemon's ``own`` problems by subject."""
+
+    status: Status
+    own: Mapping[str, str]
+
+
 def examine(
-    book: Book, engine: Engine, channels: Channels, config: Config, status: Status
+    book: Book, engine: Engine, channels: Channels, config: Config, told: Told
 ) -> list[Finding]:
-    """Every finding, the book first."""
+    """Every finding, the book first. The configuration is read from its file, as it is now."""
     return [
         *_book(book),
         *_space(config),
         *_folder(config),
         *_config(config, channels),
+        *_own(config, told.own),
         *_channels(channels, config),
         *_engine(engine),
-        *_accounts(status),
+        *_accounts(told.status),
     ]
 
 
@@ -81,15 +91,42 @@ def _folder(config: Config) -> Iterator[Finding]:
 
 
 def _config(config: Config, channels: Channels) -> Iterator[Finding]:
+    """The file on disk, checked as ``syncd --check`` does: what a reload would meet."""
+    check = _check_command(config)
     try:
-        settings = check_settings(config, channels)
+        loaded = load_all(config.path, channels)
     except ConfigError as error:
         for problem in error.problems:
-            yield Finding("configuration", "error", problem, "Check it with: syncctl config check")
+            text = f"{config.path}: {problem}. A reload would be refused."
+            yield Finding("configuration", "error", text, f"See all: {check}")
         return
-    yield Finding(
-        "configuration", "ok", f"{config.path}: {len(settings)} accounts, all secrets are there."
-    )
+    for account, reason in loaded.unavailable.items():
+        text = f"{config.path}: {reason}. Account {account} cannot run."
+        yield Finding("configuration", "error", text, f"See all: {check}")
+    for warning in loaded.warnings:
+        yield Finding("configuration", "warning", warning)
+    yield from _good_file(config, loaded)
+
+
+def _good_file(config: Config, loaded: Loaded) -> Iterator[Finding]:
+    count = len(loaded.config.accounts)
+    if loaded.config.model_copy(update={"lines": config.lines}) != config:
+        text = f"{config.path} was changed since it was read; the change is not in force."
+        yield Finding("configuration", "warning", text, "Have it read: syncctl reload")
+    elif not loaded.unavailable:
+        text = f"{config.path}: {count} account{'s' if count != 1 else ''}, all secrets are there."
+        yield Finding("configuration", "ok", text)
+
+
+def _own(config: Config, own: Mapping[str, str]) -> Iterator[Finding]:
+    for key, text in own.items():
+        if text:
+            do = f"Put it right and check it: {_check_command(config)}" if "refused" in text else ""
+            yield Finding(_SUBJECTS.get(key, key), "warning", text, do)
+
+
+def _check_command(config: Config) -> str:
+    return f"syncd --check --config {shlex.quote(str(config.path))}"
 
 
 def _channels(channels: Channels, config: Config) -> Iterator[Finding]:
@@ -120,7 +157,11 @@ def _accounts(status: Status) -> Iterator[Finding]:
         if not one.problems:
             yield Finding(subject, "ok", one.account.words)
         for problem in one.problems:
-            grave = one.account.state == "AUTH_FAILED" or problem.startswith(TENANT_NOT_LIVE)
+            grave = one.account.state == "AUTH_FAILED"
             yield Finding(subject, "error" if grave else "warning", problem)
+    asleep = any(one.account.tenant_state != "LIVE" for one in status.accounts)
     for problem in status.problems:
-        yield Finding("book", "warning", problem)
+        if asleep and problem.startswith((TENANT_NOT_LIVE, "Tenant ")):
+            yield Finding("tenants", "error", problem)
+        else:
+            yield Finding("book", "warning", problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from io import StringIO
 from typing import Final
@@ -12,14 +12,22 @@ import msgspec
 from msgspec import Struct
 
 from syncd.book import intake
-from syncd.book.intake import BadLine, ImportedOrder
+from syncd.book.intake import BadLine, ImportedOrder, Taken
 from syncd.book.intake_checks import check
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.config import Config
-from syncd.errors import Refused
+from syncd.control.storing import (
+    DATABASE_ERRORS,
+    StoreFailed,
+    failure_text,
+    is_full,
+    is_store_failure,
+)
+from syncd.errors import Refused, SyncdError
 
 MOST_PROBLEMS: Final = 1_000
+PART: Final = 500  # orders, as many as the book takes in one transaction
 FORMATS: Final = ("csv", "jsonl")
 
 
@@ -48,7 +56,8 @@ class LineProblem(Struct, frozen=True):
 
 
 class Imported(Struct, frozen=True, kw_only=True):
-    """What became of a file's orders, counted; ``problems`` holds the first thousand.
+    """What became of a file's orders, counted; ``problems`` holds the first thousand, as does
+    ``notes``, sentences about what was done to known orders.
 
     ``unparked`` changes had waited for these orders; ``run_id`` is the run that decides them.
     """
@@ -62,6 +71,7 @@ class Imported(Struct, frozen=True, kw_only=True):
     unparked: int = 0
     problem_count: int = 0
     problems: tuple[LineProblem, ...] = ()
+    notes: tuple[str, ...] = ()
     dry_run: bool = False
     run_id: int | None = None
 
@@ -75,7 +85,8 @@ def take(book: Book, config: Config, file: ImportFile, *, now: datetime) -> Impo
 
     Raises NotFound for the account, Refused for an unknown format or zone.
     """
-    account_id_of(book, file.account)
+    with book.connection():
+        account_id_of(book, file.account)
     orders: list[ImportedOrder] = []
     problems: list[LineProblem] = []
     for found in _read(file):
@@ -84,13 +95,9 @@ def take(book: Book, config: Config, file: ImportFile, *, now: datetime) -> Impo
         else:
             orders.append(found)
     if file.dry_run:
-        return _rehearse(book, file.account, orders, problems)
-    account = config.accounts.get(file.account)
-    locations = account.locations if account else {}
-    taken = intake.take_orders(
-        book, file.account, orders, source=file.source, now=now,
-        facility_of=lambda location: locations.get(location, ""),
-    )  # fmt: skip
+        with book.connection():
+            return _rehearse(book, file.account, orders, problems, now)
+    taken = _take(book, config, file, orders, now)
     problems += [
         LineProblem(one.reason, None, one.order_id, one.raw[:500], one.kept)
         for one in taken.problems
@@ -99,6 +106,57 @@ def take(book: Book, config: Config, file: ImportFile, *, now: datetime) -> Impo
         orders=len(orders), new=taken.new, known=taken.known, changed=taken.changed,
         pieces=taken.pieces, born_cancelled=taken.born_cancelled, unparked=taken.unparked,
         problem_count=len(problems), problems=tuple(problems[:MOST_PROBLEMS]),
+        notes=tuple(f"Order {one.order_id}: {one.text}" for one in taken.notes[:MOST_PROBLEMS]),
+    )  # fmt: skip
+
+
+def _take(
+    book: Book, config: Config, file: ImportFile, orders: Sequence[ImportedOrder], now: datetime
+) -> Taken:
+    """Take the orders part by part, so that a failure can tell how far it came.
+
+    Raises StoreFailed when the database fails in between.
+    """
+    account = config.accounts.get(file.account)
+    locations = account.locations if account else {}
+    taken = Taken(problems=[])
+    good: list[ImportedOrder] = []
+    for order in orders:
+        wrong = check(order, now)
+        if wrong is None:
+            good.append(order)
+        else:
+            taken.problems.append(wrong)
+    # Stock is promised to the oldest orders first, so all are sorted before they are parted.
+    good.sort(key=lambda order: order.placed_at)
+    done = 0
+    try:
+        with book.connection():
+            for done in range(0, len(good), PART):
+                part = intake.take_orders(
+                    book, file.account, good[done : done + PART], source=file.source, now=now,
+                    facility_of=lambda location: locations.get(location, ""),
+                )  # fmt: skip
+                _add(taken, part)
+    except (SyncdError, *DATABASE_ERRORS) as error:
+        if not is_store_failure(error):
+            raise
+        raise _broken_off(book, error, done, len(good)) from error
+    return taken
+
+
+def _add(taken: Taken, part: Taken) -> None:
+    for name in ("new", "known", "changed", "pieces", "born_cancelled", "unparked"):
+        setattr(taken, name, getattr(taken, name) + getattr(part, name))
+    taken.problems += part.problems
+    taken.notes += part.notes
+
+
+def _broken_off(book: Book, error: Exception, done: int, count: int) -> StoreFailed:
+    return StoreFailed(
+        f"{failure_text(book.path, error)} {done} of {count} orders had been taken; importing the "
+        "same file again is harmless, for the same order twice is one order.",
+        full=is_full(error), taken=done,
     )  # fmt: skip
 
 
@@ -126,14 +184,18 @@ def _zone(name: str) -> tzinfo:
 
 
 def _rehearse(
-    book: Book, account: str, orders: Iterable[ImportedOrder], problems: list[LineProblem]
+    book: Book,
+    account: str,
+    orders: Iterable[ImportedOrder],
+    problems: list[LineProblem],
+    now: datetime,
 ) -> Imported:
     """Look the orders over without taking them."""
     account_id = account_id_of(book, account)
     count = new = 0
     for order in orders:
         count += 1
-        wrong = check(order)
+        wrong = check(order, now)
         if wrong is not None:
             problems.append(LineProblem(wrong.reason, None, wrong.order_id))
             continue

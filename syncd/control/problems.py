@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from syncd.control.storing import StoreFailed, failure_text, is_full, is_store_failure
 from syncd.errors import (
     ConfigError,
     NotFound,
@@ -38,6 +41,9 @@ _STATUS: Final[tuple[tuple[type[SyncdError], int], ...]] = (
     (PanelError, 502),
 )
 _BAD_INPUT: Final = ("bad_", "too_many_", "nothing_named", "note_missing")
+_REFUSED: Final = ("bad_quantity",)  # the stock does not allow it; the request is well formed
+
+log = structlog.get_logger("syncd.control")
 
 
 def problem(
@@ -74,6 +80,8 @@ def raw_answer(status: int, code: str, detail: str, do: str = "") -> bytes:
 
 def status_of(error: SyncdError) -> int:
     """The HTTP status of an error of ours."""
+    if error.code in _REFUSED:
+        return 409
     if isinstance(error, Refused) and error.code.startswith(_BAD_INPUT):
         return 400
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
@@ -84,8 +92,38 @@ async def of_syncd_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, SyncdError):
         raise error
     if isinstance(error, ConfigError):
-        return problem(status_of(error), error.code, str(error), problems=error.problems)
+        return _of_config(error)
+    if isinstance(error, StoreFailed) or (isinstance(error, StoreBusy) and is_full(error)):
+        return _of_store(error)
     return problem(status_of(error), error.code, str(error))
+
+
+def _of_config(error: ConfigError) -> Response:
+    """Each problem stands in ``problems`` and only there."""
+    count = len(error.problems)
+    return problem(
+        status_of(error), error.code,
+        f"{error.path or 'The configuration'} cannot be used, the one in force stays: "
+        f"{count} problem{'s' if count != 1 else ''}.",
+        problems=error.problems,
+        do=f"Put it right, then: syncd --check --config {shlex.quote(error.path)}"
+        if error.path else "",
+    )  # fmt: skip
+
+
+async def of_store(request: Request, error: Exception) -> Response:
+    """The problem of a database that fails; another mistake in a statement is one of syncd."""
+    if not is_store_failure(error):
+        raise error
+    path = request.app.state.service.book.path
+    return _of_store(StoreFailed(failure_text(path, error), full=is_full(error)))
+
+
+def _of_store(error: SyncdError) -> Response:
+    log.error("the book's database fails", reason=str(error))
+    full = not isinstance(error, StoreFailed) or error.full
+    taken = error.taken if isinstance(error, StoreFailed) else 0
+    return problem(507 if full else 503, StoreFailed.code, str(error), taken=taken)
 
 
 async def of_validation(_request: Request, error: Exception) -> Response:

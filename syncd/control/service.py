@@ -39,6 +39,7 @@ class Service:
 
     ``adopt`` is for the daemon after a reload. ``close`` says that it stops: streams end and
     changes are refused from then on. ``hold`` refuses changes for a while, with a reason.
+    ``own_problems`` is what the daemon itself has to tell: subject -> sentence, or nothing.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Service:
         self.config = config
         self.clock = clock
         self.closing = threading.Event()
+        self.own_problems: dict[str, str] = {}
         self._reload = reload
         self._held = ""
 
@@ -118,6 +120,12 @@ class Service:
         """One run. Raises NotFound."""
         return queries.run(self.book, run_id)
 
+    def missing_orders(self, run_id: int) -> list[str]:
+        """Orders that the run was asked for and nobody knows: not the book, not the channel."""
+        run = queries.run(self.book, run_id)
+        with self.book.connection():
+            return asking.unheard_of(self.book, run.account, run.orders)
+
     def order(self, order_id: str, account: str | None = None) -> OrderView:
         """One order. Raises NotFound, or Refused when several accounts have it."""
         return queries.order(self.book, order_id, account)
@@ -171,7 +179,8 @@ class Service:
 
     def doctor(self) -> list[Finding]:
         """Look over the whole installation."""
-        return doctor.examine(self.book, self.engine, self.channels, self.config, self.status())
+        told = doctor.Told(queries.status(self.book, self.clock.now()), self.own_problems)
+        return doctor.examine(self.book, self.engine, self.channels, self.config, told)
 
     def metrics(self) -> str:
         """The state in Prometheus's text form. Never with order ids."""
@@ -201,11 +210,10 @@ class Service:
 
     def import_orders(self, file: ImportFile, actor: str) -> Imported:
         """Take orders out of a file's text. Facts that waited for them are decided next."""
-        with self.book.connection():
-            taken = importing.take(self.book, self.config, file, now=self.clock.now())
-            if not taken.unparked or file.dry_run:
-                return taken
-            runs = self._decide((file.account,), "import", actor)
+        taken = importing.take(self.book, self.config, file, now=self.clock.now())
+        if not taken.unparked or file.dry_run:
+            return taken
+        runs = self._decide((file.account,), "import", actor)
         return taken.with_run(runs[0])
 
     # --- what a person does
@@ -236,7 +244,7 @@ class Service:
         *,
         prefix: str,
         start: int,
-        width: int,
+        width: int | None,
         tenant: str,
         actor: str,
     ) -> dict[str, Any]:

@@ -221,8 +221,97 @@ def test_the_doctor_checks_the_configuration_of_a_daemon_that_does_not_run(
 ) -> None:
     result = daemon.ctl("doctor")
     assert result.returncode == 3
-    assert "systemctl start syncd" in result.stderr
+    assert "systemctl start syncd" in result.stdout
     assert "config ok" in result.stdout
+    result = daemon.ctl("doctor", "--json")
+    assert result.returncode == 3
+    found = json.loads(result.stdout)["findings"]
+    assert [(one["subject"], one["state"]) for one in found] == [
+        ("socket", "error"), ("configuration", "ok"),
+    ]  # fmt: skip
+
+
+def test_json_is_one_document_also_where_a_child_does_the_work(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    checked = daemon.ctl("config", "check", "--json")
+    assert checked.returncode == 0
+    assert json.loads(checked.stdout)["ok"] is True
+    (tmp_path / "bad.toml").write_text("[sincd]\n")
+    checked = daemon.ctl("config", "check", "--config", str(tmp_path / "bad.toml"), "--json")
+    assert checked.returncode == 78
+    document = json.loads(checked.stdout)
+    assert (document["ok"], len(document["problems"])) == (False, 1)
+    made = daemon.ctl("init", str(tmp_path / "new.toml"), "--json")
+    assert json.loads(made.stdout) == {"path": str(tmp_path / "new.toml")}
+    rules = daemon.ctl("rules", "DISPATCHED", "--json")
+    assert "DISPATCHED" in json.loads(rules.stdout)["lines"]
+    assert json.loads(daemon.ctl("completion", "bash", "--json").stdout)["shell"] == "bash"
+    wrong = daemon.ctl("rules", "MOON", "--json")
+    assert (wrong.returncode, json.loads(wrong.stderr)["code"]) == (2, "usage")
+
+
+def test_a_configuration_without_accounts_is_told_as_such(daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "bare.toml").write_text("[syncd]\n")
+    more = ("--config", str(tmp_path / "bare.toml"))
+    told = "config ok: 0 accounts; nothing will be synced\n"
+    assert daemon.ctl("config", "check", *more).stdout == told
+    result = subprocess.run(
+        [sys.executable, "-m", "syncd", "--check", *more], env=daemon.env, capture_output=True,
+        text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, told)
+
+
+@pytest.mark.parametrize("program", ["syncd.cli.syncctl --help", "syncd.cli.syncctl rules",
+                                     "syncd.cli.syncctl tasks --json", "syncd --example",
+                                     "syncd --check"])  # fmt: skip
+@pytest.mark.parametrize("stdout", ["> /dev/full", ">&-"])
+def test_a_stdout_that_cannot_be_written_is_told_in_a_line(
+    daemon: Daemon, program: str, stdout: str
+) -> None:
+    if "tasks" in program:
+        daemon.start()
+    result = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m {program} {stdout}"], env=daemon.env,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("The output cannot be written to stdout: ")
+
+
+def test_the_doctor_reads_the_file_as_it_is_now(daemon: Daemon) -> None:
+    daemon.start()
+    good = daemon.config.read_text()
+    doctor = daemon.ctl("doctor")
+    assert doctor.returncode == 1, "the tenant is not live"
+    assert "ok       configuration: " in doctor.stdout
+    daemon.config.write_text(good + "nonsense = 1\n")
+    (found,) = configuration(daemon)
+    assert found["state"] == "error"
+    assert "nonsense: unknown key" in found["message"]
+    assert f"syncd --check --config {daemon.config}" in found["do"]
+    assert daemon.ctl("reload").returncode == 78
+    refused = configuration(daemon)[-1]
+    assert "was refused" in refused["message"]
+    found = json.loads(daemon.ctl("doctor", "--json").stdout)["findings"]
+    assert not [one for one in found if one["subject"] == "book" and "refused" in one["message"]]
+    daemon.config.write_text(good.replace('channel = "gate"', 'channel = "gate"\n#'))
+    assert daemon.ctl("reload").returncode == 0
+    daemon.config.write_text(good.replace("settings = {", 'locations = { L = "B" }\nsettings = {'))
+    (found,) = configuration(daemon)
+    assert (found["state"], found["do"]) == ("warning", "Have it read: syncctl reload")
+    daemon.config.write_text(good.replace('"gate"', '"gaet"'))
+    found, changed = configuration(daemon)
+    assert (found["state"], changed["state"]) == ("error", "warning")
+    assert 'channel "gaet" is not installed. Did you mean "gate"?' in found["message"]
+
+
+def configuration(daemon: Daemon) -> list[dict[str, str]]:
+    """What the doctor says of the configuration."""
+    findings = json.loads(daemon.ctl("doctor", "--json").stdout)["findings"]
+    return [one for one in findings if one["subject"] == "configuration"]
 
 
 def test_the_rules_are_shown_by_a_child(daemon: Daemon) -> None:

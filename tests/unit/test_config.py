@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field, SecretStr, field_validator
@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 from syncd.config import check_settings, commented_example, load, load_all
 from syncd.config.schema import TasksTable, duration_text, read_duration
 from syncd.errors import ConfigError
-from syncd.hookspecs import Channel, Settings
+from syncd.hookspecs import Channel, Pace, Settings
 from syncd.statuses import Kind
 
 SECRET = "s3cret-canary-value"
@@ -231,7 +231,7 @@ def test_settings_with_secrets_in_place_and_a_warning(tmp_path: Path) -> None:
 def test_check_settings_gives_the_same(tmp_path: Path) -> None:
     config = load(write(tmp_path, ACCOUNT), {})
     assert set(check_settings(config, channels(), {"TOKEN": SECRET})) == {"one"}
-    with pytest.raises(ConfigError, match="TOKEN is not set or empty"):
+    with pytest.raises(ConfigError, match="TOKEN is not set"):
         check_settings(config, channels(), {})
     with pytest.raises(ConfigError, match='channel "shop" is not installed'):
         check_settings(config, {}, {"TOKEN": SECRET})
@@ -301,8 +301,8 @@ def test_missing_channel_stops_nothing_unless_strict(tmp_path: Path) -> None:
     loaded = load_all(path, found, {"TOKEN": SECRET})
     assert set(loaded.settings) == {"one"}
     assert loaded.unavailable == {
-        "two": 'channel "shoop" is not installed; did you mean "shop"? Installed: shop, torn. '
-        "Install it with: pip install syncd-shoop",
+        "two": 'channel "shoop" is not installed. Did you mean "shop"? Installed: shop, torn. '
+        "How to install a channel's plugin: page Install of the documentation",
         "three": 'channel "torn" is off: it fell over',
     }
     with pytest.raises(ConfigError) as caught:
@@ -331,6 +331,52 @@ def test_a_plugin_check_that_falls_over_is_a_problem_without_the_secret(tmp_path
     assert SECRET not in str(caught.value)
 
 
+class WordySettings(Settings):
+    """One setting for each way in which a value can be wrong."""
+
+    base_url: str = "https://panel.example"
+    places: tuple[str, ...] = ()
+    size: int = Field(default=20, ge=1, le=1000)
+    rate: float = Field(default=1.0, gt=0)
+    word: str = Field(default="abc", min_length=2, max_length=4, pattern="[a-z]+")
+    few: tuple[str, ...] = Field(default=("A",), min_length=1, max_length=2)
+    whole: int = 1
+    pace: Literal["slow", "fast"] = "slow"
+    day: date = date(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('places = "A"', 'must be a list of texts, such as ["A"]'),
+        ("places = [1]", "must be text in quotes"),
+        ("size = 0", "must be at least 1"),
+        ("size = 1001", "must be at most 1000"),
+        ('size = "many"', "must be a whole number"),
+        ("rate = 0", "must be more than 0.0"),
+        ('word = "a"', "must have at least 2 character(s)"),
+        ('word = "abcde"', "must have at most 4 character(s)"),
+        ('word = "123"', "must match the pattern [a-z]+"),
+        ("few = []", "needs at least 1 in the list"),
+        ('few = ["A", "B", "C"]', "takes at most 2 in the list"),
+        ("whole = 1.5", "must be a whole number"),
+        ('whole = "x"', "must be a whole number"),
+        ('pace = "fats"', 'must be one of "slow" or "fast"'),
+        ("day = true", "must be a date, such as 2026-01-31"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_our_own_words(tmp_path: Path, line: str, told: str) -> None:
+    wordy = SimpleNamespace(
+        state="enabled", reason="", description=Channel(title="W", settings=WordySettings)
+    )
+    path = write(tmp_path, f'[accounts.one]\nchannel = "wordy"\n[accounts.one.settings]\n{line}\n')
+    with pytest.raises(ConfigError) as caught:
+        load_all(path, {"wordy": wordy}, {})
+    (problem,) = caught.value.problems
+    assert problem.startswith("line 4: accounts.one.settings.")
+    assert problem.endswith(f": {told}")
+
+
 # --- the example
 
 
@@ -355,6 +401,29 @@ def test_example_without_its_comment_marks_is_a_whole_configuration(tmp_path: Pa
     assert loaded.config.operators == {1000}
     usual = load(write(tmp_path, ACCOUNT), {}).accounts["one"].tasks
     assert loaded.config.accounts["my-shop"].tasks == usual
+
+
+def test_the_example_tells_what_is_an_example_and_what_to_choose_from(tmp_path: Path) -> None:
+    class PacedSettings(ShopSettings):
+        pace: Literal["slow", "fast"] = Field(default="slow", description="How fast to call.")
+        mode: Literal["new", "old"] = "new"
+
+    description = Channel(
+        title="Shop", settings=PacedSettings,
+        paces={"slow": Pace(per_second=0.5), "fast": Pace(per_second=10, burst=5)},
+    )  # fmt: skip
+    shop = SimpleNamespace(state="enabled", reason="", description=description)
+    text = commented_example({"shop": shop})
+    for line in ("#operators = [1000]", '#locations = { "LOCATION-ID" = "main" }',
+                 '#api_token = { credential = "shop.api_token" }', '#base_url = "..."',
+                 "#[accounts.my-shop]"):  # fmt: skip
+        assert f"# example:\n{line}\n" in text
+    for line in ('#log_level = "info"', "#pages = 5", '#tenant = "main"', '#pace = "slow"'):
+        assert f"\n{line}\n" in text
+        assert f"# example:\n{line}\n" not in text
+    assert '#   "slow": one call in 2 s\n#   "fast": 10 calls a second, up to 5 at once\n' in text
+    assert '# One of: "new", "old".\n#mode = "new"\n' in text
+    assert load_all(write(tmp_path, text), {"shop": shop}, {}, strict=True).settings == {}
 
 
 def test_fault_I06_an_empty_environment_still_gives_places(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,8 @@ from syncd.book.runs import RunState
 from syncd.channels import Channels
 from syncd.config import AccountConfig
 from syncd.control.guard import Answers, Kept
+from syncd.control.server import ControlServer
+from syncd.control.service import Service
 from syncd.statuses import Status
 from tests.controlkit import WAIT, House, a_channel, running
 
@@ -22,6 +28,7 @@ OD1,1,SKU-A,2,2026-02-01T10:00:00
 OD2,1,SKU-A,none,2026-02-01T10:00:00
 OD3,1,SKU-A,1,2026-02-01T10:00:00
 """
+GOODS = {"facility": "BLR", "goods": {"SKU-A": 5}}
 
 
 @pytest.fixture
@@ -244,6 +251,89 @@ def test_a_large_import_is_taken(house: House) -> None:
     assert house.ask("POST", "/v1/orders", body)[2]["new"] == 4_000
 
 
+def test_an_import_that_breaks_off_tells_how_far_it_came(house: House) -> None:
+    lines = [f"OD{n},1,SKU-A,1,2026-02-01T10:00:00" for n in range(4_000)]
+    text = "\n".join(["order_id,line_id,sku,quantity,placed_at", *lines])
+    body = {"account": "shop", "format": "csv", "text": text}
+    with files_of_at_most(600_000):
+        status, _, problem = house.ask("POST", "/v1/orders", body)
+    assert (status, problem["code"]) == (503, "store_failed")
+    taken = house.seller.count("orders")
+    assert 0 < taken < 4_000
+    assert problem["taken"] == taken
+    assert f"{taken} of 4000 orders had been taken" in problem["detail"]
+    assert "again is harmless" in problem["detail"]
+    assert str(house.book.path) in problem["detail"]
+    done = house.ask("POST", "/v1/orders", body)[2]
+    assert (done["new"], done["known"]) == (4_000 - taken, taken)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """A disk that takes no more: the kernel refuses to let files of this process grow."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_database_that_fails_is_told_with_its_file(house: House) -> None:
+    with files_of_at_most(4_096):
+        status, _, problem = house.ask("POST", "/v1/stock/receive", GOODS)
+    assert (status, problem["code"]) == (503, "store_failed")
+    assert str(house.book.path) in problem["detail"]
+    assert "disk I/O error" in problem["detail"]
+    assert house.ask("POST", "/v1/stock/receive", GOODS)[0] == 200
+
+
+def full_disk() -> sqlite3.Error:
+    """What SQLite itself raises when there is no room."""
+    small = sqlite3.connect(":memory:")
+    small.execute("PRAGMA max_page_count = 2")
+    small.execute("CREATE TABLE t (a)")
+    with pytest.raises(sqlite3.Error) as caught:
+        small.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    return caught.value
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["as it is", "through the book"])
+def test_a_full_disk_is_told_with_the_books_file(tmp_path: Path, wrapped: bool) -> None:
+    error = full_disk()
+    house = House(tmp_path)
+
+    class FullService(Service):
+        def tenants(self) -> list[Any]:
+            if wrapped:
+                with self.book.write():
+                    raise error
+            raise error
+
+    full = FullService(
+        house.book, house.engine, house.channels, house.config, house.seller.clock, dict
+    )
+    house.server = ControlServer(full, house.socket)
+    house.start()
+    try:
+        status, _, problem = house.ask("GET", "/v1/tenants")
+    finally:
+        full.close()
+        house.stop()
+    assert (status, problem["code"]) == (507, "store_failed")
+    assert str(house.book.path) in problem["detail"]
+    assert "Free some disk space" in problem["detail"]
+
+
+def test_orders_of_a_run_that_nobody_knows_are_told(house: House) -> None:
+    house.seller.order("OD1", ("1", "SKU-A", 1))
+    house.seller.tell(house.seller.change("OD2", Status.DISPATCHED))
+    body = {"account": "shop", "orders": ["OD1", "OD2", "OD3"]}
+    run_id = house.ask("POST", "/v1/runs", body)[2]["run_id"]
+    assert house.ask("GET", f"/v1/runs/{run_id}/missing")[2] == {"orders": ["OD3"]}
+    assert house.ask("GET", "/v1/runs/99/missing")[0] == 404
+
+
 def test_an_order_is_shown_and_explained(house: House) -> None:
     house.seller.order("OD/1 ?", ("1", "SKU-A", 1))
     found = house.ask("GET", "/v1/orders/OD%2F1%20%3F?account=shop")[2]
@@ -311,7 +401,8 @@ def test_stock_is_received_corrected_and_listed(house: House) -> None:
     assert row["buckets"]["on_hand_good"] == 3
     assert [r["sku"] for r in house.ask("GET", "/v1/stock?after=SKU-A")[2]["stock"]] == ["SKU-B"]
     body["goods"] = {"SKU-A": 0}
-    assert house.ask("POST", "/v1/stock/receive", body)[2]["code"] == "bad_quantity"
+    status, _, problem = house.ask("POST", "/v1/stock/receive", body)
+    assert (status, problem["code"]) == (409, "bad_quantity")
 
 
 def test_a_sequence_is_defined(house: House) -> None:
@@ -320,6 +411,8 @@ def test_a_sequence_is_defined(house: House) -> None:
     assert (done["before"], done["after"]) == ("INV/001", "NEW/007")
     (row,) = house.ask("GET", "/v1/sequences")[2]["sequences"]
     assert (row["facility"], row["next"]) == ("BLR", "NEW/007")
+    body = {"facility": "BLR", "prefix": "NEW/", "start": 9}
+    assert house.ask("PUT", "/v1/sequences", body)[2]["after"] == "NEW/009", "the width stays"
     assert house.ask("PUT", "/v1/sequences", {**body, "prefix": "?"})[2]["code"] == "bad_prefix"
 
 
@@ -376,7 +469,8 @@ def test_the_doctor_looks_at_everything(house: House) -> None:
     assert by_subject["state folder"]["state"] == "warning"
     assert "chmod" in by_subject["state folder"]["do"]
     assert by_subject["configuration"]["state"] == "error"
-    assert by_subject["account shop"]["state"] == "error"
+    assert by_subject["tenants"]["state"] == "error"
+    assert "account shop" in by_subject
     assert {"disk", "runs", "channel flipkart"} <= set(by_subject)
 
 

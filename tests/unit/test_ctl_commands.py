@@ -13,8 +13,10 @@ import pytest
 from syncd.book.runs import Counts, RunState
 from syncd.cli import ctl_runs
 from syncd.cli.ctl_errors import Exit
+from syncd.cli.ctl_orders import _large
 from syncd.cli.syncctl import main
 from syncd.control.peer import Peer
+from syncd.passes.conduct import MAX_PLAN
 from syncd.statuses import Kind, Status
 from tests.controlkit import House, Impatient, ctl, running
 
@@ -138,6 +140,31 @@ def test_failed_facts_are_retried_and_set_aside(house: House) -> None:
     assert json.loads(ran(house, "retry", "--account", "shop", "--json"))["ids"] == []
 
 
+def test_many_facts_that_wait_alike_are_told_once(house: House) -> None:
+    house.seller.tell(*(house.seller.change(f"OD{n}", Status.DISPATCHED) for n in range(5)))
+    house.seller.settle()
+    text = ran(house, "failed")
+    assert "5 changes" in text
+    assert "Orders  OD0, OD1, OD2 and others" in text
+    assert "syncctl failed --all --account shop --code " in text
+    assert text.count("Why") == 1
+    assert ran(house, "failed", "--all").count("Why") == 5
+    assert ran(house, "failed", "--before", "3").count("Why") == 2
+
+
+def test_few_facts_that_wait_alike_are_told_one_by_one(house: House) -> None:
+    house.seller.tell(*(house.seller.change(f"OD{n}", Status.DISPATCHED) for n in range(3)))
+    house.seller.settle()
+    assert ran(house, "failed").count("Why") == 3
+    text = ran(house, "failed", "--limit", "1")
+    assert "3 changes" in text, "those that are not on the page are told all the same"
+
+
+def test_facts_are_told_also_by_a_daemon_that_knows_no_groups() -> None:
+    fact = {"account": "shop", "code": "x"}
+    assert _large({"facts": [fact] * 9}) == []
+
+
 def test_exceptions_are_listed(house: House) -> None:
     assert "There are none." in house.ctl("exceptions", "--all").stderr
     with house.book.write():
@@ -176,6 +203,39 @@ def test_orders_are_named_by_option_and_on_stdin(house: House) -> None:
     ran(house, "trigger", "shop", "--order", "-", code=Exit.USAGE, stdin="\n")
 
 
+def test_an_order_that_the_panel_does_not_show_is_told(house: House) -> None:
+    house.seller.order("OD1", ("1", "SKU", 1))
+    house.seller.tell(house.seller.change("OD3", Status.DISPATCHED))
+    orders = ["--order", "OD1", "--order", "NOPE", "--order", "OD3"]
+    text = ran(house, "trigger", "shop", *orders, "--wait", code=Exit.FAILED)
+    told = [line for line in text.splitlines() if "the panel has no order" in line]
+    assert told == ["the panel has no order NOPE (or did not show it)"]
+    document = json.loads(ran(house, "trigger", "shop", *orders, "--wait", "--json", code=1))
+    assert document["missing_orders"] == ["NOPE"]
+    ran(house, "trigger", "shop", *orders, "--wait", "--dry-run")
+    house.works.state = RunState.FAILED
+    text = ran(house, "trigger", "shop", *orders, "--wait", code=Exit.FAILED)
+    assert "the panel has no order" not in text, "nobody knows, for the run failed"
+
+
+def test_the_plan_of_a_dry_run_is_a_table_of_its_first_rows(house: House) -> None:
+    row = {
+        "order_id": "OD1", "line_id": "1", "piece": 0, "event": "DISPATCHED", "before": "PACKED",
+        "after": "DISPATCHED", "outcome": "applied", "code": "dispatched", "note": "",
+    }  # fmt: skip
+    plan = [{**row, "order_id": f"OD{n}"} for n in range(53)]
+    house.works.plan = json.dumps([plan[0], {**row, "piece": None}, *plan[2:]])
+    lines = ran(house, "trigger", "shop", "--dry-run", "--wait").splitlines()
+    assert lines[2].split()[:3] == ["ORDER", "LINE", "PIECE"]
+    assert lines[3].split() == [
+        "OD0", "1", "1", "DISPATCHED", "PACKED", "DISPATCHED", "applied", "dispatched",
+    ]  # fmt: skip
+    assert lines[4].split()[:3] == ["OD1", "1", "DISPATCHED"]
+    assert (len(lines), lines[-1]) == (54, "… 3 more; see them with --json")
+    assert lines[-1] in ran(house, "run", "1")
+    assert ran(house, "trigger", "shop", "--dry-run", "--wait", "--json").count('"outcome"') == 53
+
+
 @pytest.mark.parametrize(
     ("state", "code"),
     [
@@ -205,6 +265,9 @@ def test_waiting_ends_at_its_time_and_the_run_goes_on(house: House) -> None:
     assert (result.exit_code, result.stdout) == (Exit.TIMED_OUT, "1\n")
     assert 0.9 < time.monotonic() - begun < 5
     assert "syncctl events 1" in result.stderr
+    result = house.ctl("trigger", "shop", "--wait", "--timeout", "1s", "--json")
+    assert result.exit_code == Exit.TIMED_OUT
+    assert json.loads(result.stdout)["runs"][0]["ended_at"] is None
     house.works.go.set()
     assert house.await_run(1) == "OK"
 
@@ -218,6 +281,7 @@ def test_returns_are_looked_for_thirty_days_back(house: House) -> None:
 
 def test_the_names_of_tasks_are_those_of_the_daemon() -> None:
     assert tuple(kind.value for kind in Kind) == ctl_runs.KINDS
+    assert MAX_PLAN == ctl_runs.MOST_KEPT
 
 
 def test_runs_and_one_run_are_shown(house: House) -> None:
@@ -249,6 +313,32 @@ def test_an_import_tells_the_bad_lines_and_ends_with_1(house: House, tmp_path: P
     assert "1 new" in result.stdout
     assert "line 3: quantity" in result.stderr
     assert house.service.order("OD1").source == "orders.csv"
+
+
+def test_the_count_of_bad_lines_is_right_however_many(house: House, tmp_path: Path) -> None:
+    header = CSV.splitlines()[0]
+    for bad, told in ((60, "… 10 more; --json shows all"),
+                      (1_200, "… 1150 more; --json shows the first 1000")):  # fmt: skip
+        lines = [f"OD{n},1,SKU-A,none,2026-02-01T10:00:00+05:30" for n in range(bad)]
+        (tmp_path / "bad.csv").write_text("\n".join([header, *lines]))
+        result = house.ctl("import", str(tmp_path / "bad.csv"), "--account", "shop")
+        assert result.exit_code == Exit.FAILED
+        assert f"{bad} problems" in result.stdout
+        assert result.stderr.splitlines()[-1].strip() == told
+
+
+def test_an_import_tells_what_it_raised(house: House, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(GOOD_CSV)
+    ran(house, "import", str(tmp_path / "a.csv"), "--account", "shop")
+    (tmp_path / "a.csv").write_text(GOOD_CSV.replace("SKU-A,2", "SKU-A,5"))
+    text = ran(house, "import", str(tmp_path / "a.csv"), "--account", "shop")
+    assert "Order OD1: Line 1 was raised from 2 pieces to 5." in text
+
+
+def test_a_file_without_orders_is_told(house: House, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text(CSV.splitlines()[0] + "\n")
+    text = ran(house, "import", str(tmp_path / "empty.csv"), "--account", "shop")
+    assert text == f"{tmp_path / 'empty.csv'}: it holds no orders.\n"
 
 
 def test_several_files_and_stdin_are_taken(house: House, tmp_path: Path) -> None:
@@ -309,6 +399,21 @@ def test_stock_is_received_corrected_and_listed(house: House) -> None:
     assert "There is no stock" in house.ctl("stock", "--sku", "none").stderr
 
 
+def test_a_stock_change_that_the_count_forbids_is_refused(house: House) -> None:
+    result = house.ctl("stock", "adjust", "BLR", "SKU-A", "-5", "--note", "counted")
+    assert result.exit_code == Exit.REFUSED, result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("stock", "receive", "BLR", "SKU-A", "-1"), ("run", "-1"), ("retry", "-12")]
+)
+def test_a_number_below_zero_is_told_as_one(house: House, words: tuple[str, ...]) -> None:
+    result = house.ctl(*words)
+    assert result.exit_code == Exit.USAGE
+    assert f"{words[-1]} cannot be: the number must be 1 or more." in result.stderr
+    assert "No such option '-x'" in house.ctl("run", "-x").stderr
+
+
 def test_warehouse_steps_are_done_by_hand(house: House) -> None:
     packed_order(house)
     assert "1 pieces moved" in ran(house, "warehouse", "OD1", "dispatched", "--account", "shop")
@@ -323,6 +428,7 @@ def test_a_sequence_is_set_and_listed(house: House) -> None:
     )  # fmt: skip
     assert "INV/001 to A-0005" in text
     assert "A-0005" in ran(house, "sequence")
+    assert "to B-0007" in ran(house, "sequence", "set", "BLR", "--prefix", "B-", "--start", "7")
     ran(house, "sequence", "set", "BLR", "--prefix", "?", code=Exit.USAGE)
     ran(house, "sequence", "set", "none", "--prefix", "A", code=Exit.NOT_FOUND)
 
@@ -360,7 +466,10 @@ def test_a_reload_tells_its_problems_and_ends_with_78(house: House) -> None:
     house.reload_problems = ["line 3: shop: is wrong", "line 9: is missing"]
     result = house.ctl("reload")
     assert result.exit_code == Exit.CONFIG
-    assert "line 9: is missing" in result.stderr
+    told = [line for line in result.stderr.splitlines() if "line 9: is missing" in line]
+    assert told == ["  line 9: is missing"], "each problem is told once"
+    assert "syncd --check --config syncd.toml" in result.stderr
+    assert json.loads(house.ctl("reload", "--json").stderr)["problems"] == house.reload_problems
 
 
 def test_the_doctor_ends_with_1_when_something_is_wrong(house: House) -> None:
@@ -398,6 +507,27 @@ def test_errors_are_json_where_the_data_is(house: House) -> None:
     assert (problem["code"], problem["exit_code"]) == ("not_found", 5)
     missing = json.loads(ctl("--socket", "/none/s.sock", "status", "--json").stderr)
     assert missing["code"] == "not_running"
+
+
+def test_wrong_usage_is_json_too(house: House) -> None:
+    for words in (
+        ["run", "x", "--json"],
+        ["--json", "fly"],
+        ["trigger", "--json-lines"],
+        ["--json", "run", "1", "--moon"],
+        ["stock", "receive", "--json", "A", "B", "-1"],
+    ):
+        result = house.ctl(*words)
+        assert (result.exit_code, result.stdout) == (Exit.USAGE, "")
+        problem = json.loads(result.stderr)
+        assert (problem["code"], problem["exit_code"]) == ("usage", 2)
+        assert "--help" in problem["do"]
+
+
+def test_without_a_daemon_the_ways_to_start_it_are_told() -> None:
+    told = ctl("--socket", "/none/s.sock", "status").stderr
+    assert "systemctl start syncd" in told
+    assert "syncd --config FILE" in told
 
 
 def test_wrong_usage_ends_with_2(house: House) -> None:

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pty
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
+from typing import TextIO
 
+import click
 import pytest
 
-from syncd.cli.ctl_output import clean, counted, distance, field, fit, how_long, took, when
+from syncd.cli.ctl_output import (
+    clean,
+    counted,
+    distance,
+    field,
+    fit,
+    fold,
+    how_long,
+    say,
+    table,
+    took,
+    when,
+)
 from syncd.cli.ctl_runs import Span
-from syncd.cli.ctl_wait import TextView, progress_text
+from syncd.cli.ctl_wait import TextView, exit_of, progress_text
+from syncd.cli.syncctl import main
 
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
@@ -36,10 +56,80 @@ def test_a_time_is_local_with_its_zone_and_how_far_away() -> None:
     assert when(None, NOW) == "never"
 
 
-def test_columns_give_room_from_the_widest_down_to_eight() -> None:
-    assert fit([4, 10, 120], 80) == [4, 10, 62]
-    assert fit([4, 60, 60], 80) == [4, 36, 36]
-    assert fit([8, 8, 8], 10) == [8, 8, 8]
+def test_columns_give_room_from_the_widest_down_to_their_longest_word() -> None:
+    assert fit([4, 10, 120], [4, 5, 20], 80) == [4, 10, 62]
+    assert fit([4, 60, 60], [4, 9, 9], 80) == [4, 36, 36]
+    assert fit([4, 60, 60], [4, 50, 9], 80) == [4, 50, 22]
+
+
+def test_the_last_columns_leave_a_table_that_is_too_narrow() -> None:
+    assert fit([8, 8, 8], [8, 8, 8], 20) == [8, 8]
+    assert fit([8, 30, 8], [8, 30, 8], 20) == [8]
+    assert fit([40], [30], 20) == [40], "one column stays, whatever its width"
+
+
+def test_a_long_line_folds_under_its_text_and_never_inside_a_word() -> None:
+    line = "  01 Mar 06:00 UTC  The buyer placed the order OD-123456789012345678901234567890 here."
+    lines = fold(line, 50)
+    assert lines[0].startswith("  01 Mar 06:00 UTC  The buyer")
+    assert all(part.startswith(" " * 20) for part in lines[1:])
+    assert "OD-123456789012345678901234567890" in [word for part in lines for word in part.split()]
+    assert " ".join(" ".join(lines).split()) == " ".join(line.split())
+    assert fold("short", 50) == ["short"]
+
+
+def test_a_table_on_a_narrow_terminal_breaks_no_word() -> None:
+    rows = [{"order": "OD-1234567890", "note": "a note of several words that goes on for long",
+             "state": "RETURN_EXPECTED"}]  # fmt: skip
+    columns = [("ORDER", field("order")), ("NOTE", field("note")), ("STATE", field("state"))]
+    for width in (60, 40, 30, 20):
+        text = on_terminal(width, lambda: table(columns, rows, empty=""))
+        words = text.split()
+        assert "OD-1234567890" in words
+        assert "RETURN_EXPECTED" in words
+        assert max(map(len, text.splitlines())) <= width + (width < 30) * 10, text
+    assert len(piped(lambda: table(columns, rows, empty="")).splitlines()) == 2
+
+
+def test_a_line_folds_on_a_terminal_and_never_in_a_pipe() -> None:
+    line = "  06:00 UTC  The order came into the book from a file, and it has one piece now."
+    folded = on_terminal(60, lambda: say(line)).splitlines()
+    assert len(folded) == 2
+    assert folded[1].startswith(" " * 13)
+    assert piped(lambda: say(line)) == line + "\n"
+
+
+def on_terminal(width: int, show: Callable[[], None]) -> str:
+    """What ``show`` prints where stdout is a terminal of this width."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        _printing_to(stream, show, {"COLUMNS": str(width), "NO_COLOR": "1"})
+    parts = []
+    with suppress(OSError):  # the end of a terminal is an error
+        while part := os.read(ours, 65536):
+            parts.append(part)
+    os.close(ours)
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+def piped(show: Callable[[], None]) -> str:
+    stream = io.StringIO()
+    _printing_to(stream, show, {"COLUMNS": "20"})
+    return stream.getvalue()
+
+
+def _printing_to(stream: TextIO, show: Callable[[], None], env: dict[str, str]) -> None:
+    before = {name: os.environ.get(name) for name in env}
+    os.environ.update(env)
+    try:
+        with redirect_stdout(stream), click.Context(main):
+            show()
+            stream.flush()
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def test_control_characters_become_visible() -> None:
@@ -85,3 +175,21 @@ def test_progress_as_text_comes_now_and_then(capsys: pytest.CaptureFixture[str])
         "run 7: orders, 1 pages, 0 changes",
         "run 7: orders, 3 pages, 0 changes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "counts", "code"),
+    [
+        ("OK", {}, 0),
+        ("OK", {"quarantined": 1}, 1),
+        ("OK", {"refused": 2}, 1),
+        ("PARTIAL", {}, 1),
+        ("GATED", {"quarantined": 1}, 6),
+    ],
+)
+def test_a_run_with_rows_that_could_not_be_read_has_not_gone_well(
+    state: str, counts: dict[str, int], code: int
+) -> None:
+    run = {"state": state, "counts": counts, "ended_at": "2026-03-01T06:00:00Z"}
+    assert exit_of(run) == code
+    assert exit_of({**run, "ended_at": None}) == 7

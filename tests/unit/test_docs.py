@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ DOCS = ROOT / "docs"
 TOLD = r"(?:: |\(|with |by |^)syncctl ((?:--?)?[a-z][^,;.()`\n]*)"  # in a message, not in prose
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/setup.cfg"))
+CLI = (DOCS / "cli.md").read_text("utf-8")
+OPERATING = (DOCS / "operating.md").read_text("utf-8")
 HOOKS = [
     function
     for name, function in vars(hookspecs.ChannelHooks).items()
@@ -168,6 +171,18 @@ def test_the_docs_show_only_commands_that_exist() -> None:
     assert len(shown) > 20
     wrong = [f"{where}: {problem_of(words)}" for where, words in shown if problem_of(words)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_orders_of_a_file_reach_the_trigger_without_its_header() -> None:
+    piped = re.search(r"^(.*) \| syncctl trigger shop --order -", CLI, re.MULTILINE)
+    sample = re.search(r"^order_id,.*?(?=^```)", OPERATING, re.MULTILINE | re.DOTALL)
+    assert piped
+    assert sample
+    command = piped[1].replace("orders.csv", "/dev/stdin")
+    done = subprocess.run(
+        ["bash", "-c", command], input=sample[0], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["OD1", "OD2"]
 
 
 def models(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:

@@ -54,8 +54,9 @@ def test_things_that_are_no_plain_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not set or empty"),
-        (b"\n", "not set or empty"),
+        (b"", r"secret file \S+ is empty"),
+        (b"\n", r"secret file \S+ is empty"),
+        (b" \t \n\n", r"secret file \S+ is empty"),
         (b"\xff\xfe" + SECRET.encode(), "not UTF-8"),
         (SECRET.encode() + b"\0", "zero byte"),
         (b"x" * (MAX_BYTES + 1), "longer than"),
@@ -87,6 +88,8 @@ def test_environment() -> None:
     assert resolve({"env": "TOKEN"}, folder=Path("/"), env={"TOKEN": SECRET}) == SECRET
     with pytest.raises(SecretError, match="environment variable TOKEN is not set"):
         resolve({"env": "TOKEN"}, folder=Path("/"), env={})
+    with pytest.raises(SecretError, match="environment variable TOKEN is empty"):
+        resolve({"env": "TOKEN"}, folder=Path("/"), env={"TOKEN": " "})
 
 
 @pytest.mark.parametrize(
