@@ -105,7 +105,7 @@ def _insert(
     """One transaction. Returns how many of the rows were new."""
     with book.write():
         before = book.query("SELECT total_changes()").fetchone()[0]
-        book.executemany(_INSERT, rows)
+        book.insert(_INSERT, rows)
         new = int(book.query("SELECT total_changes()").fetchone()[0] - before)
         if cursor is not None:
             book.query(_MOVE_CURSOR, (account_id, kind.value, cursor, run_id))

@@ -82,7 +82,7 @@ class Moves:
         """Write all moves and the new sums, inside the caller's transaction, and forget them."""
         if not self._rows:
             return
-        book.executemany(_INSERT_MOVE, self._rows)
+        book.insert(_INSERT_MOVE, self._rows)
         changes = ((*key, change) for key, change in self._changes.items() if change)
         book.executemany(_ADD_STOCK, changes)
         self._rows.clear()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +19,7 @@ from syncd.book.tables import database as current_database
 from syncd.clock import Clock
 from syncd.errors import StoreBusy, StoreRefused
 
+ROWS_A_STATEMENT: Final = 25
 BUSY_SECONDS: Final = 30.0
 OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING and upsert with WHERE
 
@@ -86,6 +90,20 @@ class Book:
         """Run one statement for many rows on this thread's connection."""
         self._raw().executemany(sql, rows)
 
+    def insert(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run an INSERT of one ``VALUES (?, ...)`` group for many rows, many rows a statement.
+
+        A statement a row would let go of the interpreter's lock at each, and while pages are
+        fetched by another thread each of those is a wait.
+        """
+        raw = self._raw()
+        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
+        if whole:
+            many = _many_rows(sql)
+            for start in range(0, whole, ROWS_A_STATEMENT):
+                raw.execute(many, list(chain.from_iterable(rows[start : start + ROWS_A_STATEMENT])))
+        raw.executemany(sql, rows[whole:])
+
     def query(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement on this thread's connection; the cursor gives plain tuples."""
         return self._raw().execute(sql, params)
@@ -105,13 +123,21 @@ class Book:
             self.database.close()
 
 
+@lru_cache(maxsize=64)
+def _many_rows(sql: str) -> str:
+    """The same INSERT for ROWS_A_STATEMENT rows."""
+    (group,) = re.findall(r"VALUES (\(\?(?:, \?)*\))", sql)
+    return sql.replace(group, ", ".join([group] * ROWS_A_STATEMENT))
+
+
 @contextmanager
 def _plain_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the file into errors that tell what to do."""
     try:
         yield
     except Exception as error:
-        text = str(error)
+        # When a commit fails, the failing roll-back hides what happened first.
+        text = f"{error} {error.__context__ or ''}"
         if "database is locked" in text:
             raise StoreBusy(
                 f"{path} was held by another program for {BUSY_SECONDS:.0f} s; the work will be "

@@ -219,9 +219,9 @@ class Worksheet:
         """Write everything. Inside one transaction of the caller."""
         book = self.book
         packages = [p for p in self.packages.values() if p.fresh or p.dirty]
-        book.executemany(_ADD_PACKAGE, [_new_package(p) for p in packages if p.fresh])
+        book.insert(_ADD_PACKAGE, [_new_package(p) for p in packages if p.fresh])
         book.executemany(_SET_PACKAGE, [_old_package(p) for p in packages if not p.fresh])
-        book.executemany(_ADD_INVOICE, self.invoices)
+        book.insert(_ADD_INVOICE, self.invoices)
         book.executemany(_VOID_INVOICE, self.voided)
         book.executemany(
             _SET_ITEM, [_item(p) for o in self.orders.values() for p in o.pieces if p.dirty]
@@ -233,8 +233,8 @@ class Worksheet:
         book.executemany(_HOLD_PUTAWAY, self.held_putaways)
         book.executemany(_ADD_TROUBLE, self.troubles)
         book.executemany(_CLOSE_TROUBLE, self.closed_troubles)
-        book.executemany(_ADD_DECISION, self.decisions)
-        book.executemany(_ADD_MESSAGE, self.messages)
+        book.insert(_ADD_DECISION, self.decisions)
+        book.insert(_ADD_MESSAGE, self.messages)
         for (state, outcome, code, message), ids in _grouped(self.marks):
             text = msgspec.json.encode(ids).decode()
             book.query(_MARK, (state, outcome, code, message, self.run_id, self.now, text))

@@ -48,7 +48,8 @@ class FlipkartSettings(Settings):
         description="Ask for returns by their last change, or by their creation (less sure).",
     )
     pace: PaceName = Field(
-        default="default", description="How fast to call; see describe_channel for the rates."
+        default="default",
+        description="How fast to call: 2, 0.5, 10 or any number of calls a second.",
     )
 
     @field_validator("locations", "service_profiles")
