@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -102,3 +103,20 @@ def _content(line: OrderLine) -> tuple[str, int, tuple[str, ...]]:
 
 def _is_id(text: object) -> bool:
     return isinstance(text, str) and 0 < len(text) <= MAX_ID_LENGTH and not text.isspace()
+
+
+def misplaced(order: NewOrder, locations: Mapping[str, str], account: str) -> Problem | None:
+    """Why no facility is known for the order, or None.
+
+    ``locations`` are the account's; without any, every order is its own facility's. An order
+    that names none of them belongs to a warehouse that the configuration forgot.
+    """
+    place = order.location_id
+    if not locations or not place or place in locations:
+        return None
+    reason = (
+        f"Location {place} is none of the account's locations, so no facility is known for the "
+        f"order. Add it to [accounts.{account}.locations], then import it again or ask for it: "
+        f"syncctl trigger {account} --order {order.order_id}"
+    )
+    return Problem(order.order_id[:MAX_ID_LENGTH], reason, raw=order.raw[:MAX_RAW_LENGTH])

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from syncd.book import intake
 from syncd.book.intake import BadLine, ImportedOrder, Taken
-from syncd.book.intake_checks import check
+from syncd.book.intake_checks import check, misplaced
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.config import Config
@@ -122,7 +122,7 @@ def _take(
     taken = Taken(problems=[])
     good: list[ImportedOrder] = []
     for order in orders:
-        wrong = check(order, now)
+        wrong = check(order, now) or misplaced(order, locations, file.account)
         if wrong is None:
             good.append(order)
         else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from syncd.book import inbox, intake
-from syncd.book.intake_checks import Problem
+from syncd.book.intake_checks import Problem, misplaced
 from syncd.errors import PluginError
 from syncd.passes.job import Job, Setup, TaskNote
 from syncd.statuses import MAX_ID_LENGTH, Kind, NewOrder, Status, StatusChange
@@ -40,8 +40,9 @@ class BookKeeper:
         """Take orders into the book; those that cannot be taken go to the quarantine."""
         job = self._job
         now = job.clock.now()
-        known, lost = self._placed(rows)
         locations = self._setup.locations
+        lost = [one for row in rows if (one := misplaced(row, locations, job.name)) is not None]
+        known = [row for row in rows if misplaced(row, locations, job.name) is None]
         taken = intake.take_orders(
             job.book,
             job.name,
@@ -84,26 +85,6 @@ class BookKeeper:
             observed_at=job.clock.now(),
             complete_until=until,
         )
-
-    def _placed(self, rows: Sequence[NewOrder]) -> tuple[list[NewOrder], list[Problem]]:
-        """The orders of locations that the configuration knows, and a problem for each other.
-
-        Without any locations in the configuration every order is the account's facility's.
-        """
-        locations = self._setup.locations
-        known, lost = [], []
-        for order in rows:
-            place = order.location_id
-            if not locations or not place or place in locations:
-                known.append(order)
-            else:
-                reason = (
-                    f"Location {place} is none of the account's locations, so no facility is "
-                    f"known for the order. Add it to [accounts.{self._job.name}.locations], then: "
-                    f"syncctl trigger {self._job.name} --order {order.order_id}"
-                )
-                lost.append(Problem(order.order_id, reason, raw=order.raw))
-        return known, lost
 
 
 class Notebook:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.book.intake import ImportedOrder, Taken, take_orders
+from syncd.book.intake_checks import misplaced
 from syncd.book.tables import Facility
 from syncd.errors import NotFound
 from syncd.statuses import NewOrder, OrderLine, Status
@@ -290,3 +291,24 @@ def test_many_orders_pass_in_batches(seller: Seller) -> None:
         "WHERE i.position = 'FULFILLABLE'"
     )
     assert newest == [(int((START + timedelta(seconds=699)).timestamp()) * 1_000_000,)]
+
+
+@pytest.mark.parametrize(
+    ("place", "locations", "known"),
+    [
+        ("LOC-1", {"LOC-1": "BLR"}, True),
+        ("", {"LOC-1": "BLR"}, True),
+        ("LOC-9", {}, True),
+        ("LOC-9", {"LOC-1": "BLR"}, False),
+    ],
+)
+def test_an_order_of_a_location_that_nobody_named_is_not_guessed(
+    place: str, locations: dict[str, str], known: bool
+) -> None:
+    line = OrderLine(line_id="1", sku="SHIRT", quantity=1)
+    order = NewOrder(order_id="A-1", placed_at=START, lines=(line,), location_id=place)
+    found = misplaced(order, locations, "shop")
+    assert (found is None) == known
+    if found is not None:
+        assert "LOC-9" in found.reason
+        assert "[accounts.shop.locations]" in found.reason

@@ -71,7 +71,8 @@ class PanelPeople:
 
     def config(self, locations: Mapping[str, str]) -> str:
         """This account as tables of the configuration file."""
-        mapped = ", ".join(f'"{name}" = "{code}"' for name, code in locations.items())
+        places = {self.told["location_id"]: "BLR", **locations}
+        mapped = ", ".join(f'"{name}" = "{code}"' for name, code in places.items())
         return "\n".join(
             [
                 f"[accounts.{self.account}]",
