@@ -280,7 +280,11 @@ def test_fault_I01_a_bad_config_ends_the_start_with_every_problem(daemon: Daemon
 
 def test_check_of_a_good_config_touches_nothing(daemon: Daemon) -> None:
     done = daemon.run("--check")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "config ok: 0 accounts\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "config ok: 0 accounts; nothing will be synced\n",
+        "",
+    )
     daemon.install("sleepy", PLUGIN)
     daemon.write(ACCOUNT)
     assert daemon.run("--check").stdout == "config ok: 1 account\n"
