@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Final
 
 from syncd.book.facts import START, Fact, Key, facts_of, next_orders
+from syncd.book.passing import tenant_is_live
 from syncd.book.runs import Counts
 from syncd.book.store import Book
 from syncd.book.worker import Task, Worker
@@ -131,9 +132,7 @@ class Clerk:
     def _check_tenant(self) -> None:
         if self.task.rehearsal:
             return
-        sql = "SELECT state FROM tenant WHERE id = ?"
-        state = self.book.query(sql, (self.task.account.tenant_id,)).fetchone()[0]
-        if state != "LIVE":
+        if not tenant_is_live(self.book, self.task.account.tenant_id):
             raise TenantNotLive
 
     def _work(self, sheet: Worksheet, facts: Sequence[Fact], counts: Counts) -> None:

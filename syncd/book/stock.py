@@ -35,8 +35,6 @@ class Bucket(StrEnum):
     OUTSIDE = "outside"
 
 
-MAY_BE_NEGATIVE: Final = frozenset({Bucket.OUTSIDE, Bucket.SHORTAGE})
-
 _INSERT_MOVE: Final = (
     "INSERT INTO stock_move (facility_id, sku, source, target, quantity, item_id, reason, at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

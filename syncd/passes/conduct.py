@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from syncd.book import acts, goods, runs
+from syncd.book import acts, goods, passing, runs
 from syncd.book.apply import Clerk, TenantNotLive
 from syncd.book.runs import Counts, RunState
 from syncd.book.store import Book
@@ -147,7 +147,7 @@ class _Pass:
         if unknown:
             if fetcher.ask_for(unknown):
                 self._settle(self._clerk(setup))
-            fetcher.note_asked(unknown)
+            passing.note_asked(job.book, job.account_id, [ref.order_id for ref in unknown])
         goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
         return clerk.plan.hexdigest()
 
@@ -180,7 +180,9 @@ class _Pass:
                 first = job.book.ids("decision")
                 self._settle(clerk)
                 end = self._judge(clerk.plan.hexdigest())
-                end = msgspec.structs.replace(end, plan=_plan(job, first))
+                end = msgspec.structs.replace(
+                    end, plan=passing.planned(job.book, first, job.run_id)
+                )
                 unknown = fetcher.unknown()
                 raise _UndoAll
         except _UndoAll:
@@ -239,16 +241,9 @@ class _Pass:
         return End(RunState.OK, "", message, plan_hash)
 
 
-def _plan(job: Job, first: int) -> str:
-    """What the decisions from ``first`` on would do, as JSON; at most MAX_PLAN of them."""
-    rows = job.book.query(_PLAN, (first, job.run_id, MAX_PLAN)).fetchall()
-    return msgspec.json.encode([dict(zip(PLAN_FIELDS, row, strict=True)) for row in rows]).decode()
-
-
 def _check_tenant(job: Job) -> None:
     """Before anything is asked: a closed gate moves nothing, no cursor either."""
-    sql = "SELECT state FROM tenant WHERE id = ?"
-    if job.book.query(sql, (job.tenant_id,)).fetchone()[0] != "LIVE":
+    if not passing.tenant_is_live(job.book, job.tenant_id):
         raise TenantNotLive
 
 
@@ -288,34 +283,17 @@ def _note_task(job: Job, kind: Kind, end: End, now: int) -> None:
     if not result:
         result, message = "skipped", "The channel's plugin has no such hook."
     if note is not None and note.wait_seconds:
-        not_before = now + int(note.wait_seconds * 1_000_000)
-        job.book.query(_NOT_BEFORE, (not_before, job.account_id, kind.value))
-    good = result in ("ok", "partial")
-    job.book.query(
-        _NOTE_TASK,
-        (
-            job.started, now, result, message, now if good else None,
-            1 if result == "failed" else 0, 1 if good else 0, job.account_id, kind.value,
-        ),
-    )  # fmt: skip
+        until = now + int(note.wait_seconds * 1_000_000)
+        passing.hold_task(job.book, job.account_id, kind.value, until)
+    passing.note_task(
+        job.book,
+        job.account_id,
+        kind.value,
+        start=job.started,
+        end=now,
+        result=result,
+        message=message,
+    )
 
 
-MAX_PLAN: Final = 1_000
-PLAN_FIELDS: Final = (
-    "order_id", "line_id", "piece", "event", "before", "after", "outcome", "code", "note",
-)  # fmt: skip
-_PLAN: Final = """
-SELECT o.order_id, i.line_id, i.piece, d.event, d.before, d.after, d.outcome, d.code, d.note
-FROM decision d JOIN orders o ON o.id = d.order_id LEFT JOIN item i ON i.id = d.item_id
-WHERE d.id >= ? AND d.run_id = ? ORDER BY d.id LIMIT ?
-"""
 _SAME_FOR_ALL: Final = {RunState.STOPPED: "stopped", RunState.GATED: "gated"}
-_NOT_BEFORE: Final = """
-UPDATE task SET next_run = max(next_run, ?) WHERE account_id = ? AND kind = ?
-"""
-_NOTE_TASK: Final = """
-UPDATE task SET last_start = ?, last_end = ?, last_result = ?, last_message = ?,
-  last_success = coalesce(?, last_success),
-  failures = CASE WHEN ? THEN failures + 1 WHEN ? THEN 0 ELSE failures END
-WHERE account_id = ? AND kind = ?
-"""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from syncd.book import inbox
+from syncd.book import inbox, passing
 from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
 from syncd.log import mask
@@ -53,8 +53,8 @@ class Fetcher:
         if Kind.ORDERS not in self._setup.channel.kinds:
             return []
         job = self._job
-        rows = job.book.query(_UNKNOWN, (job.account_id, ASK_TIMES, MAX_ASKED)).fetchall()
-        return [OrderRef(order_id=row[0]) for row in rows]
+        found = passing.unknown_orders(job.book, job.account_id, ASK_TIMES, MAX_ASKED)
+        return [OrderRef(order_id=order_id) for order_id in found]
 
     def ask_for(self, refs: Sequence[OrderRef]) -> int:
         """Ask the channel for these orders. Returns how many parked facts they woke."""
@@ -72,12 +72,6 @@ class Fetcher:
         except SyncdError as error:
             _fail(note, error)
         return woken
-
-    def note_asked(self, refs: Sequence[OrderRef]) -> None:
-        """Remember that these were asked for: the channel is not asked for ever."""
-        job = self._job
-        with job.book.write():
-            job.book.executemany(_ASKED, [(job.account_id, ref.order_id) for ref in refs])
 
     def _guarded(self, kind: Kind, note: TaskNote) -> None:
         try:
@@ -107,7 +101,9 @@ class Fetcher:
             note.message = _AHEAD
             self._forget(kind)
         if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
-            refs = self._job.refs(self._job.orders) if self._job.orders else self._job.open_refs()
+            book, account_id = self._job.book, self._job.account_id
+            chosen = self._job.orders or passing.open_orders(book, account_id)
+            refs = passing.order_refs(book, account_id, chosen)
             with _Gatherer(self, kind, note, moves=False) as gather:
                 gather.take(self._pages_by_id(kind, refs, plan.window))
             return
@@ -227,12 +223,3 @@ def _parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]
     iterator = iter(refs)
     while part := tuple(islice(iterator, max(1, size))):
         yield part
-
-
-_ASKED: Final = """
-UPDATE inbox SET tries = tries + 1 WHERE account_id = ? AND order_id = ? AND state = 'PARKED'
-"""
-_UNKNOWN: Final = """
-SELECT order_id FROM inbox WHERE account_id = ? AND state <> 'DONE' AND state = 'PARKED'
-AND tries <= ? GROUP BY order_id ORDER BY min(occurred_at) LIMIT ?
-"""

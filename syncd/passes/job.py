@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from syncd.book import runs
+from syncd.book import passing, runs
 from syncd.book.runs import Counts
 from syncd.book.store import Book
 from syncd.channels import LoadedChannel
 from syncd.clock import Clock, to_micros
 from syncd.errors import Stopped
-from syncd.statuses import Account, Kind, OrderRef
+from syncd.statuses import Account, Kind
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +61,11 @@ class Job:
         clock: Clock,
     ) -> None:
         run = runs.get(book, run_id)
-        row = book.query(_ACCOUNT_OF, (run_id,)).fetchone()
         self.book = book
         self.run_id = run_id
         self.stop = stop
         self.clock = clock
-        self.account_id, self.name, self.tenant_id = int(row[0]), str(row[1]), int(row[2])
+        self.account_id, self.name, self.tenant_id = passing.account_of(book, run_id)
         self.kinds = runs.kinds_of(run.kinds)
         self.orders = runs.orders_of(run.orders)
         self.days: int | None = run.days
@@ -93,39 +92,3 @@ class Job:
         """Raises Stopped when the daemon wants to end: called where nothing is half done."""
         if self.stop.is_set():
             raise Stopped("The daemon is stopping.")
-
-    def refs(self, order_ids: Sequence[str]) -> list[OrderRef]:
-        """What the book knows of these orders; an unknown one is asked for by its id."""
-        found = []
-        for order_id in order_ids:
-            rows = self.book.query(_REF, (self.account_id, order_id)).fetchall()
-            facts = msgspec.json.decode(rows[0][2], type=dict[str, str]) if rows else {}
-            ref = OrderRef(
-                order_id=order_id,
-                line_ids=tuple(dict.fromkeys(row[0] for row in rows)),
-                shipment_ids=tuple(dict.fromkeys(row[1] for row in rows if row[1])),
-                facts=facts,
-            )
-            found.append(ref)
-        return found
-
-    def open_refs(self) -> list[OrderRef]:
-        """All orders of the account that may still change."""
-        rows = self.book.query(_OPEN_ORDERS, (self.account_id,))
-        return self.refs([row[0] for row in rows])
-
-
-_ACCOUNT_OF: Final = """
-SELECT a.id, a.name, a.tenant_id FROM run r JOIN account a ON a.id = r.account_id WHERE r.id = ?
-"""
-_REF: Final = """
-SELECT i.line_id, coalesce(p.shipment_id, ''), o.facts FROM orders o
-JOIN item i ON i.order_id = o.id LEFT JOIN package p ON p.id = i.package_id
-WHERE o.account_id = ? AND o.order_id = ? ORDER BY i.id
-"""
-_OPEN_ORDERS: Final = """
-SELECT o.order_id FROM orders o WHERE o.account_id = ? AND EXISTS (
-  SELECT 1 FROM item i WHERE i.order_id = o.id
-  AND i.position NOT IN ('CANCELLED', 'RETURN_ACKNOWLEDGED', 'CIR_COMPLETE'))
-ORDER BY o.id
-"""
