@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import pytest
 
+from syncd.book.passing import MAX_PLAN
 from syncd.book.runs import Counts, RunState
 from syncd.cli import ctl_runs
 from syncd.cli.ctl_errors import Exit
 from syncd.cli.ctl_orders import _large
 from syncd.cli.syncctl import main
 from syncd.control.peer import Peer
-from syncd.passes.conduct import MAX_PLAN
 from syncd.statuses import Kind, Status
 from tests.controlkit import House, Impatient, ctl, running
 
