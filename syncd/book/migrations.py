@@ -29,7 +29,39 @@ LOCK_SECONDS: Final = 30.0
 Step = Callable[[sqlite3.Connection], None]
 
 
-STEPS: Final[Sequence[Step]] = ()
+def settle_brake_and_audit(db: sqlite3.Connection) -> None:
+    """1 to 2: exceptions that a person settles, the safety brake, audits, split parcels."""
+    for table, column in (
+        ("run", "\"purpose\" TEXT NOT NULL DEFAULT 'sync'"),
+        ("orders", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
+        ("package", '"successor_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
+        ("item", '"settled_at" INTEGER'),
+        ("exceptions", '"against_id" INTEGER REFERENCES "inbox" ("id") ON DELETE RESTRICT'),
+        ("exceptions", "\"choice\" TEXT NOT NULL DEFAULT ''"),
+        ("exceptions", '"due_at" INTEGER'),
+    ):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    for statement in _BRAKE_AND_DRIFT:
+        db.execute(statement)
+
+
+_BRAKE_AND_DRIFT: Final = (
+    'CREATE TABLE "brake" ("id" INTEGER NOT NULL PRIMARY KEY, "account_id" INTEGER NOT NULL '
+    'REFERENCES "account" ("id") ON DELETE RESTRICT, "run_id" INTEGER NOT NULL REFERENCES "run" '
+    '("id") ON DELETE RESTRICT, "upto" INTEGER NOT NULL, "cancels" INTEGER NOT NULL, "open_orders" '
+    'INTEGER NOT NULL, "state" TEXT NOT NULL, "opened_at" INTEGER NOT NULL, "closed_at" INTEGER, '
+    '"closed_by" TEXT NOT NULL, "note" TEXT NOT NULL)',
+    'CREATE INDEX "brake_account_id_state" ON "brake" ("account_id", "state")',
+    'CREATE TABLE "drift" ("id" INTEGER NOT NULL PRIMARY KEY, "run_id" INTEGER NOT NULL '
+    'REFERENCES "run" ("id") ON DELETE RESTRICT, "account_id" INTEGER NOT NULL REFERENCES '
+    '"account" ("id") ON DELETE RESTRICT, "order_id" TEXT NOT NULL, "line_id" TEXT NOT NULL, '
+    '"item_id" INTEGER REFERENCES "item" ("id") ON DELETE RESTRICT, "cause" TEXT NOT NULL, '
+    '"book_says" TEXT NOT NULL, "panel_says" TEXT NOT NULL, "message" TEXT NOT NULL, '
+    '"mended" INTEGER NOT NULL)',
+    'CREATE INDEX "drift_run_id" ON "drift" ("run_id")',
+)
+
+STEPS: Final[Sequence[Step]] = (settle_brake_and_audit,)
 """``STEPS[0]`` turns schema 1 into 2, and so on."""
 
 

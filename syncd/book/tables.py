@@ -103,6 +103,7 @@ class Run(Table):
     tasks = TextField(default="{}")  # JSON: kind -> {state, message, code, from, until, fetched}
     plan_hash = TextField(default="")
     plan = TextField(default="[]")  # JSON, of a dry run: what it would have done
+    purpose = TextField(constraints=[SQL("DEFAULT 'sync'")], default="sync")  # sync, audit
 
     class Meta:
         indexes = ((("account", "state"), False),)
@@ -151,6 +152,7 @@ class Order(Table):
     imported_at = BigIntegerField()
     source = TextField(default="")  # channel, file name, api
     facts = TextField(default="{}")  # JSON object, for provides_shipping
+    replaces = TextField(constraints=[SQL("DEFAULT ''")], default="")  # the order it stands in for
 
     class Meta:
         table_name = "orders"
@@ -171,6 +173,8 @@ class Package(Table):
     blocked = TextField(default="")  # reason code that forbids dispatch, or empty
     created_at = BigIntegerField()
     dispatched_at = BigIntegerField(null=True)
+    successor = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
+    # of a parcel that is SPLITTED or MERGED: the one, or one of those, that it became
 
 
 class Item(Table):
@@ -198,6 +202,9 @@ class Item(Table):
     return_from = TextField(default="")  # the position before the notice
     withdrawn_at = BigIntegerField(null=True)  # newest withdrawal of a return seen
     uncancelled_at = BigIntegerField(null=True)  # newest withdrawal of a cancel request seen
+    settled_at = BigIntegerField(null=True)
+    # event time of the newest evidence that a person had before them when they settled an
+    # exception of the piece: only what happened later is decided again
 
     class Meta:
         indexes = ((("order", "line_id", "piece"), True),)
@@ -371,10 +378,52 @@ class Trouble(Table):
     closed_at = BigIntegerField(null=True)
     closed_by = TextField(default="")
     note = TextField(default="")
+    against = ForeignKeyField(Inbox, null=True, on_delete="RESTRICT", index=False)
+    # the fact that brought the piece where ``inbox`` contradicts it; null: a person or the file
+    choice = TextField(constraints=[SQL("DEFAULT ''")], default="")  # how a person settled it
+    due_at = BigIntegerField(null=True)  # when a person should have acted, or is reminded
 
     class Meta:
         table_name = "exceptions"
         indexes = ((("item", "code", "inbox"), True), (("state",), False))
+
+
+class Brake(Table):
+    """A pass that would cancel too much at once: nothing is decided until a person says so."""
+
+    id = AutoField()
+    account = ForeignKeyField(Account, on_delete="RESTRICT", index=False)
+    run = ForeignKeyField(Run, on_delete="RESTRICT", index=False)  # the pass that was held
+    upto = BigIntegerField()  # the newest inbox row that a release covers
+    cancels = IntegerField()  # open orders that would be cancelled
+    open_orders = IntegerField()  # of so many
+    state = TextField(default="OPEN")  # OPEN, RELEASED, DROPPED (its cancellations set aside)
+    opened_at = BigIntegerField()
+    closed_at = BigIntegerField(null=True)
+    closed_by = TextField(default="")
+    note = TextField(default="")
+
+    class Meta:
+        indexes = ((("account", "state"), False),)
+
+
+class Drift(Table):
+    """One disagreement that an audit found between the book and a panel."""
+
+    id = AutoField()
+    run = ForeignKeyField(Run, on_delete="RESTRICT", index=False)  # the audit
+    account = ForeignKeyField(Account, on_delete="RESTRICT", index=False)
+    order_id = TextField()
+    line_id = TextField(default="")
+    item = ForeignKeyField(Item, null=True, on_delete="RESTRICT", index=False)
+    cause = TextField()  # a stable word
+    book_says = TextField()
+    panel_says = TextField()
+    message = TextField()  # what would mend it
+    mended = BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("run",), False),)
 
 
 class Outbox(Table):
@@ -393,6 +442,6 @@ class Outbox(Table):
 
 ALL_TABLES: Final = (
     Tenant, Facility, Sequence, Account, Run, Task, Cursor, Order, Package, Item, Invoice,
-    Stock, StockMove, Putaway, Inbox, Decision, Trouble, Outbox,
+    Stock, StockMove, Putaway, Inbox, Decision, Trouble, Brake, Drift, Outbox,
 )  # fmt: skip
 """In the order in which they can be created."""

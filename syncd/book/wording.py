@@ -158,6 +158,10 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         Reason.SUPERSEDED_BY_LOST: Words("It is lost, which overtakes this; nothing to do."),
         Reason.STALE_EVENT: Words("It is older than what the book knows; nothing to do."),
         Reason.ALREADY_AT_OR_PAST: Words("The book knew that already; nothing to do."),
+        Reason.SETTLED_BY_PERSON: Words(
+            "A person has settled this with the evidence before them; only what happened later "
+            "changes the piece again."
+        ),
         Reason.ORDER_UNKNOWN: Words(
             "The order is not in the book, so this is kept until it comes.",
             "Import the order: syncctl trigger ACCOUNT --task orders, or from a file with: "

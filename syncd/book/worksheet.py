@@ -334,7 +334,8 @@ def _piece(row: Sequence[Any]) -> Piece:
         allocated=bool(row[12]), short=bool(row[13]), hold=row[14], changed_at=row[15],
         dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
         return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
-        uncancelled_at=row[23], held_at=row[24], shipment_id="", tracking_number="",
+        uncancelled_at=row[23], held_at=row[24], settled_at=row[25],
+        shipment_id="", tracking_number="",
     )  # fmt: skip
 
 
@@ -352,7 +353,7 @@ def _item(p: Piece) -> tuple[Any, ...]:
         p.position._value_, p.package_id, 1 if p.allocated else 0, 1 if p.short else 0, p.hold,
         p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id,
         p.return_noticed_at,
-        p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.item_id,
+        p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.settled_at, p.item_id,
     )  # fmt: skip
 
 
@@ -375,7 +376,7 @@ _LOAD_PIECES: Final = """
 SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku, i.piece,
        i.bundle, i.position, i.package_id, i.allocated, i.short, i.hold, i.changed_at,
        i.dispatched_at, i.delivered_at, i.return_type, i.return_id, i.return_noticed_at,
-       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at
+       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at, i.settled_at
 FROM orders o JOIN item i ON i.order_id = o.id
 WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
 """
@@ -408,7 +409,7 @@ _SET_ITEM: Final = (
     "UPDATE item SET position = ?, package_id = ?, allocated = ?, short = ?, hold = ?, "
     "changed_at = ?, dispatched_at = ?, delivered_at = ?, return_type = ?, return_id = ?, "
     "return_noticed_at = ?, return_from = ?, withdrawn_at = ?, uncancelled_at = ?, "
-    "held_at = ? WHERE id = ?"
+    "held_at = ?, settled_at = ? WHERE id = ?"
 )
 _SET_ORDERS: Final = "UPDATE orders SET state = ? WHERE id IN (SELECT value FROM json_each(?))"
 _ADD_PUTAWAY: Final = (

@@ -13,6 +13,7 @@ class Piece(Struct, kw_only=True):
     ``bundle`` is shared by the pieces that a channel sees as one. ``hold`` is a reason code.
     ``return_from`` is the position before the return was noticed. ``withdrawn_at`` is the
     newest withdrawal of a return, ``uncancelled_at`` that of a buyer's wish to cancel.
+    ``settled_at`` is when the newest evidence happened that a person settled an exception by.
     """
 
     item_id: int
@@ -36,6 +37,7 @@ class Piece(Struct, kw_only=True):
     return_from: str = ""
     withdrawn_at: int | None = None
     uncancelled_at: int | None = None
+    settled_at: int | None = None
 
 
 class Fact(Struct, kw_only=True):

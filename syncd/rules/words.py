@@ -137,6 +137,7 @@ class Reason(StrEnum):
     STALE_EVENT = "stale_event"
     ALREADY_AT_OR_PAST = "already_at_or_past"
     ORDER_UNKNOWN = "order_unknown"
+    SETTLED_BY_PERSON = "settled_by_person"
     # Of gates and of the choice of pieces.
     SEQUENCE_MISSING = "sequence_missing"
     TENANT_NOT_LIVE = "tenant_not_live"
