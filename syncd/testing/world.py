@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -87,6 +87,45 @@ class _Chosen(Struct):
     line_id: str
     parcel: Parcel
     pieces: list[Piece]
+
+
+class Forward(Protocol):
+    """A verb that moves pieces towards the buyer.
+
+    It moves ``quantity`` pieces (every fitting one when None) of a line (of every line when
+    empty), in one parcel or in all, and returns how many it moved.
+    """
+
+    def __call__(
+        self,
+        order_id: str,
+        line_id: str = "",
+        *,
+        shipment_id: str = "",
+        quantity: int | None = None,
+        at: datetime | None = None,
+    ) -> int: ...
+
+
+def _forward(fits: Set[State], target: State, word: str, text: str) -> Any:
+    """The verb from the states that fit to the target; ``word`` stands in the history."""
+
+    def verb(
+        self: World,
+        order_id: str,
+        line_id: str = "",
+        *,
+        shipment_id: str = "",
+        quantity: int | None = None,
+        at: datetime | None = None,
+    ) -> int:
+        where = _Where(order_id, line_id, shipment_id, quantity)
+        with self.lock:
+            chosen = self._choose(where, fits, word)
+            return self._move(chosen, target, word, at or self.clock.now())
+
+    verb.__doc__ = text
+    return verb
 
 
 class World:
@@ -261,129 +300,36 @@ class World:
             return len(parcels)
 
     # The way to the buyer ---------------------------------------------------------------------
-    # Each verb moves ``quantity`` pieces (every fitting one when None) of a line (of every line
-    # when empty), in one parcel or in all, and returns how many it moved.
-
-    def start_packing(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The seller asks for labels; packing has begun."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, {State.PLACED}, State.PACKING, "packing", at)
-
-    def fail_packing(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """A form or label could not be made."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(
-            where, {State.PLACED, State.PACKING}, State.PACK_FAILED, "pack_failed", at
-        )
-
-    def pack(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The seller has packed."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(
-            where, {State.PLACED, State.PACKING, State.PACK_FAILED}, State.PACKED, "packed", at
-        )
-
-    def ready(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The seller says that the parcel waits for the courier."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, AT_SELLER - {State.READY}, State.READY, "ready", at)
-
-    def pick_up(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The courier takes the pieces from the seller."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, AT_SELLER, State.PICKED_UP, "picked_up", at)
-
-    def ship(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The pieces leave for the buyer's town; a pick-up before it is implied."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, AT_SELLER | {State.PICKED_UP}, State.SHIPPED, "shipped", at)
-
-    def deliver(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The pieces reach the buyer."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, ON_THE_WAY, State.DELIVERED, "delivered", at)
-
-    def complete(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """A delivery by the seller is closed: everything promised with it is done."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, {State.DELIVERED}, State.COMPLETED, "completed", at)
-
-    def lost(
-        self,
-        order_id: str,
-        line_id: str = "",
-        *,
-        shipment_id: str = "",
-        quantity: int | None = None,
-        at: datetime | None = None,
-    ) -> int:
-        """The courier has lost the pieces."""
-        where = _Where(order_id, line_id, shipment_id, quantity)
-        return self._forward(where, ON_THE_WAY, State.LOST, "lost", at)
+    start_packing: Forward = _forward(
+        {State.PLACED}, State.PACKING, "packing", "The seller asks for labels; packing has begun."
+    )
+    fail_packing: Forward = _forward(
+        {State.PLACED, State.PACKING}, State.PACK_FAILED, "pack_failed",
+        "A form or label could not be made.",
+    )  # fmt: skip
+    pack: Forward = _forward(
+        {State.PLACED, State.PACKING, State.PACK_FAILED}, State.PACKED, "packed",
+        "The seller has packed.",
+    )  # fmt: skip
+    ready: Forward = _forward(
+        AT_SELLER - {State.READY}, State.READY, "ready",
+        "The seller says that the parcel waits for the courier.",
+    )  # fmt: skip
+    pick_up: Forward = _forward(
+        AT_SELLER, State.PICKED_UP, "picked_up", "The courier takes the pieces from the seller."
+    )
+    ship: Forward = _forward(
+        AT_SELLER | {State.PICKED_UP}, State.SHIPPED, "shipped",
+        "The pieces leave for the buyer's town; a pick-up before it is implied.",
+    )  # fmt: skip
+    deliver: Forward = _forward(
+        ON_THE_WAY, State.DELIVERED, "delivered", "The pieces reach the buyer."
+    )
+    complete: Forward = _forward(
+        {State.DELIVERED}, State.COMPLETED, "completed",
+        "A delivery by the seller is closed: everything promised with it is done.",
+    )  # fmt: skip
+    lost: Forward = _forward(ON_THE_WAY, State.LOST, "lost", "The courier has lost the pieces.")
 
     # Cancellations and returns ----------------------------------------------------------------
 
@@ -631,18 +577,6 @@ class World:
 
     def _fits(self, piece: Piece, states: frozenset[State]) -> bool:
         return piece.state in states and not (piece.return_id and self.coming_back(piece))
-
-    def _forward(
-        self,
-        where: _Where,
-        fits: Iterable[State],
-        target: State,
-        word: str,
-        at: datetime | None,
-    ) -> int:
-        with self.lock:
-            chosen = self._choose(where, fits, word)
-            return self._move(chosen, target, word, at or self.clock.now())
 
     def _move(
         self, chosen: list[_Chosen], target: State, word: str, now: datetime, *, by: str = ""
