@@ -136,6 +136,8 @@ class _Draft:
             socket=top.socket or default_socket(self.env),
             log_level=top.log_level,
             operators=frozenset(top.operators),
+            proxy=top.proxy or "",
+            ca_bundle=str(top.ca_bundle or ""),
             accounts={
                 name: _account(name, account, self.table.defaults.tasks)
                 for name, account in self.table.accounts.items()

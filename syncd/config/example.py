@@ -29,6 +29,12 @@ _TOP: Final = """\
 # always may; others whom the socket lets in may only look. Without it: nobody else.
 # example:
 #operators = [1000]
+# A web proxy on the way to the panels, and a file of certificates to trust instead of the usual
+# ones, where such a proxy opens the calls. Without them: straight to the panel.
+# example:
+#proxy = "http://proxy.example:3128"
+# example:
+#ca_bundle = "/etc/ssl/certs/ca-certificates.crt"
 
 # How often each kind of pass runs, and how far back it looks, for every account that does not
 # say otherwise. Write times with a unit: 90s, 40m, 12h, 1d, 2w.

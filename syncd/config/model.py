@@ -61,13 +61,19 @@ class AccountConfig(_Frozen):
 
 
 class Config(_Frozen):
-    """A whole configuration file. ``operators`` are the user ids that may change things."""
+    """A whole configuration file. ``operators`` are the user ids that may change things.
+
+    ``proxy`` is the web proxy on the way to the panels, ``ca_bundle`` a file of certificates
+    to trust instead of the usual ones; empty: none.
+    """
 
     path: Path
     state_dir: Path
     socket: Path
     log_level: str = "info"
     operators: frozenset[int] = frozenset()
+    proxy: str = ""
+    ca_bundle: str = ""
     accounts: Mapping[str, AccountConfig] = Field(default_factory=dict)
     lines: Mapping[Place, int] = Field(default_factory=dict, repr=False)
 

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -85,6 +86,30 @@ def _path(value: Any) -> Any:
     return Path(value)
 
 
+def _file(path: Path) -> Path:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror})") from None
+    return path
+
+
+def _proxy(text: str) -> str:
+    """A proxy's address. Its password would stand in clear, so it may not have one."""
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise ValueError('must be the address of an http proxy, such as "http://proxy:3128"')
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user name or password; let the proxy know this machine")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must end after the host and the port")
+    return text
+
+
 def _operator(value: Any) -> int:
     """A user id, given as such or as the user's name."""
     if isinstance(value, str):
@@ -102,6 +127,8 @@ Operator = Annotated[int, BeforeValidator(_operator)]
 Every = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_interval)]
 LookBack = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_look_back)]
 Folder = Annotated[Path, BeforeValidator(_path), AfterValidator(_absolute)]
+File = Annotated[Folder, AfterValidator(_file)]
+Proxy = Annotated[str, AfterValidator(_proxy)]
 SocketPath = Annotated[Folder, AfterValidator(_socket_path)]
 
 
@@ -142,6 +169,8 @@ class SyncdTable(Strict):
     socket: SocketPath | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     operators: list[Operator] = Field(default_factory=list)
+    proxy: Proxy | None = None
+    ca_bundle: File | None = None
 
 
 class AccountTable(Strict):

@@ -52,7 +52,7 @@ class Wiring:
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
         """A new client for one run."""
-        account = setup.account
+        account, config = setup.account, self.loaded.config
         return Panel(
             account.settings.base_url,
             account=account.name,
@@ -61,6 +61,8 @@ class Wiring:
             stop=stop,
             paces=setup.channel.describe().paces,
             log=structlog.get_logger("syncd.panel").info,
+            proxies=dict.fromkeys(("http", "https"), config.proxy) if config.proxy else None,
+            ca_bundle=config.ca_bundle or None,
         )
 
     def runnable(self) -> list[str]:

@@ -122,6 +122,36 @@ def test_operators_by_number_and_name(tmp_path: Path) -> None:
     assert config.operators == {0, 1000}
 
 
+def test_a_proxy_and_its_certificates(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("certificates")
+    text = f'[syncd]\nproxy = "http://proxy:3128"\nca_bundle = "{bundle}"\n'
+    config = load(write(tmp_path, text), {})
+    assert (config.proxy, config.ca_bundle) == ("http://proxy:3128", str(bundle))
+    usual = load(write(tmp_path, "[syncd]\n"), {})
+    assert (usual.proxy, usual.ca_bundle) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('proxy = "http://asha:secret@proxy:3128"', "must not hold a user name or password"),
+        ('proxy = "proxy:3128"', "must be the address of an http proxy"),
+        ('proxy = "http://proxy:port"', "must be the address of an http proxy"),
+        ('proxy = "http://proxy:3128/way"', "must end after the host and the port"),
+        ('ca_bundle = "ca.pem"', "must be an absolute path"),
+        ('ca_bundle = "/no/such/ca.pem"', "the file cannot be read"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, f"[syncd]\n{line}\n"), {})
+    (problem,) = caught.value.problems
+    assert told in problem
+    assert "secret" not in problem
+    assert "line 2" in problem
+
+
 def test_fault_I01_missing_file_names_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"No such file.*syncctl init"):
         load(tmp_path / "none.toml", {})
@@ -391,6 +421,7 @@ def test_example_without_its_comment_marks_is_a_whole_configuration(tmp_path: Pa
     assert "# The panel's address." in text
     lines = [line.removeprefix("#") if line[:2] != "# " else line for line in text.splitlines()]
     whole = "\n".join(lines).replace('"..."', '"https://panel.example"')
+    whole = whole.replace("/etc/ssl/certs/ca-certificates.crt", str(Path(__file__)))
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     for name in ("api_token", "backup_token"):

@@ -24,6 +24,7 @@ from syncd.errors import Refused
 from syncd.hookspecs import Channel, Settings
 from syncd.statuses import Kind
 from syncd.tokens import MemoryTokens
+from tests.unit.wire import Wire
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
 
@@ -156,6 +157,18 @@ def test_setup_holds_what_a_pass_needs() -> None:
     panel = wires.panel(setup, threading.Event())
     assert panel.account == "a"
     panel.close()
+
+
+def test_a_configured_proxy_stands_before_the_panel() -> None:
+    with Wire() as wire:
+        first = loaded(account("a"))
+        away = ShopSettings(base_url="http://127.0.0.1:1")
+        config = first.config.model_copy(update={"proxy": wire.url})
+        wires = wiring(Loaded(config, {"a": away}, {}))
+        panel = wires.panel(wires.setup("a"), threading.Event())
+        assert panel.get("/x", shape=bytes)
+        panel.close()
+    assert wire.paths == ["http://127.0.0.1:1/x"]
 
 
 def test_setup_of_an_account_that_is_off_says_why() -> None:
