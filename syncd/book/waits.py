@@ -41,13 +41,14 @@ class Waiting(Struct, frozen=True):
 class Source(Struct, frozen=True):
     """Where a kind of waiting is found.
 
-    ``rows`` is a SELECT of the first six fields of Waiting; ``exception`` one of the id of the
-    exception about row w. ``since`` is a SELECT of when the waiting of exception e began, no row
-    when it has ended; ``codes`` are those exceptions' codes. {order} is where an order's id is
-    asked.
+    ``rows`` is a SELECT of the first six fields of Waiting, by an index of what waits;
+    ``of_order`` the same of one order, by the order. ``exception`` is one of the id of the
+    exception about row w, ``since`` one of when the waiting of exception e began, no row when it
+    has ended; ``codes`` are those exceptions' codes.
     """
 
     rows: str
+    of_order: str
     exception: str = "SELECT NULL"
     since: str = ""
     codes: tuple[str, ...] = ()
@@ -89,19 +90,20 @@ def count_waiting(
 
 def _found(wait: Wait, order_id: str | None) -> str:
     source = SOURCES[wait]
-    place = _ORDER[wait in _OF_FACTS] if order_id is not None else ""
+    rows = source.rows if order_id is None else source.of_order
     return (
         "SELECT w.order_id, w.item_id, w.inbox_id, w.line_id, w.piece, w.since, w.exception_id, "
         f"e.state, e.due_at FROM (SELECT w.*, ({source.exception}) AS exception_id "
-        f"FROM ({source.rows.format(order=place)}) w) w "
-        "LEFT JOIN exceptions e ON e.id = w.exception_id"
+        f"FROM ({rows}) w) w LEFT JOIN exceptions e ON e.id = w.exception_id"
     )
 
 
 _NOT_CLOSED: Final = "e.state IS NOT 'CLOSED'"
 _USED: Final = "?4 <> ?5"  # so that every statement has the same parameters
-_ORDER: Final = {False: "AND o.order_id = ?5", True: "AND f.order_id = ?5"}
-_SPAN: Final = "> ?2 AND {0} <= ?3"
+# CROSS JOIN tells SQLite the order in which to look: it has no statistics to find it by.
+_TO_ORDER: Final = "CROSS JOIN orders o ON o.id = i.order_id"
+_FROM_ORDER: Final = "FROM orders o CROSS JOIN item i ON i.order_id = o.id"
+_THE_ORDER: Final = "o.account_id = ?1 AND o.order_id = ?5"
 _LIVE: Final = f"(e.state = 'OPEN' OR e.closed_by <> '{SYNCD}')"
 _OF_PIECE: Final = (
     "SELECT e.id FROM exceptions e WHERE e.item_id = w.item_id AND e.code = ?4 "
@@ -112,20 +114,27 @@ _WISH: Final = "buyer_cancel_requested"
 _CLAIMS: Final = ("lost_in_transit", "lost_on_the_way_back", "implied_dispatch")
 
 
+def _within(since: str) -> str:
+    return f"{since} > ?2 AND {since} <= ?3"
+
+
 def _of_orders(test: str) -> Source:
     """Facts that wait, one row an order; ``test`` is put to each, with f before its columns."""
     of_order = test.replace("f.", "p.")
+    fields = (
+        "SELECT f.order_id, NULL AS item_id, f.id AS inbox_id, f.line_id, NULL AS piece, "
+        f"min(f.observed_at) AS since FROM inbox f WHERE f.account_id = ?1 AND {test} "
+        "AND f.observed_at <= ?3"
+    )
+    end = "GROUP BY f.order_id HAVING min(f.observed_at) > ?2"
     return Source(
-        rows=(
-            "SELECT f.order_id, NULL AS item_id, f.id AS inbox_id, f.line_id, NULL AS piece, "
-            f"min(f.observed_at) AS since FROM inbox f WHERE f.account_id = ?1 AND {test} "
-            f"AND f.{WAITS} AND f.observed_at <= ?3 {{order}} GROUP BY f.order_id "
-            "HAVING min(f.observed_at) > ?2"
-        ),
+        rows=f"{fields} AND f.{WAITS} {end}",
+        of_order=f"{fields} AND f.order_id = ?5 {end}",
         exception=(
-            "SELECT e.id FROM inbox p JOIN exceptions e ON e.item_id IS NULL AND e.code = ?4 "
-            f"AND e.inbox_id = p.id WHERE p.account_id = ?1 AND p.order_id = w.order_id "
-            f"AND {of_order} AND e.opened_at >= w.since AND {_LIVE} ORDER BY e.id DESC LIMIT 1"
+            "SELECT e.id FROM inbox p CROSS JOIN exceptions e ON e.item_id IS NULL "
+            "AND e.code = ?4 AND e.inbox_id = p.id WHERE p.account_id = ?1 "
+            f"AND p.order_id = w.order_id AND {of_order} AND e.opened_at >= w.since AND {_LIVE} "
+            "ORDER BY e.id DESC LIMIT 1"
         ),
         since=(
             "SELECT min(p.observed_at) FROM inbox p WHERE p.account_id = e.account_id "
@@ -136,22 +145,32 @@ def _of_orders(test: str) -> Source:
 
 def _of_facts(state: str, since: str) -> Source:
     """Facts that wait, each a row of its own."""
-    return Source(
-        rows=(
-            "SELECT f.order_id, NULL AS item_id, f.id AS inbox_id, f.line_id, NULL AS piece, "
-            f"{since} AS since FROM inbox f WHERE f.account_id = ?1 AND f.state = '{state}' "
-            f"AND f.{WAITS} AND f.observed_at <= ?3 AND {since} {_SPAN.format(since)} {{order}}"
-        )
+    fields = (
+        "SELECT f.order_id, NULL AS item_id, f.id AS inbox_id, f.line_id, NULL AS piece, "
+        f"{since} AS since FROM inbox f WHERE f.account_id = ?1 AND f.state = '{state}' "
+        f"AND f.observed_at <= ?3 AND {_within(since)}"
     )
+    return Source(rows=f"{fields} AND f.{WAITS}", of_order=f"{fields} AND f.order_id = ?5")
 
 
-def _of_pieces(start: str, since: str, test: str, began: str = "") -> Source:
-    """Pieces that wait. ``start`` is joined to item i; ``began`` gives ``since`` of e's piece."""
+def _of_pieces(table: str, since: str, test: str, began: str = "") -> Source:
+    """Pieces that wait. ``table`` says so, by its ``item_id``; ``began`` gives ``since`` of e's
+    piece."""
+    alias = table.split()[-1]
+    fields = (
+        "SELECT o.order_id, i.id AS item_id, NULL AS inbox_id, i.line_id, i.piece, "
+        f"{since} AS since"
+    )
+    joined = f"{alias}.item_id = i.id"
+    where = f"WHERE {test.format('')} AND {_within(since)}"
     return Source(
         rows=(
-            "SELECT o.order_id, i.id AS item_id, NULL AS inbox_id, i.line_id, i.piece, "
-            f"{since} AS since FROM {start} JOIN orders o ON o.id = i.order_id "
-            f"WHERE {test} AND {since} {_SPAN.format(since)} AND o.account_id = ?1 {{order}}"
+            f"{fields} FROM {table} CROSS JOIN item i ON {joined} {_TO_ORDER} {where} "
+            "AND o.account_id = ?1"
+        ),
+        of_order=(
+            f"{fields} {_FROM_ORDER} CROSS JOIN {table} ON {joined} "
+            f"WHERE {_THE_ORDER} AND {test.format('+')} AND {_within(since)}"
         ),
         exception=_OF_PIECE if began else "SELECT NULL",
         since=began,
@@ -159,22 +178,38 @@ def _of_pieces(start: str, since: str, test: str, began: str = "") -> Source:
 
 
 def _back(position: str) -> Source:
+    """Pieces that somebody is bringing back."""
     there = f"i.position = '{position}'"
-    began = f"SELECT i.return_noticed_at FROM item i WHERE i.id = e.item_id AND {there}"
-    return _of_pieces("item i", "i.return_noticed_at", f"{there} AND i.{COMING_BACK}", began)
+    fields = (
+        "SELECT o.order_id, i.id AS item_id, NULL AS inbox_id, i.line_id, i.piece, "
+        "i.return_noticed_at AS since"
+    )
+    where = f"{there} AND {_within('i.return_noticed_at')}"
+    return Source(
+        rows=f"{fields} FROM item i {_TO_ORDER} WHERE {where} AND i.{COMING_BACK} "
+        "AND o.account_id = ?1",
+        of_order=f"{fields} {_FROM_ORDER} WHERE {_THE_ORDER} AND {where}",
+        exception=_OF_PIECE,
+        since=f"SELECT i.return_noticed_at FROM item i WHERE i.id = e.item_id AND {there}",
+    )
 
 
 def _of_exceptions(codes: tuple[str, ...], since: str, test: str) -> Source:
     """Pieces whose exception is there already; the first of each counts."""
     listed = ", ".join(f"'{code}'" for code in codes)
+    fields = (
+        "SELECT o.order_id, i.id AS item_id, e.inbox_id, i.line_id, i.piece, "
+        f"min({since}) AS since, e.id AS told"
+    )
+    where = f"e.code IN ({listed}) AND {test} AND {_within(since)}"
     return Source(
         rows=(
-            "SELECT o.order_id, i.id AS item_id, e.inbox_id, i.line_id, i.piece, "
-            f"min({since}) AS since, e.id AS told FROM exceptions e "
-            "JOIN item i ON i.id = e.item_id "
-            f"JOIN orders o ON o.id = i.order_id WHERE e.state = 'OPEN' AND e.code IN ({listed}) "
-            f"AND e.account_id = ?1 AND {test} AND {since} {_SPAN.format(since)} {{order}} "
-            "GROUP BY i.id"
+            f"{fields} FROM exceptions e CROSS JOIN item i ON i.id = e.item_id {_TO_ORDER} "
+            f"WHERE e.state = 'OPEN' AND e.account_id = ?1 AND {where} GROUP BY i.id"
+        ),
+        of_order=(
+            f"{fields} {_FROM_ORDER} CROSS JOIN exceptions e ON e.item_id = i.id "
+            f"WHERE {_THE_ORDER} AND +e.state = 'OPEN' AND {where} GROUP BY i.id"
         ),
         exception="w.told",
         since=f"SELECT {since} FROM item i WHERE i.id = e.item_id AND {test}",
@@ -182,9 +217,6 @@ def _of_exceptions(codes: tuple[str, ...], since: str, test: str) -> Source:
     )
 
 
-_OF_FACTS: Final = frozenset(
-    {Wait.ORDER, Wait.DISPATCH, Wait.REFUSED, Wait.KEPT_FACT, Wait.TOMBSTONE}
-)
 _UNPROVEN: Final = "f.state = 'WAITING' AND f.code IN ('dispatch_unproven', 'implied_dispatch')"
 _SETTLED_AT: Final = "coalesce(f.decided_at, f.observed_at)"
 
@@ -194,18 +226,14 @@ SOURCES: Final[Mapping[Wait, Source]] = {
     Wait.RTO: _back("RETURN_EXPECTED"),
     Wait.CIR: _back("CIR_CREATED"),
     Wait.ATTEMPT: _of_pieces(
-        "attempt t JOIN item i ON i.id = t.item_id", "t.at", _ON_THE_WAY,
+        "attempt t", "t.at", _ON_THE_WAY,
         "SELECT t.at FROM attempt t JOIN item i ON i.id = t.item_id "
         f"WHERE t.item_id = e.item_id AND {_ON_THE_WAY}",
     ),
     Wait.CLAIM: _of_exceptions(_CLAIMS, "i.changed_at", "i.position = 'LOST'"),
     Wait.CANCEL_WISH: _of_exceptions((_WISH,), "e.opened_at", f"i.hold = '{_WISH}'"),
-    Wait.PUTAWAY: _of_pieces(
-        "putaway p JOIN item i ON i.id = p.item_id", "p.opened_at", "p.state = 'PENDING'"
-    ),
-    Wait.HELD_PUTAWAY: _of_pieces(
-        "putaway p JOIN item i ON i.id = p.item_id", "p.opened_at", "p.state = 'HELD'"
-    ),
+    Wait.PUTAWAY: _of_pieces("putaway p", "p.opened_at", "{0}p.state = 'PENDING'"),
+    Wait.HELD_PUTAWAY: _of_pieces("putaway p", "p.opened_at", "{0}p.state = 'HELD'"),
     Wait.REFUSED: _of_facts("REFUSED", "f.observed_at"),
     Wait.KEPT_FACT: _of_facts("PARKED", _SETTLED_AT),
     Wait.TOMBSTONE: _of_facts("TOMBSTONE", _SETTLED_AT),
