@@ -99,10 +99,11 @@ def waits_of_order(
 
 def _view(account: str, wait: Wait, row: Waiting, limits: Limits, at: int) -> WaitView:
     due = row.since + RULES[wait].span(limits)
+    where = row.line_id if row.piece is None else f"{row.line_id} piece {row.piece + 1}"
     return WaitView(
         account=account, kind=wait.value, order_id=row.order_id, line_id=row.line_id,
         piece=row.piece, since=from_micros(row.since), due=from_micros(due),
         exception_id=row.exception_id,
-        words=waits_text(wait, row.line_id, row.since, due, at),
+        words=waits_text(wait, where, row.since, due, at),
         what_to_do=advice(RULES[wait].code, account=account, order=row.order_id),
     )  # fmt: skip

@@ -42,8 +42,7 @@ WAIT_CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "claim_due": (
             "It was lost, and the time for a claim has passed.",
-            "Claim it from the courier now, or settle the exception: syncctl exceptions "
-            "--account ACCOUNT",
+            "Claim it from the courier now, if you have not, and settle the exception.",
         ),
         "cancel_wish_waits": (
             "The buyer has asked to cancel, and the channel has not decided yet.",
@@ -76,7 +75,7 @@ WAIT_CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 
 _DONE: Final[Mapping[Wait, str]] = {
-    Wait.ORDER: "The channel has spoken of this order, and the book lacks it or a line of it",
+    Wait.ORDER: "What the channel said waits for this order, or for a line of it,",
     Wait.DISPATCH: "A change waits for a dispatch that nobody has told of",
     Wait.RTO: "Expected back undelivered",
     Wait.CIR: "Expected back from the buyer",
@@ -116,9 +115,9 @@ def waited(micros: int) -> str:
     return "less than a minute"
 
 
-def waits_text(wait: Wait, line_id: str, since: int, due: int, now: int, zone: tzinfo = UTC) -> str:
+def waits_text(wait: Wait, line: str, since: int, due: int, now: int, zone: tzinfo = UTC) -> str:
     """One sentence: what waits since when, how long, and when that was or is too long."""
-    where = f"Line {line_id}: " if line_id else ""
+    where = f"Line {line}: " if line else ""
     began, limit = (from_micros(at).astimezone(zone) for at in (since, due))
     late = f"{'overdue since' if due <= now else 'due'} {limit:%d %b %Y %H:%M %Z}"
     return (
@@ -150,8 +149,9 @@ def overdue_text(wait: Wait, account: str, count: int, oldest: int, now: int) ->
             f"{account}: {count} {one if count == 1 else many} {verb} for the channel's word for "
             f"{waited(now - oldest)}. Answer in the panel. See: syncctl overdue --account {account}"
         )
+    verb = "is" if count == 1 else "are"
     longest = "" if count == 1 else "the longest "
     return (
-        f"{account}: {count} {one if count == 1 else many} overdue, {longest}waiting for "
+        f"{account}: {count} {one if count == 1 else many} {verb} overdue, {longest}waiting for "
         f"{waited(now - oldest)}. See: syncctl overdue --account {account}"
     )

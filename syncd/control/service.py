@@ -200,7 +200,8 @@ class Service:
 
     def doctor(self) -> list[Finding]:
         """Look over the whole installation."""
-        told = doctor.Told(self.status(), self.own_problems)
+        status = queries.status(self.book, self.clock.now(), self.limits())
+        told = doctor.Told(status, self.own_problems)
         return doctor.examine(self.book, self.engine, self.channels, self.config, told)
 
     def metrics(self) -> str:

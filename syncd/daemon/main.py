@@ -174,6 +174,7 @@ class _Daemon:
             self.book, self.engine, channels, loaded.config, self.clock, self.reload_and_wait
         )
         self.watcher = Watcher(self.book, self.service.limits, self.clock, self._note_timers)
+        self._note_timers("")
         self._align(loaded)
         again = runs.recover(self.book, self.clock.now())
         if again:

@@ -42,7 +42,8 @@ class Watcher:
         self._thread = threading.Thread(target=self._live, name="timers", daemon=True)
 
     def start(self) -> None:
-        """Look at once, which makes up for what was missed, and then go on."""
+        """Look in a minute and then go on. What was missed is made up for by the first look;
+        until then the passes that are due at a start can hear what came meanwhile."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -58,10 +59,12 @@ class Watcher:
         return not self._thread.is_alive()
 
     def _live(self) -> None:
-        while not self._stop.is_set():
-            self._turn()
+        while True:
             self._wake.wait(turn_seconds(self._limits(), TURN_SECONDS))
             self._wake.clear()
+            if self._stop.is_set():
+                return
+            self._turn()
 
     def _turn(self) -> None:
         try:

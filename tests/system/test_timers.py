@@ -52,7 +52,7 @@ def test_a_return_that_does_not_come_is_told_once_and_closed_when_it_comes(live:
     told = live.do("overdue").out
     assert order.order_id in told
     assert f"syncctl trigger flip --order {order.order_id} --wait" in told
-    assert "1 piece to come back undelivered overdue" in live.do("status").out
+    assert "1 piece to come back undelivered is overdue" in live.do("status").out
     assert "Expected back undelivered since" in live.do("explain", order.order_id).out
 
     live.kill()
@@ -64,5 +64,5 @@ def test_a_return_that_does_not_come_is_told_once_and_closed_when_it_comes(live:
     live.world.return_event(back.return_id, "completed", at=live.happens())
     assert live.sync("--task", "returns").code == 0
     await_it(lambda: exceptions(live) == [("rto_overdue", "CLOSED", "syncd")])
-    await_it(lambda: "1 piece for a shelf overdue" in live.do("status").out)
+    await_it(lambda: "1 piece for a shelf is overdue" in live.do("status").out)
     assert live.terminate() == 0

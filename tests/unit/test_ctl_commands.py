@@ -191,7 +191,7 @@ def test_what_is_overdue_is_listed_with_what_to_do_and_what_is_next(house: House
     found = json.loads(ran(house, "--json", "overdue"))
     assert found["counts"] == {"shop": {"order": 1}}
     assert found["overdue"][0]["kind"] == "order"
-    assert "1 order that is not in the book overdue" in ran(house, "status")
+    assert "1 order that is not in the book is overdue" in ran(house, "status")
     assert "order_unknown_too_long" in ran(house, "exceptions")
     assert "overdue since" in ran(house, "explain", "OD1")
     assert "nobody" in house.ctl("overdue", "--account", "nobody").stderr

@@ -370,7 +370,7 @@ def test_a_putaway_that_waits_is_told_once_and_opens_no_exception(shop: Shop) ->
     assert shop.exceptions() == []
     problems = queries.status(shop.book, shop.clock.now()).accounts[0].problems
     assert problems == (
-        "shop: 1 piece for a shelf overdue, waiting for 4 days. See: syncctl overdue "
+        "shop: 1 piece for a shelf is overdue, waiting for 4 days. See: syncctl overdue "
         "--account shop",
     )
     with shop.book.write():

@@ -36,7 +36,7 @@ def await_it(test: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_it_looks_at_once_and_again_and_ends_when_asked(seller: Seller) -> None:
+def test_it_looks_again_and_again_and_ends_when_asked(seller: Seller) -> None:
     told: list[str] = []
     watcher = Watcher(seller.book, lambda: {"shop": SHORT}, seller.clock, told.append)
     watcher.start()
@@ -69,7 +69,9 @@ def test_it_is_woken_when_the_limits_change(seller: Seller) -> None:
     told: list[str] = []
     watcher = Watcher(seller.book, lambda: limits, seller.clock, told.append)
     watcher.start()
+    watcher.wake()
     await_it(lambda: len(told) == 1)
+    assert seller.count("exceptions") == 0
     limits["shop"] = Limits()
     watcher.wake()
     await_it(lambda: seller.count("exceptions") == 1)
