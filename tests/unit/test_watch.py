@@ -242,6 +242,27 @@ def test_a_second_notice_begins_the_waiting_anew(shop: Shop) -> None:
     assert [state for _, state, _ in shop.exceptions()] == ["CLOSED", "OPEN"]
 
 
+def test_what_a_person_closed_does_not_silence_a_new_waiting(shop: Shop) -> None:
+    come_back(shop)
+    shop.after(21 * DAY)
+    with shop.book.write():
+        shop.book.query("UPDATE exceptions SET state = 'CLOSED', closed_by = 'uid 7'")
+    shop.hear(Status.RETURN_NOTICED, line_id="L1", evidence_id="again", **RTO)
+    assert shop.after(21 * DAY - SECOND) == []
+    assert shop.after(SECOND) == [("overdue", "rto", 1)]
+    assert shop.exceptions() == [("rto_overdue", "CLOSED", "uid 7"), ("rto_overdue", "OPEN", "")]
+
+
+def test_each_failed_attempt_begins_the_waiting_anew(shop: Shop) -> None:
+    miss_the_buyer(shop)
+    shop.clock.advance(5 * DAY)
+    shop.hear(Status.UNDELIVERED, evidence_id="again")
+    heard = shop.clock.now()
+    shop.hear(Status.UNDELIVERED, occurred_at=START + 2 * DAY, evidence_id="an older one")
+    assert shop.after(heard + 7 * DAY - SECOND - shop.clock.now()) == []
+    assert shop.after(SECOND) == [("overdue", "attempt", 1)]
+
+
 def test_a_longer_limit_closes_and_the_new_one_fires_once(shop: Shop) -> None:
     come_back(shop)
     shop.after(21 * DAY)
