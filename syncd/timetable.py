@@ -80,8 +80,16 @@ def due(book: Book, now: datetime, account: str | None = None) -> dict[str, list
 def enqueue_due(book: Book, account: str, now: datetime) -> int | None:
     """Queue one run with all due kinds of an account, and set their next times, at once.
 
-    Returns the run's id, or None when nothing is due.
+    A kind's deep pass, which looks further back, is a run of its own behind it. Returns the id
+    of the first run, or None when nothing is due.
     """
+    with book.write():
+        plain = _enqueue_plain(book, account, now)
+        deep = _enqueue_deep(book, account, now)
+        return deep if plain is None else plain
+
+
+def _enqueue_plain(book: Book, account: str, now: datetime) -> int | None:
     with book.write():
         kinds = due(book, now, account).get(account, [])
         if not kinds:
@@ -91,6 +99,23 @@ def enqueue_due(book: Book, account: str, now: datetime) -> int | None:
         for kind in kinds:
             book.query(_NEXT_TIME, (moment, moment, moment, account, kind.value))
         return queued.run_id
+
+
+def _enqueue_deep(book: Book, account: str, now: datetime) -> int | None:
+    """Queue a run for each deep pass that is due; the first one's id.
+
+    As with the plain ones, a time further away than one interval counts as due, and a pass that
+    was missed gives one run.
+    """
+    first = None
+    moment = to_micros(now)
+    for kind, days in book.query(_DEEP_DUE, (account, moment, moment)).fetchall():
+        queued = runs.enqueue(
+            book, account, [Kind(kind)], days=days, trigger=TIMER, actor=TIMER, now=now
+        )
+        book.query(_NEXT_DEEP, (moment, account, kind))
+        first = queued.run_id if first is None else first
+    return first
 
 
 class Timetable:
@@ -174,6 +199,7 @@ def _ensure_task(account_id: int, kind: Kind, task: TaskConfig, now: int) -> Non
         "every_seconds": every,
         "look_back_seconds": int(task.look_back.total_seconds()),
         "enabled": task.enabled,
+        **_deep(row, task, now),
     }
     if row is None:
         Task.create(account=account_id, kind=kind.value, next_run=now, **values)
@@ -182,6 +208,17 @@ def _ensure_task(account_id: int, kind: Kind, task: TaskConfig, now: int) -> Non
         last = row.next_run - row.every_seconds * _MICROS
         values["next_run"] = last + every * _MICROS
     Task.update(**values).where(_is(account_id, kind)).execute()
+
+
+def _deep(row: Task | None, task: TaskConfig, now: int) -> dict[str, int]:
+    """The columns of the deep pass. The first one comes after one interval, for the first pass
+    of a kind looks far back anyway."""
+    days = -(-task.deep_look_back // timedelta(days=1))
+    every = int(task.deep_every.total_seconds()) if days else 0
+    values = {"deep_every_seconds": every, "deep_days": days}
+    if every and (row is None or row.deep_every_seconds != every):
+        values["next_deep"] = now + every * _MICROS
+    return values
 
 
 def _is(account_id: int, kind: Kind) -> Expression:
@@ -200,5 +237,16 @@ UPDATE task SET next_run = CASE
   WHEN next_run <= ? AND next_run + every_seconds * {_MICROS} > ?
   THEN next_run + every_seconds * {_MICROS}
   ELSE ? + every_seconds * {_MICROS} END
+WHERE account_id = (SELECT id FROM account WHERE name = ?) AND kind = ?
+"""
+_DEEP_DUE: Final = f"""
+SELECT task.kind, task.deep_days FROM task JOIN account ON account.id = task.account_id
+WHERE task.enabled AND account.state = 'CONNECTED' AND account.name = ?
+AND task.deep_every_seconds > 0
+AND (task.next_deep <= ? OR task.next_deep > ? + task.deep_every_seconds * {_MICROS})
+ORDER BY task.kind
+"""
+_NEXT_DEEP: Final = f"""
+UPDATE task SET next_deep = ? + deep_every_seconds * {_MICROS}
 WHERE account_id = (SELECT id FROM account WHERE name = ?) AND kind = ?
 """

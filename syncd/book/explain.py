@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from syncd.book.lookups import Filter, find_order
 from syncd.book.order_lookups import order_view
+from syncd.book.overdue_lookups import USUAL, LimitsOf, waits_of_order
 from syncd.book.runs import account_id_of
 from syncd.book.shelf_lookups import exceptions, putaway_words
 from syncd.book.store import Book
@@ -32,19 +33,28 @@ from syncd.book.views import (
     StoryEvent,
 )
 from syncd.book.wording import STANDS, advice, pieces, times, words_for
+from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
+from syncd.limits import Limits
 
 _OPEN: Final = frozenset({"NEW", "REFUSED", "WAITING", "PARKED", "QUARANTINED"})
 _DOCUMENTS: Final = {"SALE_INVOICE": "invoice", "SALE_RETURN_INVOICE": "credit note"}
 
 
 def explain(
-    book: Book, order_id: str, account: str | None = None, *, zone: tzinfo = UTC
+    book: Book,
+    order_id: str,
+    account: str | None = None,
+    *,
+    zone: tzinfo = UTC,
+    at: datetime | None = None,
+    limits: LimitsOf = USUAL,
 ) -> Explanation:
     """Tell where the order stands, how it came there, what is pending and what to do.
 
     An order that only the channel knows is explained from what the channel said. Times in the
-    text are in ``zone``. Raises NotFound when nobody ever mentioned the order, Refused when
+    text are in ``zone``; with ``at``, the present time, it tells how long what waits has waited,
+    by the account's ``limits``. Raises NotFound when nobody ever mentioned the order, Refused when
     several accounts have it and none is named.
     """
     with book.connection():
@@ -58,9 +68,11 @@ def explain(
         shelves = _putaways(book, found[0]) if found else []
         channel, house = _house(book, account_id, order_id)
         short = _shortages(book, house, order)
+        own, present = limits.get(name, Limits()), to_micros(at) if at else 0
+        waits = tuple(waits_of_order(book, account_id, order_id, own, present, zone)) if at else ()
     title = channel.title()
     story = _with_exceptions(tell(title, order, facts, records), opened)
-    now = tuple(_now(order_id, name, title, order))
+    now = (*_now(order_id, name, title, order), *waits)
     pending = tuple(_pending(facts))
     to_do = tuple(dict.fromkeys(_to_do(house, order, facts, opened, shelves, short)))
     return Explanation(

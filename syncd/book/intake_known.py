@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from syncd.book.store import Book
 from syncd.rules import Event, Fact
+
+_BURIES: Final = "(state = 'TOMBSTONE' OR (state = 'EXPIRED' AND outcome = 'TOMBSTONE'))"
+_SLEEPS: Final = "({0}state = 'PARKED' OR ({0}state = 'EXPIRED' AND {0}outcome = 'PARK'))"
+"""What has expired is no open work any more, and still counts when its order comes."""
 
 
 class Desk:
@@ -104,7 +109,7 @@ def load_tombstones(
     marks = ",".join("?" * len(ids))
     rows = book.query(
         "SELECT id, order_id, line_id, sku, quantity, cumulative, occurred_at, run_id FROM inbox "
-        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'TOMBSTONE' "
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND {_BURIES} "
         "ORDER BY occurred_at, id",
         (account_id, *ids),
     )
@@ -121,9 +126,9 @@ def _wake_overtaken(book: Book, account_id: int, ids: Sequence[str]) -> None:
     marks = ",".join("?" * len(ids))
     book.query(
         "UPDATE inbox SET state = 'NEW', message = 'The order came; to be decided.' "
-        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'TOMBSTONE' AND EXISTS ("
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND {_BURIES} AND EXISTS ("
         "SELECT 1 FROM inbox earlier WHERE earlier.account_id = inbox.account_id "
-        "AND earlier.order_id = inbox.order_id AND earlier.state = 'PARKED' "
+        f"AND earlier.order_id = inbox.order_id AND {_SLEEPS.format('earlier.')} "
         "AND earlier.occurred_at <= inbox.occurred_at)",
         (account_id, *ids),
     )
@@ -136,7 +141,7 @@ def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
     marks = ",".join("?" * len(ids))
     done = book.query(
         "UPDATE inbox SET state = 'NEW', message = 'The order came; to be decided.' "
-        f"WHERE account_id = ? AND order_id IN ({marks}) AND state = 'PARKED'",
+        f"WHERE account_id = ? AND order_id IN ({marks}) AND {_SLEEPS.format('')}",
         (account_id, *ids),
     )
     return done.rowcount

@@ -39,9 +39,12 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("exceptions", '"against_id" INTEGER REFERENCES "inbox" ("id") ON DELETE RESTRICT'),
         ("exceptions", "\"choice\" TEXT NOT NULL DEFAULT ''"),
         ("exceptions", '"due_at" INTEGER'),
+        ("task", '"deep_every_seconds" INTEGER NOT NULL DEFAULT 0'),
+        ("task", '"deep_days" INTEGER NOT NULL DEFAULT 0'),
+        ("task", '"next_deep" INTEGER NOT NULL DEFAULT 0'),
     ):
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-    for statement in _BRAKE_AND_DRIFT:
+    for statement in (*_BRAKE_AND_DRIFT, *_WAITS):
         db.execute(statement)
 
 
@@ -59,6 +62,15 @@ _BRAKE_AND_DRIFT: Final = (
     '"book_says" TEXT NOT NULL, "panel_says" TEXT NOT NULL, "message" TEXT NOT NULL, '
     '"mended" INTEGER NOT NULL)',
     'CREATE INDEX "drift_run_id" ON "drift" ("run_id")',
+)
+
+_WAITS: Final = (
+    'CREATE TABLE "attempt" ("item_id" INTEGER NOT NULL PRIMARY KEY REFERENCES "item" ("id") '
+    'ON DELETE RESTRICT, "at" INTEGER NOT NULL)',
+    'CREATE INDEX "item_coming_back" ON "item" ("position", "return_noticed_at") WHERE position '
+    "IN ('RETURN_EXPECTED', 'CIR_CREATED')",
+    'CREATE INDEX "inbox_waits" ON "inbox" ("account_id", "state", "observed_at") WHERE state IN '
+    "('PARKED', 'TOMBSTONE', 'WAITING', 'REFUSED')",
 )
 
 STEPS: Final[Sequence[Step]] = (settle_brake_and_audit,)

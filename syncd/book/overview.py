@@ -10,12 +10,17 @@ from typing import Final
 
 from syncd.book.documents import sequence_missing
 from syncd.book.lookups import accounts, tasks
+from syncd.book.overdue_lookups import USUAL, LimitsOf, overdue_counts
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
 from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
+from syncd.book.wait_words import overdue_text
 from syncd.book.wording import split_refusal
+from syncd.clock import to_micros
+from syncd.limits import Limits
 from syncd.rules import TENANT_NOT_LIVE
+from syncd.rules.overdue import Wait
 
 _LATE: Final = 3  # a task is late when it is this many intervals behind its last success
 _NAMED: Final = 3  # orders that a sentence names
@@ -30,7 +35,7 @@ _FIELD: Final = {
 }
 
 
-def status(book: Book, now: datetime) -> Status:
+def status(book: Book, now: datetime, limits: LimitsOf = USUAL) -> Status:
     """All accounts with their tasks, open work and problems."""
     with book.connection():
         facts = _facts(book)
@@ -42,6 +47,7 @@ def status(book: Book, now: datetime) -> Status:
             _account(
                 book, view, timers[view.name], facts.get(view.name, FactCounts()),
                 running.get(view.name), queued.get(view.name, 0), now,
+                limits.get(view.name, Limits()),
             )
             for view in accounts(book)
         ]  # fmt: skip
@@ -79,10 +85,14 @@ def _account(
     running: int | None,
     queued: int,
     now: datetime,
+    limits: Limits,
 ) -> AccountStatus:
     successes = [task.last_success for task in timers if task.last_success]
     coming = [task.next_run for task in timers if task.next_run and task.enabled]
     stopped = view.state != "CONNECTED"
+    late: dict[Wait, tuple[int, int]] = {}
+    if view.tenant_state == "LIVE" and view.state != "DISABLED":
+        late = overdue_counts(book, account_id_of(book, view.name), limits, to_micros(now))
     return AccountStatus(
         account=view,
         tasks=tuple(timers),
@@ -91,8 +101,15 @@ def _account(
         queued=queued,
         last_success=max(successes, default=None),
         next_run=None if stopped else min(coming, default=None),
-        problems=tuple(_problems(view, timers, facts, now)),
+        problems=(
+            *_problems(view, timers, facts, now),
+            *(
+                overdue_text(wait, view.name, count, oldest, to_micros(now))
+                for wait, (count, oldest) in late.items()
+            ),
+        ),
         notes=tuple(_buried(book, view.name, facts.tombstones)),
+        overdue={wait.value: count for wait, (count, _) in late.items()},
     )
 
 

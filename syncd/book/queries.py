@@ -10,6 +10,7 @@ from syncd.book.lookups import (
     tasks as tasks,
 )
 from syncd.book.order_lookups import order as order
+from syncd.book.overdue_lookups import overdue as overdue
 from syncd.book.overview import status as status
 from syncd.book.shelf_lookups import (
     exceptions as exceptions,

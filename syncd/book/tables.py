@@ -124,6 +124,9 @@ class Task(Table):
     last_result = TextField(default="")  # ok, partial, failed, gated, stopped
     last_message = TextField(default="")
     failures = IntegerField(default=0)  # in a row
+    deep_every_seconds = IntegerField(constraints=[SQL("DEFAULT 0")], default=0)  # 0: never
+    deep_days = IntegerField(constraints=[SQL("DEFAULT 0")], default=0)  # look so far back then
+    next_deep = BigIntegerField(constraints=[SQL("DEFAULT 0")], default=0)
 
     class Meta:
         primary_key = CompositeKey("account", "kind")
@@ -219,6 +222,22 @@ Item.add_index(
     )
 )
 
+COMING_BACK: Final = "position IN ('RETURN_EXPECTED', 'CIR_CREATED')"
+"""The SQL condition of a piece that somebody is bringing back; word for word that of its index."""
+
+Item.add_index(
+    Item.index(
+        Item.position, Item.return_noticed_at, name="item_coming_back", where=SQL(COMING_BACK)
+    )
+)
+
+
+class Attempt(Table):
+    """The newest failed delivery attempt of a piece; kept until the piece has moved on."""
+
+    item = ForeignKeyField(Item, primary_key=True, on_delete="RESTRICT", index=False)
+    at = BigIntegerField()  # event time
+
 
 class Invoice(Table):
     """A numbered document of a package; at most one of each kind."""
@@ -310,7 +329,7 @@ class Inbox(Table):
     state = TextField(default="NEW")
     # to be decided by a pass: NEW, REFUSED (tried again), WAITING (for the dispatch before it)
     # at rest: DONE, PARKED (order unknown: NEW again when it comes), TOMBSTONE, QUARANTINED,
-    # IGNORED (by a person)
+    # IGNORED (by a person), EXPIRED (its order never came; it still counts when it does)
     outcome = TextField(default="")  # a rules.Outcome, REFUSED or QUARANTINED
     code = TextField(default="")  # reason code
     message = TextField(default="")
@@ -333,6 +352,13 @@ Inbox.add_index(
     Inbox.index(
         Inbox.account, Inbox.occurred_at, Inbox.id, name="inbox_unsettled", where=SQL(UNSETTLED)
     )
+)
+
+WAITS: Final = "state IN ('PARKED', 'TOMBSTONE', 'WAITING', 'REFUSED')"
+"""The SQL condition of a fact that waits for something; word for word that of its index."""
+
+Inbox.add_index(
+    Inbox.index(Inbox.account, Inbox.state, Inbox.observed_at, name="inbox_waits", where=SQL(WAITS))
 )
 
 
@@ -443,5 +469,6 @@ class Outbox(Table):
 ALL_TABLES: Final = (
     Tenant, Facility, Sequence, Account, Run, Task, Cursor, Order, Package, Item, Invoice,
     Stock, StockMove, Putaway, Inbox, Decision, Trouble, Brake, Drift, Outbox,
+    Attempt,
 )  # fmt: skip
 """In the order in which they can be created."""

@@ -343,6 +343,11 @@ def block_dispatch(desk: Desk, piece: Piece, step: Step) -> None:
         package.dirty = True
 
 
+def note_attempt(desk: Desk, piece: Piece, step: Step) -> None:
+    """A delivery failed: from now on some word of the parcel is awaited."""
+    desk.sheet.attempts.append((piece.item_id, desk.fact.occurred_at))
+
+
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
     piece.position = Position.LOST
@@ -387,8 +392,8 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.NOTE_WITHDRAWAL: note_withdrawal,
     Verb.HOLD_ITEM: hold_item,
     Verb.RELEASE_HOLD: release_hold,
-    Verb.NOTE_ATTEMPT: nothing,  # the decision record is the note
-    Verb.START_RTO_TIMER: nothing,  # reckoned from the decision record
+    Verb.NOTE_ATTEMPT: note_attempt,
+    Verb.START_RTO_TIMER: nothing,  # reckoned from the attempt
     Verb.OPEN_CLAIM: open_claim,
     Verb.CLOSE_CLAIM: close_claim,
     Verb.MARK_NOT_RECEIVED: nothing,  # position LOST with a return type says it

@@ -7,7 +7,7 @@ ready for JSON but for the times.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -63,7 +63,8 @@ class FactCounts:
 class AccountStatus:
     """An account with its tasks, open work and what a person should do about it.
 
-    ``notes`` are worth knowing and need nobody.
+    ``notes`` are worth knowing and need nobody. ``overdue``: kind of waiting -> how many wait
+    longer than their limit; kinds of which none does are left out.
     """
 
     account: AccountView
@@ -75,6 +76,7 @@ class AccountStatus:
     next_run: datetime | None
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    overdue: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,38 @@ class ExceptionView:
     closed_at: datetime | None
     closed_by: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitView:
+    """One thing that waits. ``due`` is when that becomes too long; ``words`` tells it all.
+
+    ``piece`` is None for what is about a whole order or line, ``exception_id`` for what has no
+    exception.
+    """
+
+    account: str
+    kind: str
+    order_id: str
+    line_id: str
+    piece: int | None
+    since: datetime
+    due: datetime
+    exception_id: int | None
+    words: str
+    what_to_do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What has waited too long, the longest overdue first, and what will next.
+
+    ``counts``: account -> kind of waiting -> how many are overdue, also beyond this list.
+    """
+
+    overdue: tuple[WaitView, ...]
+    coming: tuple[WaitView, ...]
+    counts: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from syncd.book.documents import proposed_prefix
+from syncd.book.wait_words import WAIT_CODES
 from syncd.rules import Position, Reason, Verb
 
 
@@ -227,6 +228,7 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "fact_retry": Words("A person asked to have this decided again."),
         "fact_ignore": Words("A person set this aside."),
+        **{code: Words(*words) for code, words in WAIT_CODES.items()},
     }
 )
 """Codes that no rule gives: of the journal, and of people's acts."""

@@ -105,6 +105,7 @@ class Worksheet:
         self.decisions: list[tuple[Any, ...]] = []
         self.messages: list[tuple[Any, ...]] = []
         self.marks: list[tuple[Mark, int]] = []
+        self.attempts: list[tuple[int, int]] = []  # row id of the piece, event time
 
     def load(self, order_ids: Sequence[str]) -> None:
         """Read these orders with their pieces, packages and invoices."""
@@ -233,6 +234,7 @@ class Worksheet:
         book.executemany(_HOLD_PUTAWAY, self.held_putaways)
         book.executemany(_ADD_TROUBLE, self.troubles)
         book.executemany(_CLOSE_TROUBLE, self.closed_troubles)
+        book.executemany(_ADD_ATTEMPT, self.attempts)
         book.insert(_ADD_DECISION, self.decisions)
         book.insert(_ADD_MESSAGE, self.messages)
         for (state, outcome, code, message), ids in _grouped(self.marks):
@@ -427,6 +429,10 @@ _ADD_TROUBLE: Final = (
 _CLOSE_TROUBLE: Final = (
     "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ? "
     "WHERE item_id = ? AND state = 'OPEN' AND code IN (SELECT value FROM json_each(?))"
+)
+_ADD_ATTEMPT: Final = (
+    "INSERT INTO attempt (item_id, at) VALUES (?, ?) "
+    "ON CONFLICT (item_id) DO UPDATE SET at = max(at, excluded.at)"
 )
 _ADD_DECISION: Final = (
     "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "

@@ -22,10 +22,18 @@ from syncd.config.model import (
     default_state_dir,
 )
 from syncd.config.problems import Problem, at, of_validation, sentences
-from syncd.config.schema import AccountTable, FileTable, TasksTable, known_keys
+from syncd.config.schema import (
+    AccountTable,
+    DefaultsTable,
+    FileTable,
+    LimitsTable,
+    TasksTable,
+    known_keys,
+)
 from syncd.config.settings import ChannelList, Outcome, Surroundings, read_settings
 from syncd.errors import ConfigError
 from syncd.hookspecs import Settings
+from syncd.limits import Limits
 from syncd.statuses import Kind
 
 MAX_BYTES: Final = 1024 * 1024
@@ -139,7 +147,7 @@ class _Draft:
             proxy=top.proxy or "",
             ca_bundle=str(top.ca_bundle or ""),
             accounts={
-                name: _account(name, account, self.table.defaults.tasks)
+                name: _account(name, account, self.table.defaults)
                 for name, account in self.table.accounts.items()
             },
             lines=self.lines,
@@ -200,7 +208,7 @@ def _names_alike(raw: Mapping[str, Any], lines: Mapping[Place, int]) -> Iterator
             yield at(lines, ("accounts", name), text)
 
 
-def _account(name: str, table: AccountTable, defaults: TasksTable) -> AccountConfig:
+def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> AccountConfig:
     return AccountConfig(
         name=name,
         channel=table.channel,
@@ -208,8 +216,15 @@ def _account(name: str, table: AccountTable, defaults: TasksTable) -> AccountCon
         facility=table.facility,
         locations=table.locations,
         settings=table.settings,
-        tasks={kind: _task(kind, table.tasks, defaults) for kind in Kind},
+        tasks={kind: _task(kind, table.tasks, defaults.tasks) for kind in Kind},
+        limits=_limits(table.limits, defaults.limits),
     )
+
+
+def _limits(own: LimitsTable, defaults: LimitsTable) -> Limits:
+    """The account's own word first, then the file's defaults, then ours, key by key."""
+    said = {**defaults.model_dump(exclude_none=True), **own.model_dump(exclude_none=True)}
+    return Limits(**said)
 
 
 def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:
@@ -223,4 +238,4 @@ def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:
                 return getattr(table, key)
         return getattr(built_in, key)
 
-    return TaskConfig(every=pick("every"), look_back=pick("look_back"), enabled=pick("enabled"))
+    return TaskConfig(**{key: pick(key) for key in TaskConfig.model_fields})

@@ -11,6 +11,7 @@ from syncd.config.model import DEFAULT_TASKS
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
+from syncd.limits import Limits
 
 _TOP: Final = """\
 # Configuration of syncd. Lines that begin with "# " explain; lines that begin with "#" and no
@@ -42,6 +43,18 @@ _TOP: Final = """\
 _ACCOUNT_HEAD: Final = """
 # One table for each seller login. The name after "accounts." is yours to choose.
 """
+_LIMITS: Final[Mapping[str, str]] = {
+    "park_max": "What the channel says of an order that is not in the book.",
+    "unproven": "What waits for a dispatch that nobody has told of, or proven.",
+    "refused": "What a closed gate refuses, such as a missing invoice sequence.",
+    "putaway": "A piece that must go on a shelf.",
+    "rto_overdue": "A parcel that the courier brings back undelivered.",
+    "cir_overdue": "What a buyer sends back.",
+    "attempt": "The next word of a parcel after a failed delivery.",
+    "claim": "The claim for something lost.",
+    "cancel_reminder": "How often a buyer's wish to cancel is called to mind.",
+    "keep": "How long cancellations of orders that never came count as open.",
+}
 _SAMPLES: Final[Mapping[Any, str]] = {int: "1", float: "1.0", bool: "true"}
 _EXAMPLE: Final = "# example:\n"
 _NO_CHANNEL: Final = """
@@ -66,6 +79,14 @@ def _defaults() -> Iterator[str]:
         yield f'#every = "{duration_text(task.every)}"\n'
         if task.look_back:
             yield f'#look_back = "{duration_text(task.look_back)}"\n'
+        if task.deep_every and task.deep_look_back:
+            yield "# Now and then a pass that looks far back, for what the others never saw.\n"
+            yield f'#deep_every = "{duration_text(task.deep_every)}"\n'
+            yield f'#deep_look_back = "{duration_text(task.deep_look_back)}"\n'
+    yield "\n# How long anything may wait before a person is told.\n#[defaults.limits]\n"
+    for key, text in _LIMITS.items():
+        yield f"# {text}\n"
+        yield f'#{key} = "{duration_text(getattr(Limits(), key))}"\n'
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncd.config.lines import Place
+from syncd.limits import Limits
 from syncd.statuses import Kind
 
 DEFAULT_CONFIG_PATH: Final = Path("/etc/syncd/syncd.toml")
@@ -24,12 +25,15 @@ class _Frozen(BaseModel):
 class TaskConfig(_Frozen):
     """When one kind of pass runs: ``every`` so often, and at least ``look_back`` far back.
 
-    A ``look_back`` of zero means that a pass reads on from where the last one ended.
+    A ``look_back`` of zero means that a pass reads on from where the last one ended. Every
+    ``deep_every`` a further pass looks ``deep_look_back`` far back; zero in either: never.
     """
 
     every: timedelta
     look_back: timedelta = timedelta(0)
     enabled: bool = True
+    deep_every: timedelta = timedelta(0)
+    deep_look_back: timedelta = timedelta(0)
 
 
 DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
@@ -37,7 +41,12 @@ DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
         Kind.ORDERS: TaskConfig(every=timedelta(minutes=40)),
         Kind.DISPATCHED: TaskConfig(every=timedelta(minutes=40)),
         Kind.CANCELLED: TaskConfig(every=timedelta(minutes=40)),
-        Kind.RETURNS: TaskConfig(every=timedelta(days=1), look_back=timedelta(days=30)),
+        Kind.RETURNS: TaskConfig(
+            every=timedelta(days=1),
+            look_back=timedelta(days=30),
+            deep_every=timedelta(days=7),
+            deep_look_back=timedelta(days=90),
+        ),
         Kind.DELIVERED: TaskConfig(every=timedelta(days=1), look_back=timedelta(days=30)),
     }
 )
@@ -58,6 +67,7 @@ class AccountConfig(_Frozen):
     locations: Mapping[str, str] = Field(default_factory=dict)
     settings: Mapping[str, Any] = Field(default_factory=dict)
     tasks: Mapping[Kind, TaskConfig] = Field(default_factory=lambda: dict(DEFAULT_TASKS))
+    limits: Limits = Limits()
 
 
 class Config(_Frozen):

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 SHORTEST_EVERY: Final = timedelta(seconds=10)
 LONGEST_EVERY: Final = timedelta(days=31)
 LONGEST_LOOK_BACK: Final = timedelta(days=365)
+SHORTEST_LIMIT: Final = timedelta(seconds=1)
+LONGEST_LIMIT: Final = timedelta(days=3650)
 LONGEST_SOCKET_PATH: Final = 107  # bytes; the kernel's limit for a Unix socket's name
 HIGHEST_UID: Final = 2**32 - 2
 
@@ -58,6 +60,19 @@ def _look_back(span: timedelta) -> timedelta:
     if span > LONGEST_LOOK_BACK:
         raise ValueError(
             f'is {duration_text(span)}; it must be at most "{duration_text(LONGEST_LOOK_BACK)}"'
+        )
+    return span
+
+
+def _deep_every(span: timedelta) -> timedelta:
+    return _interval(span) if span else span
+
+
+def _limit(span: timedelta) -> timedelta:
+    if not SHORTEST_LIMIT <= span <= LONGEST_LIMIT:
+        raise ValueError(
+            f'is {duration_text(span)}; it must be from "{duration_text(SHORTEST_LIMIT)}" '
+            f'to "{duration_text(LONGEST_LIMIT)}"'
         )
     return span
 
@@ -126,6 +141,8 @@ Name = Annotated[str, AfterValidator(_name)]
 Operator = Annotated[int, BeforeValidator(_operator)]
 Every = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_interval)]
 LookBack = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_look_back)]
+DeepEvery = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_deep_every)]
+Limit = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_limit)]
 Folder = Annotated[Path, BeforeValidator(_path), AfterValidator(_absolute)]
 File = Annotated[Folder, AfterValidator(_file)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
@@ -144,6 +161,8 @@ class TaskTable(Strict):
     every: Every | None = None
     look_back: LookBack | None = None
     enabled: bool | None = None
+    deep_every: DeepEvery | None = None
+    deep_look_back: LookBack | None = None
 
 
 class TasksTable(Strict):
@@ -156,10 +175,26 @@ class TasksTable(Strict):
     delivered: TaskTable = Field(default_factory=TaskTable)
 
 
+class LimitsTable(Strict):
+    """``[defaults.limits]`` and ``[accounts.NAME.limits]``: a key for each of ``Limits``."""
+
+    park_max: Limit | None = None
+    unproven: Limit | None = None
+    refused: Limit | None = None
+    putaway: Limit | None = None
+    rto_overdue: Limit | None = None
+    cir_overdue: Limit | None = None
+    attempt: Limit | None = None
+    claim: Limit | None = None
+    cancel_reminder: Limit | None = None
+    keep: Limit | None = None
+
+
 class DefaultsTable(Strict):
     """``[defaults]``."""
 
     tasks: TasksTable = Field(default_factory=TasksTable)
+    limits: LimitsTable = Field(default_factory=LimitsTable)
 
 
 class SyncdTable(Strict):
@@ -182,6 +217,7 @@ class AccountTable(Strict):
     locations: dict[str, Name] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict)
     tasks: TasksTable = Field(default_factory=TasksTable)
+    limits: LimitsTable = Field(default_factory=LimitsTable)
 
 
 class FileTable(Strict):

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 import syncd
-from syncd.book.views import Status, TaskView
+from syncd.book.views import Overdue, Status, TaskView
 from syncd.control import metrics
 from syncd.control.answers import answer, listed
-from syncd.control.deps import PROBLEMS, AccountName, Actor, Body, Daemon, Note
+from syncd.control.deps import PROBLEMS, AccountName, Actor, Body, Daemon, Limit, Note
 from syncd.control.guard import API, MIN_API
 
 router = APIRouter(responses=PROBLEMS)
@@ -35,6 +35,12 @@ async def version() -> Response:
 def status(daemon: Daemon) -> Response:
     """Everything at a glance."""
     return answer(daemon.status())
+
+
+@router.get("/v1/overdue", response_model=Overdue)
+def overdue(daemon: Daemon, account: AccountName = None, limit: Limit = 50) -> Response:
+    """What has waited longer than its limit, and what will next."""
+    return answer(daemon.overdue(account=account, limit=limit))
 
 
 @router.get("/v1/channels")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 import syncd
+from syncd.book.overdue_lookups import SHOWN
 from syncd.book.views import AccountStatus, Status, TaskView
 from syncd.engine import Engine
 
@@ -40,6 +41,14 @@ def _lines(status: Status, engine: Engine) -> Iterator[str]:
             ({**_of(one), "state": state}, count)
             for one in status.accounts
             for state, count in asdict(one.facts).items()
+        ],
+    )  # fmt: skip
+    yield from _metric(
+        "syncd_overdue", "What has waited longer than its limit.",
+        [
+            ({**_of(one), "kind": wait.value}, one.overdue.get(wait.value, 0))
+            for one in status.accounts
+            for wait in SHOWN
         ],
     )  # fmt: skip
     tasks = [task for one in status.accounts for task in one.tasks]

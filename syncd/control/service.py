@@ -17,7 +17,15 @@ from syncd.book.documents import DocumentKind
 from syncd.book.putaways import Disposition
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
-from syncd.book.views import Explanation, Failed, OrderView, RunView, Status, TaskView
+from syncd.book.views import (
+    Explanation,
+    Failed,
+    OrderView,
+    Overdue,
+    RunView,
+    Status,
+    TaskView,
+)
 from syncd.channels import Channels
 from syncd.clock import Clock
 from syncd.config import Config
@@ -27,6 +35,7 @@ from syncd.control.doctor import Finding
 from syncd.control.importing import Imported, ImportFile
 from syncd.engine import Engine
 from syncd.errors import Refused
+from syncd.limits import Limits
 from syncd.statuses import Kind
 
 Reload = Callable[[], Mapping[str, Any]]
@@ -85,7 +94,17 @@ class Service:
 
     def status(self) -> Status:
         """Everything at a glance."""
-        return queries.status(self.book, self.clock.now())
+        return queries.status(self.book, self.clock.now(), self.limits())
+
+    def limits(self) -> dict[str, Limits]:
+        """How long what may wait, account by account."""
+        return {name: account.limits for name, account in self.config.accounts.items()}
+
+    def overdue(self, *, account: str | None = None, limit: int = 50) -> Overdue:
+        """What has waited too long, and what will next."""
+        return queries.overdue(
+            self.book, self.clock.now(), self.limits(), account=account, limit=limit
+        )
 
     def channel_list(self) -> list[dict[str, Any]]:
         """All channels with their state, and the accounts on each."""
@@ -133,7 +152,9 @@ class Service:
     def explain(self, order_id: str, account: str | None, utc_offset: int = 0) -> Explanation:
         """Why an order is as it is; times in the text are ``utc_offset`` minutes off UTC."""
         zone = timezone(timedelta(minutes=utc_offset))
-        return queries.explain(self.book, order_id, account, zone=zone)
+        return queries.explain(
+            self.book, order_id, account, zone=zone, at=self.clock.now(), limits=self.limits()
+        )
 
     def failed(
         self,
@@ -179,7 +200,8 @@ class Service:
 
     def doctor(self) -> list[Finding]:
         """Look over the whole installation."""
-        told = doctor.Told(queries.status(self.book, self.clock.now()), self.own_problems)
+        status = queries.status(self.book, self.clock.now(), self.limits())
+        told = doctor.Told(status, self.own_problems)
         return doctor.examine(self.book, self.engine, self.channels, self.config, told)
 
     def metrics(self) -> str:

@@ -25,6 +25,7 @@ from syncd.daemon.accounts import ensure_accounts
 from syncd.daemon.lock import StateLock
 from syncd.daemon.service import DaemonService
 from syncd.daemon.signals import Signals
+from syncd.daemon.watching import Watcher
 from syncd.daemon.wiring import Wiring
 from syncd.engine.local import LocalEngine
 from syncd.errors import ConfigError, SyncdError
@@ -40,6 +41,7 @@ EXIT_CONFIG: Final = 78
 LOOP_SECONDS: Final = 0.5
 RELOAD_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 3.0  # for the runs in hand
+WATCHER_STOP_SECONDS: Final = 0.3  # for the batch of timers in hand, which is soon written
 SERVER_STOP_SECONDS: Final = 1.5  # for the answers under way: all in all below five seconds
 
 log = structlog.get_logger("syncd.daemon")
@@ -95,6 +97,7 @@ class _Daemon:
     timetable: Timetable
     service: DaemonService
     server: ControlServer
+    watcher: Watcher
 
     def __init__(self, options: Options, env: Mapping[str, str], clock: Clock) -> None:
         self.options = options
@@ -170,6 +173,8 @@ class _Daemon:
         self.service = DaemonService(
             self.book, self.engine, channels, loaded.config, self.clock, self.reload_and_wait
         )
+        self.watcher = Watcher(self.book, self.service.limits, self.clock, self._note_timers)
+        self._note_timers("")
         self._align(loaded)
         again = runs.recover(self.book, self.clock.now())
         if again:
@@ -193,6 +198,7 @@ class _Daemon:
         accounts = self.wiring.runnable()
         self.engine.start(accounts)
         self.timetable.arm(accounts)
+        self.watcher.start()
         self._status = self._sentence()
         self.notifier.ready(self._status)
         log.info("ready", accounts=len(accounts), pid=os.getpid())
@@ -201,6 +207,7 @@ class _Daemon:
         self.notifier.stopping("stopping")
         self.service.close()
         all_ended = self.engine.stop(STOP_SECONDS)
+        all_ended = self.watcher.stop(WATCHER_STOP_SECONDS) and all_ended
         if self._socket is not None:
             self.server.stop(SERVER_STOP_SECONDS)
             self._socket = None
@@ -263,6 +270,7 @@ class _Daemon:
             self.engine.restart(name)
         self.timetable.arm(accounts)
         self.service.adopt(loaded.config)
+        self.watcher.wake()
         self.service.own_problems["config"] = " ".join(notes)
         unavailable = dict(self.wiring.unavailable)
         told = {
@@ -305,6 +313,9 @@ class _Daemon:
         off = len(self.wiring.unavailable)
         text = f"{count} account{'s' if count != 1 else ''}"
         return text + (f", {off} off" if off else "") + (f"; running: {busy}" if busy else "")
+
+    def _note_timers(self, trouble: str) -> None:
+        self.service.own_problems["timers"] = trouble
 
     def _mind_the_server(self) -> None:
         """A control server that broke down is started again."""

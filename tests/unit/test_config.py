@@ -14,6 +14,7 @@ from syncd.config import check_settings, commented_example, load, load_all
 from syncd.config.schema import TasksTable, duration_text, read_duration
 from syncd.errors import ConfigError
 from syncd.hookspecs import Channel, Pace, Settings
+from syncd.limits import Limits
 from syncd.statuses import Kind
 
 SECRET = "s3cret-canary-value"
@@ -105,6 +106,56 @@ enabled = false
     assert one[Kind.RETURNS].look_back == timedelta(days=10)
     assert two[Kind.RETURNS].every == timedelta(days=2)
     assert not one[Kind.DELIVERED].enabled
+
+
+def test_own_limits_go_before_defaults_key_by_key(tmp_path: Path) -> None:
+    text = (
+        ACCOUNT
+        + """
+[accounts.one.limits]
+park_max = "12h"
+[accounts.two]
+channel = "shop"
+[defaults.limits]
+park_max = "2d"
+claim = "6w"
+"""
+    )
+    accounts = load(write(tmp_path, text), {}).accounts
+    one, two = accounts["one"].limits, accounts["two"].limits
+    assert (one.park_max, two.park_max) == (timedelta(hours=12), timedelta(days=2))
+    assert one.claim == two.claim == timedelta(weeks=6)
+    assert load(write(tmp_path, ACCOUNT), {}).accounts["one"].limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("park_max", '"0s"', 'is 0s; it must be from "1s" to "3650d"'),
+        ("park_max", '"4000d"', 'is 4000d; it must be from "1s" to "3650d"'),
+        ("claim", "30", "must be a number with a unit in quotes"),
+        ("parkmax", '"1d"', "park_max"),
+    ],
+)
+def test_a_limit_that_cannot_be_used_is_told(
+    tmp_path: Path, key: str, value: str, told: str
+) -> None:
+    (problem,) = problems(tmp_path, f"{ACCOUNT}[accounts.one.limits]\n{key} = {value}\n")
+    assert problem.startswith(f"line 8: accounts.one.limits.{key}: ")
+    assert told in problem
+
+
+def test_the_deep_pass_of_returns_is_weekly_and_can_be_turned_off(tmp_path: Path) -> None:
+    deep = load(write(tmp_path, ACCOUNT), {}).accounts["one"].tasks
+    assert {
+        kind: (task.deep_every, task.deep_look_back)
+        for kind, task in deep.items()
+        if task.deep_every
+    } == {Kind.RETURNS: (timedelta(days=7), timedelta(days=90))}
+    text = f'{ACCOUNT}[defaults.tasks.returns]\ndeep_every = "0s"\n'
+    assert not load(write(tmp_path, text), {}).accounts["one"].tasks[Kind.RETURNS].deep_every
+    text = f'{ACCOUNT}[defaults.tasks.returns]\ndeep_every = "1s"\n'
+    assert 'it must be from "10s" to "31d"' in problems(tmp_path, text)[0]
 
 
 def test_places_come_from_the_unit_when_not_set(tmp_path: Path) -> None:
@@ -432,6 +483,8 @@ def test_example_without_its_comment_marks_is_a_whole_configuration(tmp_path: Pa
     assert loaded.config.operators == {1000}
     usual = load(write(tmp_path, ACCOUNT), {}).accounts["one"].tasks
     assert loaded.config.accounts["my-shop"].tasks == usual
+    assert loaded.config.accounts["my-shop"].limits == Limits()
+    assert "#rto_overdue = " in text
 
 
 def test_the_example_tells_what_is_an_example_and_what_to_choose_from(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -489,6 +490,22 @@ def test_the_metrics_name_accounts_and_never_orders(house: House) -> None:
     assert 'syncd_account_connected{account="sh\\"op\\\\",channel="flipkart"} 1' in text
     assert 'syncd_task_failures{account="sh\\"op\\\\",task="returns"} 2' in text
     assert "OD-SECRET" not in text
+
+
+def test_what_is_overdue_is_counted_by_kind_and_never_by_order(house: House) -> None:
+    house.seller.tell(house.seller.change("OD1", Status.DISPATCHED))
+    house.seller.settle()
+    label = 'account="shop",channel="flipkart",kind="order"'
+    assert f"syncd_overdue{{{label}}} 0\n" in house.service.metrics()
+    house.seller.clock.advance(timedelta(days=4))
+    text = house.service.metrics()
+    assert f"syncd_overdue{{{label}}} 1\n" in text
+    assert "OD1" not in text
+    status, _, body = house.ask("GET", "/v1/overdue?account=shop")
+    assert status == 200
+    assert [one["order_id"] for one in body["overdue"]] == ["OD1"]
+    assert house.ask("GET", "/v1/overdue?account=nobody")[0] == 404
+    assert house.ask("GET", "/v1/overdue?limit=0")[0] == 422
 
 
 def test_the_metrics_can_be_read_by_prometheus(house: House) -> None:

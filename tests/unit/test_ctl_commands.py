@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ import pytest
 
 from syncd.book.passing import MAX_PLAN
 from syncd.book.runs import Counts, RunState
+from syncd.book.watch import Watch
 from syncd.cli import ctl_runs
 from syncd.cli.ctl_errors import Exit
 from syncd.cli.ctl_orders import _large
@@ -174,6 +176,25 @@ def test_exceptions_are_listed(house: House) -> None:
             "(1, 'OD1', 'late_dispatch', 'warning', 'It came twice.', 'OPEN', 0, '', '')"
         )
     assert "It came twice." in ran(house, "exceptions")
+
+
+def test_what_is_overdue_is_listed_with_what_to_do_and_what_is_next(house: House) -> None:
+    assert "Nothing is overdue." in house.ctl("overdue").stderr
+    parked_fact(house)
+    assert "Next, if nothing comes before:" in ran(house, "overdue")
+    house.seller.clock.advance(timedelta(days=4))
+    Watch(house.book, house.service.limits).turn(house.seller.clock.now())
+    text = ran(house, "overdue", "--account", "shop", "--limit", "5")
+    assert "shop  OD1  order  due " in text
+    assert "exception 1" in text
+    assert "Do      Ask for it: syncctl trigger shop --order OD1 --wait" in text
+    found = json.loads(ran(house, "--json", "overdue"))
+    assert found["counts"] == {"shop": {"order": 1}}
+    assert found["overdue"][0]["kind"] == "order"
+    assert "1 order that is not in the book is overdue" in ran(house, "status")
+    assert "order_unknown_too_long" in ran(house, "exceptions")
+    assert "overdue since" in ran(house, "explain", "OD1")
+    assert "nobody" in house.ctl("overdue", "--account", "nobody").stderr
 
 
 # --- runs

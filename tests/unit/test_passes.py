@@ -204,6 +204,20 @@ def test_the_first_window_is_thirty_days_and_the_next_starts_at_the_cursor(offic
     assert second == Window(START - timedelta(minutes=15), START + timedelta(minutes=35))
 
 
+def test_a_deep_pass_reads_what_the_channel_serves_and_moves_no_cursor_back(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path, Shop(look_back_limit=60 * DAY))
+    office.run(Kind.DISPATCHED)
+    office.clock.advance(timedelta(days=7))
+    run = office.run(Kind.DISPATCHED, days=45)
+    assert run["state"] == "OK"
+    office.run(Kind.DISPATCHED, days=90)
+    windows = [window for _, window, _ in office.shop.asked]
+    assert [window.end - window.start for window in windows] == [30 * DAY, 45 * DAY, 60 * DAY]
+    assert office.cursor(Kind.DISPATCHED) == windows[2].end
+
+
 def test_a_long_window_is_read_in_steps_and_each_step_moves_the_cursor(
     tmp_path: Path,
 ) -> None:

@@ -18,6 +18,7 @@ from syncd.book.store import Book
 from syncd.book.tables import Account, Facility, Run, Task, Tenant
 from syncd.clock import HandClock, SystemClock, from_micros
 from syncd.config import AccountConfig, Config, TaskConfig
+from syncd.config.model import DEFAULT_TASKS
 from syncd.statuses import Kind
 from syncd.timetable import (
     SPREAD_SECONDS,
@@ -114,6 +115,71 @@ def test_fault_B11_after_a_day_of_sleep_one_run_not_thirty_six(
     with book.connection():
         assert queued() == [("a", tuple(Kind))], "the waiting run took the new kinds in"
         assert next_run("a", Kind.DISPATCHED) == clock.now() + MINUTES
+
+
+def deep_runs() -> list[tuple[tuple[Kind, ...], int]]:
+    rows = Run.select().where(Run.days.is_null(False)).order_by(Run.id)
+    return [(runs.kinds_of(run.kinds), run.days) for run in rows]
+
+
+def all_done(book: Book) -> None:
+    with book.write():
+        Run.update(state="OK").execute()
+
+
+def test_once_a_week_the_returns_are_read_ninety_days_back(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, config("a"), clock.now())
+    for days in range(22):
+        enqueue_due(book, "a", clock.now())
+        all_done(book)
+        with book.connection():
+            assert len(deep_runs()) == days // 7
+        clock.advance(DAY)
+    with book.connection():
+        assert deep_runs() == [((Kind.RETURNS,), 90)] * 3
+
+
+def test_a_missed_deep_pass_gives_one_run_and_survives_restarts(
+    book: Book, clock: HandClock
+) -> None:
+    ensure_tasks(book, config("a"), clock.now())
+    enqueue_due(book, "a", clock.now())
+    all_done(book)
+    clock.advance(timedelta(days=40))
+    ensure_tasks(book, config("a"), clock.now())
+    for _ in range(3):
+        enqueue_due(book, "a", clock.now())
+        clock.advance(timedelta(minutes=1))
+    with book.connection():
+        assert len(deep_runs()) == 1
+    clock.step(timedelta(days=-400))
+    enqueue_due(book, "a", clock.now())
+    all_done(book)
+    clock.advance(timedelta(days=7))
+    enqueue_due(book, "a", clock.now())
+    with book.connection():
+        assert len(deep_runs()) == 2, "a clock set back does not silence it"
+
+
+@pytest.mark.parametrize(
+    "off", [{"deep_every": timedelta(0)}, {"deep_look_back": timedelta(0)}, {"enabled": False}]
+)
+def test_the_deep_pass_can_be_turned_off_and_on(
+    book: Book, clock: HandClock, off: dict[str, object]
+) -> None:
+    usual = DEFAULT_TASKS[Kind.RETURNS]
+    none = {Kind.RETURNS: usual.model_copy(update=off)}
+    ensure_tasks(book, config("a", tasks=none), clock.now())
+    clock.advance(timedelta(days=30))
+    enqueue_due(book, "a", clock.now())
+    with book.connection():
+        assert deep_runs() == []
+    all_done(book)
+    ensure_tasks(book, config("a"), clock.now())
+    clock.advance(timedelta(days=7))
+    enqueue_due(book, "a", clock.now())
+    with book.connection():
+        assert len(deep_runs()) == 1
 
 
 @pytest.mark.parametrize("hours", [1, 3, 24 * 3650])
