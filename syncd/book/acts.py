@@ -38,6 +38,7 @@ from syncd.book.setaside import (
     reopen_refused,
     retry as retry,
 )
+from syncd.book.settling import Answer as Answer, Settled as Settled, settle as settle
 from syncd.book.store import Book
 from syncd.book.warehouse import Advanced as Advanced, advance as advance, parse_step as parse_step
 from syncd.book.wording import REFUSED_BEFORE, split_refusal

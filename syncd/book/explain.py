@@ -10,11 +10,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from syncd.book.exception_lookups import exceptions
 from syncd.book.lookups import Filter, find_order
 from syncd.book.order_lookups import order_view
 from syncd.book.overdue_lookups import USUAL, LimitsOf, waits_of_order
 from syncd.book.runs import account_id_of
-from syncd.book.shelf_lookups import exceptions, putaway_words
+from syncd.book.shelf_lookups import putaway_words
 from syncd.book.store import Book
 from syncd.book.story import (
     StoryFact,
@@ -172,7 +173,8 @@ def _with_exceptions(events: list[StoryEvent], opened: Sequence[ExceptionView]) 
         events.append(StoryEvent(one.opened_at, "exception", text, code=one.code))
         if one.closed_at is not None:
             note = f": {one.note}" if one.note else "."
-            text = f"The exception {one.code} was closed by {one.closed_by}{note}"
+            how = f" as {one.choice}" if one.choice else ""
+            text = f"The exception {one.code} was closed by {one.closed_by}{how}{note}"
             events.append(StoryEvent(one.closed_at, "exception", text, code=one.code))
     return sorted(events, key=lambda event: event.at)
 

@@ -70,6 +70,13 @@ def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int)
     return in_order(found)
 
 
+def facts_by_id(book: Book, ids: Sequence[int]) -> dict[int, Fact]:
+    """These facts, whatever has become of them; those that have no event are left out."""
+    sql = f"SELECT {_FIELDS} FROM inbox WHERE id IN ({','.join('?' * len(ids))})"
+    rows = book.query(sql, ids)
+    return {row[0]: _fact(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
+
+
 def in_order(facts: list[Fact]) -> list[Fact]:
     """By event time, then by rank, then by evidence: the same for the same facts, always."""
     facts.sort(key=_order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from syncd.book.exception_lookups import exceptions
 from syncd.book.lookups import find_order, json_object, moment
 from syncd.book.store import Book
 from syncd.book.views import InvoiceView, OrderView, PackageView, PieceView
@@ -35,6 +36,7 @@ def order_view(book: Book, order_pk: int, account: str) -> OrderView:
         account=account, order_id=row[0], state=row[1], placed_at=from_micros(row[2]),
         imported_at=from_micros(row[3]), source=row[4], facts=json_object(row[5]),
         pieces=tuple(_pieces(book, order_pk)), packages=tuple(_packages(book, order_pk)),
+        exceptions=tuple(exceptions(book, state=None, account=account, order_id=row[0])),
     )  # fmt: skip
 
 

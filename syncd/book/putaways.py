@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from syncd.book.contradictions import close_answered
 from syncd.book.goods import allocate_waiting
 from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.stock import Bucket, Moves
@@ -99,7 +100,9 @@ def complete_putaway(
         _close(book, row, disposition, actor, at)
         if after is not row.position:
             _move_piece(book, row, after, at)
-        write_records(book, [_record(row, after, disposition, actor, at, note)])
+        record = _record(row, after, disposition, actor, at, note)
+        write_records(book, [record])
+        close_answered(book, row.item_id, record)
         refresh_orders(book, [row.order_pk])
         promised = (
             allocate_waiting(book, [(row.facility_id, row.sku)], actor=actor, now=now)
@@ -120,7 +123,7 @@ def _load(book: Book, putaway_id: int) -> _Open:
     if row.state == "HELD":
         raise Refused(
             f"Putaway {row.id} of order {row.order_id} is held: {row.reason}. The piece may have "
-            "left the warehouse; settle the exception of that order first.",
+            "left the warehouse; settle the exception of that order first: syncctl exceptions",
             code="putaway_held",
         )
     if row.state != "PENDING":

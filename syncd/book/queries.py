@@ -1,5 +1,9 @@
 """All that the API and the CLI may ask of the book, in one place. Nothing here writes."""
 
+from syncd.book.exception_lookups import (
+    exception as exception,
+    exceptions as exceptions,
+)
 from syncd.book.explain import explain as explain
 from syncd.book.failures import failed as failed
 from syncd.book.lookups import (
@@ -13,7 +17,6 @@ from syncd.book.order_lookups import order as order
 from syncd.book.overdue_lookups import overdue as overdue
 from syncd.book.overview import status as status
 from syncd.book.shelf_lookups import (
-    exceptions as exceptions,
     putaways as putaways,
     sequences as sequences,
     stock as stock,

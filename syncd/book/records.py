@@ -32,6 +32,7 @@ class Act(StrEnum):
     PUTAWAY = "putaway"
     RETRY = "retry"
     IGNORE = "ignore"
+    SETTLE = "settle"
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Look up what a warehouse works with: putaways, stock, sequences, tenants, exceptions."""
+"""Look up what a warehouse works with: putaways, stock, sequences, tenants."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from syncd.book.lookups import MAX_LIMIT, Filter, json_object, moment, page_size
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.book.views import (
-    ExceptionView,
     FacilityView,
     PutawayView,
     SequenceView,
     StockView,
     TenantView,
 )
-from syncd.book.wording import PUTAWAYS, advice, words_for
+from syncd.book.wording import PUTAWAYS, words_for
 from syncd.clock import from_micros
 
 
@@ -129,47 +128,6 @@ def stock(
                 *(
                     *row[:3],
                     json_object(row[3]),
-                )
-            )
-            for row in rows
-        ]
-
-
-def exceptions(
-    book: Book,
-    *,
-    state: str | None = "OPEN",
-    account: str | None = None,
-    order_id: str | None = None,
-    limit: int = MAX_LIMIT,
-    before: int | None = None,
-) -> list[ExceptionView]:
-    """Contradictions for a person to settle, newest first; ``state`` None means all."""
-    where = Filter()
-    if state is not None:
-        where.add("e.state = ?", state)
-    if account is not None:
-        where.add("e.account_id = ?", account_id_of(book, account))
-    if order_id is not None:
-        where.add("e.order_id = ?", order_id)
-    if before is not None:
-        where.add("e.id < ?", before)
-    with book.connection():
-        rows = book.query(
-            "SELECT e.id, a.name, e.order_id, e.item_id, e.code, e.severity, e.message, e.state, "
-            "e.opened_at, e.closed_at, e.closed_by, e.note FROM exceptions e "
-            f"JOIN account a ON a.id = e.account_id {where.sql()} ORDER BY e.id DESC LIMIT ?",
-            (*where.params, page_size(limit)),
-        )
-        return [
-            ExceptionView(
-                *(
-                    *row[:7],
-                    advice(row[4], account=row[1], order=row[2]),
-                    row[7],
-                    from_micros(row[8]),
-                    moment(row[9]),
-                    *row[10:],
                 )
             )
             for row in rows

@@ -14,7 +14,7 @@ from msgspec import Struct
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket
 from syncd.book.worksheet import Order, Package, Piece, Worksheet
-from syncd.rules import Event, Position, Step, Verb
+from syncd.rules import Event, Position, Reason, Step, Verb
 
 
 class Desk(Struct, gc=False):
@@ -27,6 +27,7 @@ class Desk(Struct, gc=False):
     target: Position  # where the piece will stand after the last step
     now: int
     notes: list[str]
+    actor: str = ""  # where a person decides
 
 
 Act = Callable[[Desk, Piece, Step], None]
@@ -35,6 +36,8 @@ Act = Callable[[Desk, Piece, Step], None]
 def bucket_of(piece: Piece) -> Bucket | None:
     """Where the piece's stock is counted now; None for one that was never taken from stock."""
     if piece.position is Position.LOST:
+        if piece.written_off:
+            return Bucket(piece.written_off)
         return Bucket.IN_TRANSIT_BACK if piece.return_type else Bucket.IN_TRANSIT_OUT
     fixed = _BUCKET.get(piece.position)
     if fixed is not None:
@@ -53,14 +56,15 @@ _BUCKET: Final[Mapping[Position, Bucket]] = {
 }
 
 
-def _move(desk: Desk, piece: Piece, target: Bucket) -> None:
+def move_to(desk: Desk, piece: Piece, target: Bucket) -> None:
     """Count the piece in another bucket, from wherever it is."""
     source = bucket_of(piece) or Bucket.SHORTAGE
     if source is not target:
         desk.sheet.move(piece, source, target, desk.reason, desk.now)
 
 
-def _package(desk: Desk, piece: Piece) -> Package | None:
+def parcel_of(desk: Desk, piece: Piece) -> Package | None:
+    """The parcel that the piece is in, if it is in one."""
     return None if piece.package_id is None else desk.sheet.packages[piece.package_id]
 
 
@@ -117,7 +121,7 @@ def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
 
 def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
     """Number the parcel's invoice, unless it has one. The gates have seen the sequence."""
-    package = _package(desk, piece)
+    package = parcel_of(desk, piece)
     if package is None or package.invoice:
         return
     sequence = desk.sheet.shared.facility(package.facility_id).sequence
@@ -132,12 +136,12 @@ def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     fact = desk.fact
     if leaves_apart(desk.sheet, piece, fact):
         _split_off(desk, piece, step)
-    _move(desk, piece, Bucket.IN_TRANSIT_OUT)
+    move_to(desk, piece, Bucket.IN_TRANSIT_OUT)
     piece.position = Position.DISPATCHED
     piece.dispatched_at = fact.occurred_at
     piece.allocated = False
     piece.hold = ""
-    package = _package(desk, piece)
+    package = parcel_of(desk, piece)
     if package is not None:
         package.dirty = True
         package.dispatched_at = package.dispatched_at or fact.occurred_at
@@ -180,7 +184,7 @@ def _fill(package: Package, fact: Fact) -> None:
 
 def fill_tracking(desk: Desk, piece: Piece, step: Step) -> None:
     """A late tracking number still helps."""
-    package = _package(desk, piece)
+    package = parcel_of(desk, piece)
     if package is not None:
         before = (package.shipment_id, package.tracking_number, package.courier)
         _fill(package, desk.fact)
@@ -208,7 +212,7 @@ def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
 
 def deliver(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer has it: the piece is sold."""
-    _move(desk, piece, Bucket.SOLD)
+    move_to(desk, piece, Bucket.SOLD)
     piece.position = Position.DELIVERED
     piece.delivered_at = desk.fact.occurred_at
 
@@ -224,7 +228,7 @@ def cancel_item(desk: Desk, piece: Piece, step: Step) -> None:
     """The piece is no longer wanted; out of its parcel if that has no invoice yet."""
     piece.position = Position.CANCELLED
     piece.hold = ""
-    package = _package(desk, piece)
+    package = parcel_of(desk, piece)
     if package is None:
         return
     package.dirty = True
@@ -242,7 +246,7 @@ def _live(order: Order, package: Package) -> bool:
 
 def void_invoice(desk: Desk, piece: Piece, step: Step) -> None:
     """Void the parcel's invoice when nothing live is left in it; the number stays used."""
-    package = _package(desk, piece)
+    package = parcel_of(desk, piece)
     if package is not None and package.invoice and not _live(desk.order, package):
         desk.sheet.void_invoice(package)
         desk.notes.append(f"invoice {package.invoice} void")
@@ -278,13 +282,13 @@ def create_reverse_pickup(desk: Desk, piece: Piece, step: Step) -> None:
 
 def _start_return(desk: Desk, piece: Piece, kind: str, target: Position) -> None:
     before = piece.position
-    _move(desk, piece, Bucket.IN_TRANSIT_BACK)
+    move_to(desk, piece, Bucket.IN_TRANSIT_BACK)
     piece.position = target
     piece.return_type = kind
     piece.return_id = desk.fact.return_id
     piece.return_noticed_at = desk.fact.occurred_at
-    found = before is Position.LOST
-    piece.return_from = (Position.DISPATCHED if found else before).value
+    out = before in (Position.LOST, Position.CANCELLED)
+    piece.return_from = (Position.DISPATCHED if out else before).value
 
 
 def mark_returned(desk: Desk, piece: Piece, step: Step) -> None:
@@ -298,7 +302,7 @@ def complete_reverse_pickup(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def _arrive(desk: Desk, piece: Piece, kind: str, target: Position) -> None:
-    _move(desk, piece, Bucket.PUTAWAY_PENDING)
+    move_to(desk, piece, Bucket.PUTAWAY_PENDING)
     piece.position = target
     piece.return_type = kind
     piece.return_id = piece.return_id or desk.fact.return_id
@@ -307,7 +311,7 @@ def _arrive(desk: Desk, piece: Piece, kind: str, target: Position) -> None:
 
 def withdraw_return(desk: Desk, piece: Piece, step: Step) -> None:
     """No return after all: the piece stands where the decision says."""
-    _move(desk, piece, _BUCKET[desk.target])
+    move_to(desk, piece, _BUCKET[desk.target])
     piece.position = desk.target
     piece.return_type = piece.return_from = ""
     piece.return_noticed_at = None
@@ -337,7 +341,7 @@ def release_hold(desk: Desk, piece: Piece, step: Step) -> None:
 def block_dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     """The parcel must not leave until a person has pulled the piece out of it."""
     piece.hold = desk.reason
-    package = _package(desk, piece)
+    package = parcel_of(desk, piece)
     if package is not None:
         package.blocked = desk.reason
         package.dirty = True
@@ -351,15 +355,13 @@ def note_attempt(desk: Desk, piece: Piece, step: Step) -> None:
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
     piece.position = Position.LOST
-    desk.sheet.open_trouble(piece, desk.order, desk.fact, desk.reason, "warning", desk.now)
+    piece.written_off = ""
+    code = step.arg or desk.reason
+    code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
+    desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
 
 
-def close_claim(desk: Desk, piece: Piece, step: Step) -> None:
-    """Found again."""
-    desk.sheet.close_troubles(piece, _CLAIMS, f"{desk.fact.event}: {desk.reason}", desk.now)
-
-
-_CLAIMS: Final = ("lost_in_transit", "lost_on_the_way_back", "implied_dispatch")
+CLAIMS: Final = frozenset({Reason.LOST_IN_TRANSIT.value, Reason.LOST_ON_THE_WAY_BACK.value})
 
 
 VERBS: Final[Mapping[Verb, Act]] = {
@@ -395,11 +397,11 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.NOTE_ATTEMPT: note_attempt,
     Verb.START_RTO_TIMER: nothing,  # reckoned from the attempt
     Verb.OPEN_CLAIM: open_claim,
-    Verb.CLOSE_CLAIM: close_claim,
+    Verb.CLOSE_CLAIM: nothing,  # a lost piece that moves closes its claims
     Verb.MARK_NOT_RECEIVED: nothing,  # position LOST with a return type says it
     Verb.PARK: nothing,  # the journal row is parked with the outcome
     Verb.REQUEST_IMPORT: nothing,  # the pass asks the channel for parked orders
     Verb.TOMBSTONE: nothing,  # the journal row is the tombstone
     Verb.EXPECT_PARCEL: nothing,  # the exception asks for it
 }
-"""A test holds this table complete."""
+"""The verbs of facts; a test holds it complete, with those of ``person_verbs``."""

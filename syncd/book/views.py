@@ -175,6 +175,7 @@ class OrderView:
     facts: Mapping[str, str]
     pieces: tuple[PieceView, ...]
     packages: tuple[PackageView, ...]
+    exceptions: tuple[ExceptionView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +314,54 @@ class ExceptionView:
     closed_at: datetime | None
     closed_by: str
     note: str
+    line_id: str = ""
+    piece: int | None = None
+    position: str = ""
+    inbox_id: int | None = None
+    against_id: int | None = None
+    choice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """One side of an exception: a fact of the channel, in words."""
+
+    inbox_id: int
+    says: str
+    event: str
+    native_status: str
+    occurred_at: datetime
+    observed_at: datetime
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceView:
+    """One way to settle an exception. ``position`` is where the piece stands afterwards."""
+
+    name: str
+    does: str
+    note_needed: bool
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionDetail:
+    """An exception with all that a person needs to settle it.
+
+    ``contradicts`` is the fact that opened it, ``against`` the one that brought the piece where
+    it was; where no fact did, ``against_words`` says what. ``same_fact`` and ``same_piece`` are
+    the other open exceptions of the fact and of the piece.
+    """
+
+    exception: ExceptionView
+    contradicts: EvidenceView | None
+    against: EvidenceView | None
+    against_words: str
+    stands: tuple[str, ...]
+    same_fact: tuple[int, ...]
+    same_piece: tuple[int, ...]
+    choices: tuple[ChoiceView, ...]
 
 
 @dataclass(frozen=True, slots=True)

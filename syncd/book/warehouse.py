@@ -20,7 +20,7 @@ from syncd.book.store import Book
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Position, roll_up
+from syncd.rules import Position, closes, roll_up
 
 ROAD: Final = (
     Position.CREATED,
@@ -139,7 +139,7 @@ def _check_piece(bench: _Bench, piece: Piece) -> None:
     if package is not None and package.blocked:
         raise Refused(
             f"Parcel {package.code} is blocked: {package.blocked}. Take the cancelled piece out "
-            "and settle its exception first.",
+            "and settle its exception first: syncctl exceptions",
             code="package_blocked",
         )
     if piece.hold:
@@ -233,6 +233,8 @@ def _move(bench: _Bench, piece: Piece) -> Record:
     piece.dirty = True
     package.dirty = True
     bench.sheet.settle_parcel(bench.order, package.id)
+    answered = closes("moved_by_hand", piece.position)
+    bench.sheet.close_troubles(piece, answered, bench.actor, f"moved to {bench.to}", bench.at)
     return Record(
         order_pk=bench.order.pk, item_id=piece.item_id, act=Act.ADVANCE, before=before.value,
         after=bench.to.value, code="moved_by_hand", actor=bench.actor, at=bench.at,

@@ -206,6 +206,29 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
 )
 """One entry for every reason of the rules; a test holds it complete."""
 
+SETTLED: Final[Mapping[str, Words]] = MappingProxyType(
+    {
+        "settled_reopen": Words("A person found that it was shipped after all."),
+        "settled_expect_rto": Words("A person expects it back undelivered."),
+        "settled_expect_cir": Words("A person expects it back from the buyer."),
+        "settled_dismiss": Words("A person looked into it and found the book right."),
+        "settled_pulled": Words("A person pulled it out of its parcel in time."),
+        "settled_gone": Words(
+            "A person found that it had left on the truck although it was cancelled."
+        ),
+        "settled_rto": Words("A person found that the courier brings it back undelivered."),
+        "settled_cir": Words("A person found that the buyer sends it back."),
+        "settled_lost": Words("A person found that it is lost.", "Claim it from the courier."),
+        "settled_found": Words("A person found that it was not lost."),
+        "settled_delivered": Words("A person found that the buyer has it."),
+        "settled_received": Words("A person found that the return is here."),
+        "settled_not_received": Words("A person found that the return never came."),
+        "settled_claim_paid": Words("The courier paid for it; it counts as sold."),
+        "settled_written_off": Words("A person wrote it off; it has left the stock for good."),
+    }
+)
+"""One entry for every choice by which an exception is settled; a test holds it complete."""
+
 OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
@@ -226,6 +249,7 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
             "The warehouse did not find it; it is counted as not found.",
             "Claim it from the courier.",
         ),
+        **SETTLED,
         "fact_retry": Words("A person asked to have this decided again."),
         "fact_ignore": Words("A person set this aside."),
         **{code: Words(*words) for code, words in WAIT_CODES.items()},
@@ -313,6 +337,13 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
         Verb.RELEASE_HOLD: "its hold was released",
         Verb.OPEN_CLAIM: "a claim was opened",
         Verb.CLOSE_CLAIM: "the claim was closed",
+        Verb.RETRIEVE: "it was taken from its putaway or from stock",
+        Verb.CANCEL_PUTAWAY: "its putaway was called off",
+        Verb.RELEASE_PUTAWAY: "its putaway may be completed",
+        Verb.CHANGE_RETURN: "its return was given its right name",
+        Verb.UNDELIVER: "its delivery was taken back",
+        Verb.RESUME_TRANSIT: "it is on its way again",
+        Verb.END_CLAIM: "its claim was ended",
     }
 )
 """Steps worth telling; the others are bookkeeping that the sentence of the reason covers.

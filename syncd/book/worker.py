@@ -11,6 +11,7 @@ from typing import Final, cast
 
 import msgspec
 
+from syncd.book.contradictions import LATER_FACT, answer_text
 from syncd.book.facts import Fact
 from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
@@ -27,6 +28,7 @@ from syncd.rules import (
     Step,
     Verb,
     choose,
+    closes,
     decide,
     decide_unknown,
     gate,
@@ -228,10 +230,17 @@ class Worker:
             )
         if decision.outcome in _TROUBLE:
             self.sheet.open_trouble(piece, order, fact, reason, recipe.severity, self.now)
+        if piece.item_id in self.sheet.questions:
+            self._answer(fact, piece, reason, piece.position is not before)
         self._record(
             order, fact, piece, before, decision.outcome._value_, reason,
             recipe.text, "; ".join(desk.notes), decision.outcome is Outcome.APPLY_CHAIN,
         )  # fmt: skip
+
+    def _answer(self, fact: Fact, piece: Piece, reason: str, moved: bool) -> None:
+        """Close what this decision settles: the contradiction is gone, or nobody need choose."""
+        codes = closes(reason, piece.position if moved else None)
+        self.sheet.close_troubles(piece, codes, LATER_FACT, answer_text(fact, reason), self.now)
 
     def _record(
         self, order: Order, fact: Fact, piece: Piece, before: Position, outcome: str, code: str,

@@ -7,14 +7,16 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from syncd.book.contradictions import LOAD_OPEN, LOAD_WRITTEN_OFF, brought_by, trouble_text
 from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
-from syncd.clock import from_micros
 from syncd.rules import RANK, Piece as RulesPiece, Position
 
 _CHUNK: Final = 500
+WRITTEN_OFF: Final = {"claim_paid": Bucket.SOLD.value, "written_off": Bucket.OUTSIDE.value}
+"""Where a lost piece counts once its claim was settled so."""
 K = TypeVar("K")
 
 Mark = tuple[str, str, str, str]
@@ -27,6 +29,7 @@ class Piece(RulesPiece, kw_only=True, gc=False):
     order_pk: int
     facility_id: int
     short: bool
+    written_off: str = ""  # of a lost piece whose claim has ended: the bucket it counts in
     dirty: bool = False
 
 
@@ -100,6 +103,12 @@ class Worksheet:
         self.voided: list[tuple[int, str]] = []
         self.putaways: list[tuple[Any, ...]] = []
         self.held_putaways: list[tuple[str, int]] = []
+        self.ended_putaways: list[tuple[Any, ...]] = []
+        self.freed_putaways: list[tuple[str, int]] = []
+        self.shelves: dict[int, tuple[str, str]] = {}
+        """Item -> state and disposition of its newest putaway; only where a person settles."""
+        self.questions: dict[int, list[tuple[str, int | None]]] = {}
+        """Item -> code and fact of each of its open exceptions."""
         self.troubles: list[tuple[Any, ...]] = []
         self.closed_troubles: list[tuple[Any, ...]] = []
         self.decisions: list[tuple[Any, ...]] = []
@@ -119,6 +128,25 @@ class Worksheet:
         }
         if of_package:
             self._load_packages(of_package)
+        self._load_questions()
+
+    def _load_questions(self) -> None:
+        """The open exceptions of these pieces, and of lost ones what came of their claims."""
+        pieces = {piece.item_id: piece for o in self.orders.values() for piece in o.pieces}
+        ids = msgspec.json.encode(list(pieces)).decode()
+        for item_id, code, inbox_id in self.book.query(LOAD_OPEN, (ids,)):
+            self.questions.setdefault(item_id, []).append((code, inbox_id))
+        lost = [piece.item_id for piece in pieces.values() if piece.position is Position.LOST]
+        if lost:
+            ids = msgspec.json.encode(lost).decode()
+            for item_id, choice in self.book.query(LOAD_WRITTEN_OFF, (ids,)):
+                pieces[item_id].written_off = WRITTEN_OFF.get(choice, "")
+
+    def load_shelves(self) -> None:
+        """Read how the newest putaway of each piece stands, for what a person may choose."""
+        ids = [piece.item_id for order in self.orders.values() for piece in order.pieces]
+        rows = self.book.query(_LOAD_SHELVES, (msgspec.json.encode(ids).decode(),))
+        self.shelves = {item_id: (state, found) for item_id, state, found in rows}
 
     def _load_pieces(self, order_ids: Sequence[str]) -> None:
         sql = _LOAD_PIECES.format(marks=",".join("?" * len(order_ids)))
@@ -164,7 +192,7 @@ class Worksheet:
     def settle_parcel(self, order: Order, package_id: int) -> None:
         """Let the parcel stand where the least advanced of its live pieces stands."""
         package = self.packages[package_id]
-        if len(order.pieces) == 1:
+        if len(order.pieces) == 1 and order.pieces[0].package_id == package_id:
             state = order.pieces[0].position._value_
         else:
             state = parcel_state([p.position for p in order.pieces if p.package_id == package_id])
@@ -199,17 +227,48 @@ class Worksheet:
     def open_trouble(
         self, piece: Piece | None, order: Order, fact: Fact, code: str, severity: str, at: int
     ) -> None:
-        """Open an exception for a person, with this fact as the evidence."""
-        message = trouble_text(code, piece, fact)
+        """Open an exception for a person, with this fact as the evidence.
+
+        The fact that brought the piece to where it is, the other side, is looked up here.
+        """
+        against, whose = None, ""
         item_id = None if piece is None else piece.item_id
+        if piece is not None:
+            against, whose = brought_by(self.book, self.decisions, order.pk, piece.item_id)
+            self.questions.setdefault(piece.item_id, []).append((code, fact.id))
+        message = trouble_text(code, piece, fact, whose)
         self.troubles.append(
-            (self.account_id, order.order_id, item_id, fact.id, code, severity, message, at)
+            (
+                self.account_id,
+                order.order_id,
+                item_id,
+                fact.id,
+                code,
+                severity,
+                message,
+                at,
+                against,
+            )
         )
 
-    def close_troubles(self, piece: Piece, codes: Sequence[str], note: str, at: int) -> None:
-        """Close the piece's open exceptions of these codes: a later fact settled them."""
-        wanted = msgspec.json.encode(list(codes)).decode()
-        self.closed_troubles.append((at, "a later fact", note, piece.item_id, wanted))
+    def close_troubles(
+        self, piece: Piece, codes: Iterable[str], by: str, note: str, at: int, choice: str = ""
+    ) -> list[tuple[str, int | None]]:
+        """Close the piece's open exceptions of these codes; which ones these are."""
+        opened = self.questions.get(piece.item_id)
+        if not opened:
+            return []
+        wanted = set(codes)
+        closed = [one for one in opened if one[0] in wanted]
+        for code, inbox_id in closed:
+            opened.remove((code, inbox_id))
+            row = (at, by, note, choice, piece.item_id, code, inbox_id)
+            self.closed_troubles.append(row)
+        return closed
+
+    def end_putaway(self, piece: Piece, actor: str, reason: str, at: int) -> None:
+        """The piece's open putaway is called off."""
+        self.ended_putaways.append((at, actor, reason, piece.item_id))
 
     def move(self, piece: Piece, source: Bucket, target: Bucket, reason: str, at: int) -> None:
         """One piece from one bucket to another."""
@@ -230,6 +289,8 @@ class Worksheet:
         for state, pks in _grouped((o.state, o.pk) for o in self.orders.values() if o.dirty):
             book.query(_SET_ORDERS, (state, msgspec.json.encode(pks).decode()))
         self.moves.flush(book)
+        book.executemany(_END_PUTAWAY, self.ended_putaways)
+        book.executemany(_FREE_PUTAWAY, self.freed_putaways)
         book.executemany(_ADD_PUTAWAY, self.putaways)
         book.executemany(_HOLD_PUTAWAY, self.held_putaways)
         book.executemany(_ADD_TROUBLE, self.troubles)
@@ -316,19 +377,6 @@ def parcel_state(positions: Sequence[Position]) -> str:
 _LOST_RANK: Final = 79  # lost on the way: further than shipped, not delivered
 
 
-def trouble_text(code: str, piece: Piece | None, fact: Fact) -> str:
-    """One sentence: what the channel said of what, and what the book had."""
-    said = f"The channel said {fact.event} ({fact.native_status or 'no word of its own'})"
-    when = from_micros(fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
-    if piece is None:
-        return f"{said} at {when}: {code}."
-    since = from_micros(piece.changed_at).strftime("%Y-%m-%d %H:%M UTC")
-    return (
-        f"{said} at {when} of line {piece.line_id} piece {piece.piece + 1}, which the book has "
-        f"as {piece.position} since {since}: {code}."
-    )
-
-
 def _piece(row: Sequence[Any]) -> Piece:
     return Piece(
         order_pk=row[0], item_id=row[4], facility_id=row[5], line_id=row[6], sku=row[7],
@@ -389,6 +437,10 @@ FROM package p LEFT JOIN invoice v
      ON v.package_id = p.id AND v.kind = 'SALE_INVOICE' AND v.state = 'ISSUED'
 WHERE p.id IN ({marks}) ORDER BY p.id
 """
+_LOAD_SHELVES: Final = (
+    "SELECT p.item_id, p.state, p.disposition FROM json_each(?) wanted "
+    "JOIN putaway p ON p.item_id = wanted.value ORDER BY p.opened_at, p.id"
+)
 _LOAD_FACILITY: Final = """
 SELECT f.id, f.code, f.state, f.traceability, s.id, s.prefix, s.next_number, s.width
 FROM facility f LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHERE f.id = ?
@@ -416,19 +468,29 @@ _SET_ITEM: Final = (
 _SET_ORDERS: Final = "UPDATE orders SET state = ? WHERE id IN (SELECT value FROM json_each(?))"
 _ADD_PUTAWAY: Final = (
     "INSERT INTO putaway (item_id, facility_id, kind, state, disposition, reason, opened_at, "
-    "actor) VALUES (?, ?, ?, 'PENDING', '', ?, ?, '') ON CONFLICT (item_id, kind) DO NOTHING"
+    "actor) VALUES (?, ?, ?, 'PENDING', '', ?, ?, '') ON CONFLICT (item_id, kind) DO UPDATE SET "
+    "state = 'PENDING', disposition = '', reason = excluded.reason, opened_at = "
+    "excluded.opened_at, closed_at = NULL, actor = '' WHERE putaway.state = 'CANCELLED'"
+)
+_END_PUTAWAY: Final = (
+    "UPDATE putaway SET state = 'CANCELLED', closed_at = ?, actor = ?, reason = ? "
+    "WHERE item_id = ? AND state IN ('PENDING', 'HELD')"
+)
+_FREE_PUTAWAY: Final = (
+    "UPDATE putaway SET state = 'PENDING', reason = ? WHERE item_id = ? AND state = 'HELD'"
 )
 _HOLD_PUTAWAY: Final = (
     "UPDATE putaway SET state = 'HELD', reason = ? WHERE item_id = ? AND state = 'PENDING'"
 )
 _ADD_TROUBLE: Final = (
     "INSERT INTO exceptions (account_id, order_id, item_id, inbox_id, code, severity, message, "
-    "state, opened_at, closed_by, note) VALUES (?, ?, ?, ?, ?, ?, ?, 'OPEN', ?, '', '') "
+    "state, opened_at, closed_by, note, against_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, 'OPEN', ?, '', '', ?) "
     "ON CONFLICT (item_id, code, inbox_id) DO NOTHING"
 )
 _CLOSE_TROUBLE: Final = (
-    "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ? "
-    "WHERE item_id = ? AND state = 'OPEN' AND code IN (SELECT value FROM json_each(?))"
+    "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ?, choice = ? "
+    "WHERE item_id = ? AND code = ? AND inbox_id IS ? AND state = 'OPEN'"
 )
 _ADD_ATTEMPT: Final = (
     "INSERT INTO attempt (item_id, at) VALUES (?, ?) "

@@ -1,4 +1,4 @@
-"""``syncctl order``, ``explain``, ``failed``, ``retry``, ``exceptions`` and ``import``."""
+"""``syncctl order``, ``explain``, ``failed``, ``retry`` and ``import``."""
 
 from __future__ import annotations
 
@@ -51,6 +51,26 @@ def order(order_id: str, account: str | None) -> None:
     for package in found["packages"]:
         say()
         _say_package(package, now)
+    if found.get("exceptions"):
+        say()
+        for one in found["exceptions"]:
+            _say_exception(one, now)
+
+
+def _say_exception(one: Mapping[str, Any], now: datetime) -> None:
+    where = f"line {one['line_id']} piece {one['piece'] + 1}: " if one["line_id"] else ""
+    if one["state"] == "OPEN":
+        say(
+            f"Exception {one['id']}: {where}{one['code']}, open since {when(one['opened_at'], now)}"
+        )
+        say(f"  settle     syncctl exceptions show {one['id']}")
+        return
+    how = one["choice"] or "closed"
+    who = one["closed_by"]
+    say(f"Exception {one['id']}: {where}{one['code']}, {how} by {who}, "
+        f"{when(one['closed_at'], now)}")  # fmt: skip
+    if one["note"]:
+        say(f"  note       {one['note']}")
 
 
 def _piece_note(piece: Mapping[str, Any]) -> str:
@@ -196,26 +216,6 @@ def retry(ids: Sequence[int], account: str | None, code: str | None) -> None:
         return
     runs = ", ".join(map(str, done["runs"]))
     say(f"{len(done['ids'])} changes are decided again" + (f", by run {runs}." if runs else "."))
-
-
-@click.command(cls=Command)
-@click.option("--account", metavar="NAME", help="Only of this account.")
-@click.option("--all", "everything", is_flag=True, help="Also the settled ones.")
-def exceptions(account: str | None, everything: bool) -> None:
-    """List contradictions that a person must settle."""
-    options = shared()
-    found = options.client.get(path_of("exceptions"), account=account, all=everything)
-    if emit(found, rows="exceptions"):
-        return
-    now = options.clock.now()
-    for one in found["exceptions"]:
-        say(f"{one['id']}  {one['account']}  {one['order_id']}  {one['severity']}  {one['code']}")
-        say(f"    Since   {when(one['opened_at'], now)}")
-        say(f"    What    {one['message']}")
-        if one["what_to_do"]:
-            say(f"    Do      {one['what_to_do']}")
-    if not found["exceptions"]:
-        tell("There are none.")
 
 
 @click.command("import", cls=Command)

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import Field, StrictBool
 from starlette.responses import Response
 
-from syncd.book.views import ExceptionView, Explanation, Failed, OrderView
-from syncd.control.answers import answer, listed
+from syncd.book.views import Explanation, Failed, OrderView
+from syncd.control.answers import answer
 from syncd.control.deps import (
     PROBLEMS,
     AccountName,
@@ -118,9 +118,3 @@ def retry(body: Retry, daemon: Daemon, actor: Actor) -> Response:
 def ignore(body: Ignore, daemon: Daemon, actor: Actor) -> Response:
     """Set facts aside for good, with a note that says why."""
     return answer(daemon.ignore(body.ids, body.note, actor))
-
-
-@router.get("/v1/exceptions", response_model=dict[str, list[ExceptionView]])
-def exceptions(daemon: Daemon, account: AccountName = None, all: bool = False) -> Response:
-    """Contradictions for a person to settle."""
-    return listed("exceptions", daemon.exceptions(account=account, everything=all))

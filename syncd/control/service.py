@@ -18,6 +18,7 @@ from syncd.book.putaways import Disposition
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.views import (
+    ExceptionDetail,
     Explanation,
     Failed,
     OrderView,
@@ -172,6 +173,10 @@ class Service:
         state = None if everything else "OPEN"
         return list(queries.exceptions(self.book, state=state, account=account))
 
+    def exception(self, exception_id: int) -> ExceptionDetail:
+        """One exception with its evidence and choices. Raises NotFound."""
+        return queries.exception(self.book, exception_id)
+
     def putaways(self, *, account: str | None = None, everything: bool = False) -> list[Any]:
         """Pieces to put on a shelf; with ``everything`` the finished ones too."""
         states = (
@@ -252,6 +257,14 @@ class Service:
     def ignore(self, ids: Sequence[int], note: str, actor: str) -> Any:
         """Set facts aside for good."""
         return acts.ignore(self.book, ids, note=note, actor=actor, now=self.clock.now())
+
+    def settle(
+        self, ids: Sequence[int], choice: str, *, note: str, dry_run: bool, actor: str
+    ) -> acts.Settled:
+        """Settle exceptions by a person's choice."""
+        return acts.settle(
+            self.book, ids, choice, note=note, dry_run=dry_run, actor=actor, now=self.clock.now()
+        )
 
     def complete_putaway(self, putaway_id: int, disposition: Disposition, actor: str) -> Any:
         """Say what became of a piece that was to be put on a shelf."""

@@ -1,13 +1,15 @@
 """The decision table and its gates: pure, without clock, database or network.
 
 ``decide`` says what one fact does to one piece, ``choose`` which pieces a fact means, ``gate``
-whether a decision may be carried out now, ``roll_up`` what the order is then.
+whether a decision may be carried out now, ``roll_up`` what the order is then, ``options_for`` how a
+person may settle an exception, ``closes`` which exceptions a decision answers.
 """
 
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.choose import Choice, choose
 from syncd.rules.decide import decide, decide_unknown
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
+from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
 from syncd.rules.table import TABLE
@@ -39,18 +41,22 @@ __all__ = [
     "Fact",
     "Fallback",
     "Gates",
+    "Option",
     "Outcome",
     "Piece",
     "Position",
+    "Question",
     "Reason",
     "Refusal",
     "Since",
     "Step",
     "Verb",
     "choose",
+    "closes",
     "decide",
     "decide_unknown",
     "event_of",
     "gate",
+    "options_for",
     "roll_up",
 ]

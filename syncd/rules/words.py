@@ -195,6 +195,16 @@ class Verb(StrEnum):
     PARK = "park"  # keep the fact to be decided again
     REQUEST_IMPORT = "request_import"  # ask the channel for the order
     TOMBSTONE = "tombstone"  # a later import of the order is born cancelled
+    # Of a person's word alone, when an exception is settled.
+    RETRIEVE = "retrieve"  # out of its putaway, or else from stock, or a shortage
+    LEAVE_PARCEL = "leave_parcel"  # out of the parcel it was cancelled in
+    CANCEL_PUTAWAY = "cancel_putaway"  # its open putaway is called off; no stock moves
+    RELEASE_PUTAWAY = "release_putaway"  # its stopped putaway may be completed
+    UNBLOCK_PARCEL = "unblock_parcel"  # unless another piece of it is cancelled on the manifest
+    CHANGE_RETURN = "change_return"  # :RTO :CIR, the same return by its right name
+    UNDELIVER = "undeliver"  # the delivery was not true: on its way to the buyer
+    RESUME_TRANSIT = "resume_transit"  # it was not lost: on its way again
+    END_CLAIM = "end_claim"  # :sold :outside, what a lost piece counts as for good
 
 
 class Since(StrEnum):

@@ -152,6 +152,26 @@ def test_cancelled_after_invoice_asks_for_a_putaway(live: Program, who: str) -> 
     assert live.stock("SHIRT") == {"on_hand_good": 10}
 
 
+def test_cancelled_on_a_closed_manifest_waits_for_a_person(live: Program) -> None:
+    order_id, line = placed(live)
+    live.do("warehouse", order_id, "MANIFESTED")
+    live.world.cancel(order_id, line, by="buyer", at=live.happens())
+    live.sync("--task", "cancelled")
+    (one,) = live.rows("exceptions")
+    number = str(one["id"])
+    refused = live.ctl("warehouse", order_id, "DISPATCHED")
+    assert refused.code == 6
+    shown = live.do("exceptions", "show", number).out
+    assert f"syncctl settle {number} pulled" in shown
+    assert f"syncctl settle {number} gone" in shown
+    live.do("settle", number, "pulled", "--note", "stopped at the door")
+    assert live.positions(order_id) == ["CANCELLED"]
+    assert live.stock("SHIRT") == {"on_hand_good": 9, "putaway_pending": 1}
+    assert live.rows("exceptions") == []
+    assert "stopped at the door" in live.do("explain", order_id).out
+    assert live.ctl("settle", number, "gone").code == 6
+
+
 def test_cancelled_in_transit_is_a_return_and_not_a_cancellation(live: Program) -> None:
     order_id, _ = placed(live)
     live.world.ship(order_id, at=live.happens())

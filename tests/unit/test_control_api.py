@@ -375,6 +375,56 @@ def test_exceptions_are_listed(house: House) -> None:
     assert house.ask("GET", "/v1/exceptions?account=shop&all=true")[2] == {"exceptions": []}
 
 
+def shipped_after_cancel(house: House) -> None:
+    house.seller.stock("SKU-A", 1)
+    house.seller.order("OD1", ("1", "SKU-A", 1))
+    house.ask("POST", "/v1/orders/OD1/warehouse", {"to": "packed"})
+    for status in (Status.CANCELLED, Status.DISPATCHED):
+        house.seller.tell(house.seller.change("OD1", status))
+        house.seller.settle()
+
+
+def test_an_exception_shows_both_sides_and_what_can_be_chosen(house: House) -> None:
+    shipped_after_cancel(house)
+    shown = house.ask("GET", "/v1/exceptions/1")[2]
+    assert shown["exception"]["code"] == "dispatched_after_cancel"
+    assert [shown[side]["event"] for side in ("contradicts", "against")] == [
+        "DISPATCHED", "CANCELLED",
+    ]  # fmt: skip
+    assert [one["name"] for one in shown["choices"]] == ["reopen", "expect_rto", "dismiss"]
+    assert any(line.startswith("Putaway CANCELLED_ITEM: HELD") for line in shown["stands"])
+    assert house.ask("GET", "/v1/exceptions/7")[0] == 404
+    (listed,) = house.ask("GET", "/v1/exceptions")[2]["exceptions"]
+    assert (listed["inbox_id"], listed["against_id"], listed["line_id"]) == (2, 1, "1")
+
+
+def test_an_exception_is_settled_once(house: House) -> None:
+    shipped_after_cancel(house)
+    path = "/v1/exceptions/1/settle"
+    status, _, problem = house.ask("POST", path, {"choice": "dismiss"})
+    assert (status, problem["code"]) == (400, "note_missing")
+    status, _, problem = house.ask("POST", path, {"choice": "pulled"})
+    assert (status, problem["code"]) == (409, "choice_does_not_fit")
+    tried = house.ask("POST", path, {"choice": "reopen", "dry_run": True})[2]
+    assert (tried["dry_run"], tried["answers"][0]["after"]) == (True, "DISPATCHED")
+    assert house.seller.positions("OD1") == ["CANCELLED"]
+    body = {"choice": "reopen", "ids": [1], "note": "seen leaving"}
+    done = house.ask("POST", "/v1/exceptions/settle", body)[2]
+    assert done["actor"].startswith(f"uid {os.geteuid()}")
+    assert house.seller.positions("OD1") == ["DISPATCHED"]
+    status, _, problem = house.ask("POST", path, {"choice": "reopen"})
+    assert (status, problem["code"]) == (409, "already_settled")
+    assert "seen leaving" in problem["detail"]
+    shown = house.ask("GET", "/v1/exceptions/1")[2]
+    assert (shown["exception"]["choice"], shown["choices"]) == ("reopen", [])
+    (in_order,) = house.ask("GET", "/v1/orders/OD1")[2]["exceptions"]
+    assert in_order["state"] == "CLOSED"
+    story = "\n".join(house.ask("GET", "/v1/orders/OD1/explain")[2]["lines"])
+    assert "A person found that it was shipped after all." in story
+    assert "as reopen: seen leaving" in story
+    assert house.ask("POST", "/v1/exceptions/9/settle", {"choice": "reopen"})[0] == 404
+
+
 # --- goods
 
 

@@ -197,6 +197,50 @@ def test_what_is_overdue_is_listed_with_what_to_do_and_what_is_next(house: House
     assert "nobody" in house.ctl("overdue", "--account", "nobody").stderr
 
 
+def shipped_after_cancel(house: House) -> None:
+    house.seller.order("OD1", ("1", "SKU-A", 2))
+    for status in (Status.CANCELLED, Status.DISPATCHED):
+        house.seller.tell(house.seller.change("OD1", status, reason="a mistake"))
+        house.seller.settle()
+
+
+def test_the_pieces_of_one_fact_are_told_together(house: House) -> None:
+    shipped_after_cancel(house)
+    text = ran(house, "exceptions")
+    assert "1 2  shop  OD1  critical  dispatched_after_cancel  2 pieces" in text
+    assert text.count("    Do  ") == 1
+    assert "syncctl exceptions show" in text
+
+
+def test_an_exception_is_shown_and_settled(house: House) -> None:
+    shipped_after_cancel(house)
+    text = ran(house, "exceptions", "show", "1")
+    assert "Flipkart said that the order was dispatched (its word: DISPATCHED)" in text
+    assert "because: a mistake" in text
+    assert "    fact 1, happened " in text
+    assert "Piece: line 1 piece 1 of SKU-A is cancelled." in text
+    assert "The same fact, of other pieces: exception 2" in text
+    assert "  syncctl settle 1 reopen\n" in text
+    assert '  syncctl settle 1 dismiss --note "..."\n' in text
+    assert "syncctl exceptions show 1" in ran(house, "order", "OD1")
+    tried = ran(house, "settle", "1", "2", "reopen", "--dry-run")
+    assert "Exception 1 of order OD1, line 1 piece 1: would be settled by reopen." in tried
+    assert house.seller.positions("OD1") == ["CANCELLED", "CANCELLED"]
+    done = ran(house, "settle", "1", "2", "reopen", "--note", "seen leaving")
+    assert "Exception 2 of order OD1, line 1 piece 2: settled by reopen." in done
+    assert "    CANCELLED to DISPATCHED" in done
+    assert "Settled: reopen, by uid " in ran(house, "exceptions", "show", "2")
+    assert "1 2  shop" in ran(house, "exceptions", "--all")
+    assert ": seen leaving" in ran(house, "exceptions", "--all")
+    assert "note       seen leaving" in ran(house, "order", "OD1")
+    again = house.ctl("settle", "1", "dismiss", "--note", "no")
+    assert again.exit_code == 6
+    assert "was settled already" in again.stderr
+    assert json.loads(ran(house, "exceptions", "show", "1", "--json"))["exception"]["id"] == 1
+    for words in (["reopen"], ["x", "reopen"], ["0", "reopen"]):
+        assert house.ctl("settle", *words).exit_code == 2
+
+
 # --- runs
 
 

@@ -19,6 +19,7 @@ from syncd.channels import discover
 from syncd.cli.syncctl import main as syncctl
 from syncd.config.schema import FileTable
 from syncd.rules import Event, Position, Reason
+from syncd.rules.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -263,3 +264,10 @@ def test_each_reason_is_told_in_a_sentence(reason: Reason) -> None:
 def test_each_event_and_position_is_told_in_words() -> None:
     assert not [event for event in Event if not SAID.get(event)]
     assert not [position for position in Position if not STANDS.get(position)]
+
+
+@pytest.mark.parametrize("choice", sorted({option.name for option in OPTIONS}))
+def test_each_choice_of_an_exception_is_explained(choice: str) -> None:
+    assert f"| `{choice}` |" in section_of(
+        DOCS / "operating.md", "When two things cannot both be true"
+    )

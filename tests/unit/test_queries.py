@@ -443,7 +443,10 @@ def test_putaways_say_why(seller: Seller) -> None:
     assert held.words.startswith("Stopped: The channel says that it left")
     (trouble,) = queries.exceptions(seller.book, order_id="OD1")
     assert (trouble.code, trouble.state) == ("dispatched_after_cancel", "OPEN")
-    assert trouble.what_to_do == "Find out whether the piece left, and settle the exception."
+    assert trouble.what_to_do == (
+        "Find out whether the piece left, and settle the exception. The choices: syncctl "
+        "exceptions show 1"
+    )
     assert queries.exceptions(seller.book, state="CLOSED") == []
     assert queries.exceptions(seller.book, account="shop", before=trouble.id) == []
     assert status(seller).putaways == 1

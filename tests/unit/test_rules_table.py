@@ -25,6 +25,7 @@ from syncd.rules import (
     Verb,
     event_of,
 )
+from syncd.rules.options import OPTIONS
 from syncd.rules.show import table_lines
 from syncd.rules.table import read
 from syncd.statuses import ReturnType, Status
@@ -164,15 +165,17 @@ def test_every_reason_of_a_decision_is_used() -> None:
         Reason.AMBIGUOUS_REPLACEMENT,
         Reason.ACCOUNT_AUTH_FAILED,
         Reason.DISPATCH_UNPROVEN,
+        Reason.SETTLED_BY_PERSON,
     }
     used = {cell.reason for cell in CELLS} | {c.older.reason for c in CELLS if c.older}
     assert used == set(Reason) - of_gates
 
 
-def test_every_verb_is_used_in_the_table() -> None:
+def test_every_verb_is_used_in_the_table_or_by_a_choice() -> None:
     used = {step.verb for cell in CELLS for step in cell.steps}
     used |= {step.verb for cell in CELLS if cell.older for step in cell.older.steps}
-    assert used == set(Verb)
+    by_choice = {step.verb for option in OPTIONS for step in option.steps}
+    assert used | by_choice == set(Verb)
 
 
 def test_event_of_a_status() -> None:

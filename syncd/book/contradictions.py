@@ -1,0 +1,85 @@
+"""The two sides of an exception: the fact that contradicts, and what brought the piece here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from syncd.book.facts import Fact
+from syncd.book.records import BY_HAND, Record
+from syncd.book.store import Book
+from syncd.clock import from_micros
+from syncd.rules import Outcome, Piece, Position, closes
+
+_NEWEST_MOVE: Final = (
+    "SELECT inbox_id, outcome, actor FROM decision WHERE order_id = ? AND item_id = ? "
+    "AND (before <> after OR outcome = 'HOLD') ORDER BY id DESC LIMIT 1"
+)
+LOAD_OPEN: Final = (
+    "SELECT e.item_id, e.code, e.inbox_id FROM json_each(?) wanted "
+    "JOIN exceptions e ON e.item_id = wanted.value WHERE +e.state = 'OPEN'"
+)
+LOAD_WRITTEN_OFF: Final = (
+    "SELECT e.item_id, e.choice FROM json_each(?) wanted "
+    "JOIN exceptions e ON e.item_id = wanted.value WHERE +e.state = 'CLOSED' "
+    "AND e.choice IN ('claim_paid', 'written_off') AND NOT EXISTS "
+    "(SELECT 1 FROM exceptions later WHERE later.item_id = e.item_id AND later.id > e.id "
+    "AND later.code IN ('lost_in_transit', 'lost_on_the_way_back', 'implied_dispatch'))"
+)
+"""How the newest claim of a piece ended; nothing while a newer claim is open."""
+
+
+LATER_FACT: Final = "a later fact"
+"""Who closed an exception that something the channel said later has answered."""
+
+
+def answer_text(fact: Fact, reason: str) -> str:
+    """Which fact answered an exception, and when it happened."""
+    when = from_micros(fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
+    return f"fact {fact.id}: {fact.event} at {when}: {reason}"
+
+
+def brought_by(
+    book: Book, unwritten: Sequence[tuple[Any, ...]], order_pk: int, item_id: int
+) -> tuple[int | None, str]:
+    """The fact that brought the piece to where it is, if one did, and in words what did.
+
+    ``unwritten`` are decisions of this batch that are not in the book yet.
+    """
+    for row in reversed(unwritten):
+        if row[2] == item_id and (row[4] != row[5] or row[6] == Outcome.HOLD):
+            return row[0], "by the channel's word"
+    found = book.query(_NEWEST_MOVE, (order_pk, item_id)).fetchone()
+    if found is None:
+        return None, "as it was imported"
+    inbox_id, outcome, actor = found
+    if outcome == BY_HAND or inbox_id is None:
+        return None, f"by the hand of {actor}"
+    return int(inbox_id), "by the channel's word"
+
+
+def trouble_text(code: str, piece: Piece | None, fact: Fact, whose: str = "") -> str:
+    """One sentence: what the channel said of what, and what the book had, and by whose word."""
+    said = f"The channel said {fact.event} ({fact.native_status or 'no word of its own'})"
+    when = from_micros(fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
+    if piece is None:
+        return f"{said} at {when}: {code}."
+    since = from_micros(piece.changed_at).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{said} at {when} of line {piece.line_id} piece {piece.piece + 1}, which the book has "
+        f"as {piece.position} since {since}{f', {whose}' if whose else ''}: {code}."
+    )
+
+
+def close_answered(book: Book, item_id: int, record: Record) -> None:
+    """Close the exceptions of the piece that a person's act has answered; in its transaction."""
+    moved_to = Position(record.after) if record.after != record.before else None
+    rows = [
+        (record.at, record.actor, f"answered by {record.act}: {record.code}", item_id, code)
+        for code in closes(record.code, moved_to)
+    ]
+    book.executemany(
+        "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ? "
+        "WHERE item_id = ? AND code = ? AND +state = 'OPEN'",
+        rows,
+    )
