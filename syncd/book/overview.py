@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from syncd.book.brake_lookups import brakes
 from syncd.book.documents import sequence_missing
-from syncd.book.lookups import accounts, tasks
+from syncd.book.lookups import MAX_LIMIT, accounts, tasks
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
-from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
+from syncd.book.views import AccountStatus, AccountView, BrakeView, FactCounts, Status, TaskView
 from syncd.book.wording import split_refusal
 from syncd.rules import TENANT_NOT_LIVE
 
@@ -38,10 +39,11 @@ def status(book: Book, now: datetime) -> Status:
         for task in tasks(book, now):
             timers[task.account].append(task)
         running, queued = _runs(book)
+        braked = {one.account: one for one in brakes(book, limit=MAX_LIMIT)}
         found = [
             _account(
                 book, view, timers[view.name], facts.get(view.name, FactCounts()),
-                running.get(view.name), queued.get(view.name, 0), now,
+                running.get(view.name), queued.get(view.name, 0), now, braked.get(view.name),
             )
             for view in accounts(book)
         ]  # fmt: skip
@@ -79,6 +81,7 @@ def _account(
     running: int | None,
     queued: int,
     now: datetime,
+    brake: BrakeView | None,
 ) -> AccountStatus:
     successes = [task.last_success for task in timers if task.last_success]
     coming = [task.next_run for task in timers if task.next_run and task.enabled]
@@ -91,8 +94,9 @@ def _account(
         queued=queued,
         last_success=max(successes, default=None),
         next_run=None if stopped else min(coming, default=None),
-        problems=tuple(_problems(view, timers, facts, now)),
+        problems=tuple([brake.words] if brake else []) + tuple(_problems(view, timers, facts, now)),
         notes=tuple(_buried(book, view.name, facts.tombstones)),
+        brake=brake,
     )
 
 

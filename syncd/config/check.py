@@ -16,13 +16,14 @@ from syncd.config.lines import Place, key_lines
 from syncd.config.model import (
     DEFAULT_TASKS,
     AccountConfig,
+    BrakeConfig,
     Config,
     TaskConfig,
     default_socket,
     default_state_dir,
 )
 from syncd.config.problems import Problem, at, of_validation, sentences
-from syncd.config.schema import AccountTable, FileTable, TasksTable, known_keys
+from syncd.config.schema import AccountTable, DefaultsTable, FileTable, TasksTable, known_keys
 from syncd.config.settings import ChannelList, Outcome, Surroundings, read_settings
 from syncd.errors import ConfigError
 from syncd.hookspecs import Settings
@@ -137,7 +138,7 @@ class _Draft:
             log_level=top.log_level,
             operators=frozenset(top.operators),
             accounts={
-                name: _account(name, account, self.table.defaults.tasks)
+                name: _account(name, account, self.table.defaults)
                 for name, account in self.table.accounts.items()
             },
             lines=self.lines,
@@ -198,7 +199,7 @@ def _names_alike(raw: Mapping[str, Any], lines: Mapping[Place, int]) -> Iterator
             yield at(lines, ("accounts", name), text)
 
 
-def _account(name: str, table: AccountTable, defaults: TasksTable) -> AccountConfig:
+def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> AccountConfig:
     return AccountConfig(
         name=name,
         channel=table.channel,
@@ -206,7 +207,10 @@ def _account(name: str, table: AccountTable, defaults: TasksTable) -> AccountCon
         facility=table.facility,
         locations=table.locations,
         settings=table.settings,
-        tasks={kind: _task(kind, table.tasks, defaults) for kind in Kind},
+        tasks={kind: _task(kind, table.tasks, defaults.tasks) for kind in Kind},
+        brake=BrakeConfig(
+            **{key: _pick(key, table.brake, defaults.brake, BrakeConfig()) for key in _BRAKE_KEYS}
+        ),
     )
 
 
@@ -216,9 +220,14 @@ def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:
     mine, general = getattr(own, kind.value), getattr(defaults, kind.value)
 
     def pick(key: str) -> Any:
-        for table in (mine, general):
-            if getattr(table, key) is not None:
-                return getattr(table, key)
-        return getattr(built_in, key)
+        return _pick(key, mine, general, built_in)
 
     return TaskConfig(every=pick("every"), look_back=pick("look_back"), enabled=pick("enabled"))
+
+
+def _pick(key: str, *tables: Any) -> Any:
+    """The first word on a key that is said at all; the last table has one on each."""
+    return next(value for table in tables if (value := getattr(table, key)) is not None)
+
+
+_BRAKE_KEYS: Final = tuple(BrakeConfig.model_fields)

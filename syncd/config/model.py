@@ -32,6 +32,14 @@ class TaskConfig(_Frozen):
     enabled: bool = True
 
 
+class BrakeConfig(_Frozen):
+    """When the safety brake holds a pass: see ``rules.brake``."""
+
+    enabled: bool = True
+    share: float = 0.2
+    floor: int = 20
+
+
 DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
     {
         Kind.ORDERS: TaskConfig(every=timedelta(minutes=40)),
@@ -58,6 +66,7 @@ class AccountConfig(_Frozen):
     locations: Mapping[str, str] = Field(default_factory=dict)
     settings: Mapping[str, Any] = Field(default_factory=dict)
     tasks: Mapping[Kind, TaskConfig] = Field(default_factory=lambda: dict(DEFAULT_TASKS))
+    brake: BrakeConfig = BrakeConfig()
 
 
 class Config(_Frozen):

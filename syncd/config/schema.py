@@ -129,10 +129,19 @@ class TasksTable(Strict):
     delivered: TaskTable = Field(default_factory=TaskTable)
 
 
+class BrakeTable(Strict):
+    """``[defaults.brake]`` and ``[accounts.NAME.brake]``."""
+
+    enabled: bool | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    floor: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
 class DefaultsTable(Strict):
     """``[defaults]``."""
 
     tasks: TasksTable = Field(default_factory=TasksTable)
+    brake: BrakeTable = Field(default_factory=BrakeTable)
 
 
 class SyncdTable(Strict):
@@ -153,6 +162,7 @@ class AccountTable(Strict):
     locations: dict[str, Name] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict)
     tasks: TasksTable = Field(default_factory=TasksTable)
+    brake: BrakeTable = Field(default_factory=BrakeTable)
 
 
 class FileTable(Strict):
