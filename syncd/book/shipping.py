@@ -15,7 +15,7 @@ from syncd.book.wording import words_for
 from syncd.book.worksheet import Order, Piece, Shared, Worksheet
 from syncd.clock import from_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Verdict, has_left, may_ship
+from syncd.rules import Position, Verdict, has_left, may_ship
 
 MAX_FOUND: Final = 20
 _CODE: Final = "SP-"
@@ -128,8 +128,10 @@ def _of_order(
     pieces = order.pieces
     if packages is not None:
         pieces = [piece for piece in pieces if piece.package_id in packages]
-    elif any(not has_left(piece.position) for piece in pieces):
-        pieces = [piece for piece in pieces if not has_left(piece.position)]
+    else:
+        here = [piece for piece in pieces if not has_left(piece.position)]
+        if any(piece.position is not Position.CANCELLED for piece in here):
+            pieces = here
     facts = stopping(book, account_id, order_id)
     verdicts = list(_verdicts(sheet, order, facts, pieces))
     if packages is not None and not verdicts:  # every piece was taken out of it
