@@ -72,6 +72,12 @@ def planned(book: Book, first: int, run_id: int) -> str:
     return msgspec.json.encode([dict(zip(PLAN_FIELDS, row, strict=True)) for row in rows]).decode()
 
 
+def joined(plan: str, more: str) -> str:
+    """Two plans as one; at most MAX_PLAN of their rows."""
+    rows = msgspec.json.decode(plan, type=list[Any]) + msgspec.json.decode(more, type=list[Any])
+    return msgspec.json.encode(rows[:MAX_PLAN]).decode()
+
+
 def note_task(
     book: Book, account_id: int, kind: str, *, start: int, end: int, result: str, message: str
 ) -> None:

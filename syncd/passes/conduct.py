@@ -158,7 +158,7 @@ class _Pass:
                     self._settle(clerk, setup)
                 passing.note_asked(job.book, job.account_id, [ref.order_id for ref in unknown])
         except _Brake as error:
-            return self._held(error.held)
+            return self._held(error.held, clerk)
         goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
         return self._judge(clerk.plan.hexdigest())
 
@@ -193,7 +193,7 @@ class _Pass:
         ``asked``: the notebook has their answer in its second chapter.
         """
         job = self.job
-        job.counts = Counts(pages=job.counts.pages)
+        job.counts = Counts(pages=job.counts.pages)  # all that stays if this is broken off
         clerk = self._clerk(setup)
         unknown: list[OrderRef] = []
         with keeper.undone():
@@ -209,15 +209,19 @@ class _Pass:
                 plan = passing.planned(job.book, first, job.run_id)
                 end = msgspec.structs.replace(end, plan=plan)
             except _Brake as error:
-                end = msgspec.structs.replace(self._held(error.held), plan=error.held.plan)
+                done = passing.planned(job.book, first, job.run_id)
+                plan = passing.joined(done, error.held.plan)
+                end = msgspec.structs.replace(self._held(error.held, clerk), plan=plan)
             _count_undecided(job)
             counts = job.counts
         job.counts = counts
         return end, unknown
 
-    def _held(self, held: brakes.Held) -> End:
+    def _held(self, held: brakes.Held, clerk: Clerk) -> End:
+        """The end of a run that is held; its plan is what was decided, then what is held."""
         log.warning("brake on", account=held.account, cancels=held.cancels, open=held.open_orders)
-        return End(RunState.HELD, brakes.BRAKE_ON, held.message, held.plan_hash)
+        clerk.plan.update(held.plan_hash.encode())
+        return End(RunState.HELD, brakes.BRAKE_ON, held.message, clerk.plan.hexdigest())
 
     def _settle(self, clerk: Clerk, setup: Setup) -> None:
         """Decide what is open, unless the brake forbids it: then raises _Brake."""

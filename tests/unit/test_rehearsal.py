@@ -187,7 +187,36 @@ def an_order_that_breaks(office: Office) -> None:
     }
 
 
+def the_brake_over_orders_that_were_asked_for(office: Office) -> None:
+    """The first stage is decided; what the orders woke would cancel them all, and is held."""
+    office.setup = replace_brake(office, Brake(True, 0.2, 3))
+    names = [f"U{number}" for number in range(4)]
+    office.seller.order("OD1", ("L1", "SHIRT", 1))
+    office.shop.scripts = {
+        Kind.ORDERS: by_id(*map(new_order, names)),
+        Kind.DISPATCHED: pages(said("OD1")),
+        Kind.CANCELLED: pages(
+            *(said(name, Status.CANCEL_REQUESTED, occurred_at=at(3)) for name in names),
+            *(said(name, Status.CANCELLED, occurred_at=at(2)) for name in names),
+        ),
+    }
+
+
+def test_the_brake_also_holds_what_comes_late_in_a_pass(tmp_path: Path) -> None:
+    office = Office(tmp_path, Shop())
+    the_brake_over_orders_that_were_asked_for(office)
+    dry, real = both(office)
+    same(dry, real)
+    assert (real["state"], real["counts"]["imported"]) == ("HELD", 4)
+    assert office.seller.positions("OD1") == ["DISPATCHED"]
+    assert office.seller.count("item", "position = 'CANCELLED'") == 0
+    ((plan,),) = office.seller.rows("SELECT plan FROM run WHERE dry_run")
+    outcomes = [one["outcome"] for one in json.loads(plan)]
+    assert outcomes == ["APPLY", *["HELD"] * 4]
+
+
 SITUATIONS = [
+    the_brake_over_orders_that_were_asked_for,
     an_order_that_breaks,
     unknown_orders, a_tombstone_beside_a_parked_fact, a_tombstone_that_is_woken, refusals,
     stock_runs_out, more_than_a_batch, repeated_facts, several_pieces_with_several_outcomes,
