@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from syncd.book.brakes import Closed as Closed, drop as drop, release as release
 from syncd.book.documents import MAX_PREFIX, DocumentKind, number_text, proposed_prefix
 from syncd.book.goods import (
     Adjusted as Adjusted,

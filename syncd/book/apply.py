@@ -42,7 +42,8 @@ class TenantNotLive(SyncdError):
 class Clerk:
     """Decides the open facts of one account in one run.
 
-    ``counts`` and ``plan``, a hash over all that was decided, grow as it works.
+    ``counts`` and ``plan``, a hash over all that was decided, grow as it works. Nothing that
+    a repetition would find otherwise is in the hash: no time, no row id.
     """
 
     def __init__(self, book: Book, task: Task, clock: Clock) -> None:
@@ -80,23 +81,21 @@ class Clerk:
                     self._alone(order_id)
         return last
 
-    def _next_orders(self, after: Key) -> tuple[list[str], Key | None]:
-        return next_orders(self.book, self.task.account.id, after, self.task.run_id, BATCH)
-
     def _facts_of(self, order_ids: Sequence[str]) -> list[Fact]:
         return facts_of(self.book, self.task.account.id, order_ids, self.task.run_id)
 
     def _batch(self, order_ids: Sequence[str]) -> None:
         counts = Counts()
-        with self.book.write():
+        with self.book.step():  # in a rehearsal too, a batch that fails leaves nothing behind
             self._check_tenant()
             self._shared.refresh()
             sheet = self._sheet()
             facts = self._facts_of(order_ids)
             sheet.load(order_ids)
-            self._work(sheet, facts, counts)
+            plan = self._work(sheet, facts, counts)
             sheet.write()
         self.counts.add(counts)
+        self.plan.update(plan.encode())
 
     def _alone(self, order_id: str) -> None:
         try:
@@ -114,16 +113,20 @@ class Clerk:
             "each pass; please report it."
         )
         facts = self._facts_of([order_id])
-        now = to_micros(self.clock.now())
-        with self.book.write():
+        counts = Counts()
+        with self.book.step():
+            sheet = self._sheet()
+            try:
+                sheet.load([order_id])
+            except Exception:  # perhaps this is what fails
+                sheet.orders.clear()
+            plan = Worker(self.task, sheet).set_aside(facts, message)
             for fact in facts:
-                self.book.query(
-                    "UPDATE inbox SET state = 'REFUSED', outcome = 'REFUSED', code = "
-                    "'internal_error', message = ?, tries = tries + 1, decided_run = ?, "
-                    "decided_at = ? WHERE id = ?",
-                    (message, self.task.run_id, now, fact.id),
-                )
-        self.counts.refused += len(facts)
+                self._count_in(fact, counts)
+            counts.refused += len(facts)
+            sheet.write()
+        self.counts.add(counts)
+        self.plan.update(plan.encode())
 
     def _sheet(self) -> Worksheet:
         now = to_micros(self.clock.now())
@@ -135,13 +138,13 @@ class Clerk:
         if not tenant_is_live(self.book, self.task.account.tenant_id):
             raise TenantNotLive
 
-    def _work(self, sheet: Worksheet, facts: Sequence[Fact], counts: Counts) -> None:
+    def _work(self, sheet: Worksheet, facts: Sequence[Fact], counts: Counts) -> str:
+        """Decide the facts on the sheet, count them, and give back the plan's lines."""
         worker = Worker(self.task, sheet)
         tally: Counter[str] = Counter()
         for fact in facts:
             verdict = worker.decide(fact)
-            if fact.decided_run == self.task.run_id:
-                counts.parked -= 1  # it was counted so earlier in this run
+            self._count_in(fact, counts)
             tally[verdict.outcome] += 1
             mark = (verdict.state, verdict.outcome, verdict.code, verdict.message)
             sheet.marks.append((mark, fact.id))
@@ -149,7 +152,16 @@ class Clerk:
             name = _COUNTED[outcome]
             setattr(counts, name, getattr(counts, name) + number)
         counts.orders += len(sheet.orders)
-        self.plan.update("".join(worker.plan).encode())
+        return "".join(worker.plan)
+
+    def _count_in(self, fact: Fact, counts: Counts) -> None:
+        """Where a fact of the ledger comes from, before it is counted where it goes."""
+        run_id = self.task.run_id
+        if fact.decided_run == run_id:  # woken in this run: it is no longer what it was
+            name = _COUNTED[fact.outcome]
+            setattr(counts, name, getattr(counts, name) - 1)
+        elif fact.told_in != run_id:
+            counts.taken_up += 1
 
 
 _COUNTED: Final[Mapping[str, str]] = {

@@ -21,7 +21,9 @@ class Fact(RulesFact, kw_only=True, gc=False):
     return_type: str
     courier: str
     facts: str
+    told_in: int  # the run that heard of it
     state: str
+    outcome: str
     code: str
     tries: int
     decided_run: int | None  # the run that decided it last, and left it open
@@ -30,7 +32,7 @@ class Fact(RulesFact, kw_only=True, gc=False):
 _FIELDS: Final = (
     "id, evidence, order_id, line_id, sku, quantity, cumulative, status, return_type, return_id, "
     "native_status, shipment_id, tracking_number, courier, left_seller, facts, occurred_at, "
-    "observed_at, run_id, state, code, tries, decided_run"
+    "observed_at, run_id, state, outcome, code, tries, decided_run"
 )
 # A fact that a run left open is taken up by the next one; unless it is NEW again, because what
 # it waited for has come.
@@ -43,6 +45,15 @@ _NEXT: Final = (
 _OF_ORDERS: Final = (
     f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
     f"AND {OPEN_FACTS} AND {_THIS_TURN}"
+)
+
+_OPEN_OF: Final = (
+    f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) AND {OPEN_FACTS}"
+)
+_STOPPING: Final = (
+    f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND status IN "
+    "('CANCELLED', 'CANCEL_REQUESTED', 'CANCEL_WITHDRAWN') AND state IN "
+    "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE')"
 )
 
 Key = tuple[int, int]
@@ -77,6 +88,18 @@ def facts_by_id(book: Book, ids: Sequence[int]) -> dict[int, Fact]:
     return {row[0]: _fact(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
 
 
+def open_of(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Fact]:
+    """All undecided facts of at most 500 orders, whoever has tried them, in deciding order."""
+    sql = _OPEN_OF.format(marks=",".join("?" * len(order_ids)))
+    return in_order([_fact(row, 0) for row in book.query(sql, (account_id, *order_ids))])
+
+
+def stopping(book: Book, account_id: int, order_id: str) -> list[Fact]:
+    """The order's cancellations and wishes for one that are not decided, whatever the cause."""
+    rows = book.query(_STOPPING, (account_id, order_id))
+    return in_order([_fact(row, 0) for row in rows])
+
+
 def in_order(facts: list[Fact]) -> list[Fact]:
     """By event time, then by rank, then by evidence: the same for the same facts, always."""
     facts.sort(key=_order)
@@ -94,8 +117,8 @@ def _fact(row: Sequence[Any], run_id: int) -> Fact:
         cumulative=row[6], event=event, return_type=row[8], return_id=row[9],
         native_status=row[10], shipment_id=row[11], tracking_number=row[12], courier=row[13],
         left_seller=row[14], facts=row[15], occurred_at=row[16], observed_at=row[17],
-        waited=row[18] < run_id or row[21] > 0, state=row[19], code=row[20], tries=row[21],
-        decided_run=row[22],
+        waited=row[18] < run_id or row[22] > 0, told_in=row[18], state=row[19], outcome=row[20],
+        code=row[21], tries=row[22], decided_run=row[23],
     )  # fmt: skip
 
 

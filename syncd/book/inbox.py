@@ -81,7 +81,7 @@ def store_page(
     rows = journal(account_id, kind, changes, run_id=run_id, observed_at=observed_at)
     cursor = None if complete_until is None else to_micros(complete_until)
     try:
-        new = _insert(book, account_id, kind, rows, run_id, cursor)
+        new, bad = _insert(book, account_id, kind, rows, run_id, cursor)
     except (UnicodeError, OverflowError, sqlite3.Error, peewee.PeeweeException) as error:
         if all(map(_can_be_held, rows)):
             raise
@@ -94,22 +94,34 @@ def store_page(
             else _quarantined(account_id, kind, change, _UNHOLDABLE, row[_OBSERVED], run_id)
             for row, change in pairs
         ]
-        new = _insert(book, account_id, kind, rows, run_id, cursor)
-    bad = sum(map(is_quarantined, rows)) if new else 0
-    return Stored(fetched=len(rows), new=new, quarantined=min(bad, new))
+        new, bad = _insert(book, account_id, kind, rows, run_id, cursor)
+    return Stored(fetched=len(rows), new=new, quarantined=bad)
 
 
 def _insert(
     book: Book, account_id: int, kind: Kind, rows: list[Journal], run_id: int, cursor: int | None
-) -> int:
-    """One transaction. Returns how many of the rows were new."""
-    with book.write():
-        before = book.query("SELECT total_changes()").fetchone()[0]
-        book.insert(_INSERT, rows)
-        new = int(book.query("SELECT total_changes()").fetchone()[0] - before)
+) -> tuple[int, int]:
+    """One transaction. Returns how many of the rows were new, and how many of those are no use.
+
+    They are put in apart, because a page may repeat an unusable row beside a new good one.
+    """
+    good, bad = rows, [row for row in rows if is_quarantined(row)]
+    if bad:
+        good = [row for row in rows if not is_quarantined(row)]
+    with book.step():
+        new_good, new_bad = _new_of(book, good), _new_of(book, bad)
         if cursor is not None:
             book.query(_MOVE_CURSOR, (account_id, kind.value, cursor, run_id))
-    return new
+    return new_good + new_bad, new_bad
+
+
+def _new_of(book: Book, rows: list[Journal]) -> int:
+    """Put the rows in; how many of them the journal did not have."""
+    if not rows:
+        return 0
+    before = book.query("SELECT total_changes()").fetchone()[0]
+    book.insert(_INSERT, rows)
+    return int(book.query("SELECT total_changes()").fetchone()[0] - before)
 
 
 def _can_be_held(row: Journal) -> bool:

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
-from syncd.book.runs import account_id_of
+from syncd.book.runs import IN, OUT, Counts, account_id_of
 from syncd.book.store import Book
 from syncd.book.views import (
     AccountView,
+    LedgerView,
     RunView,
     TaskView,
 )
@@ -77,6 +78,9 @@ def _account_words(book: Book, state: str, reason: str, account_id: int) -> str:
     """How an account stands, in words short enough for a table."""
     words = ACCOUNT_STATES.get(state, state)
     if state == "CONNECTED":
+        on = "SELECT 1 FROM brake WHERE account_id = ? AND state = 'OPEN'"
+        if book.query(on, (account_id,)).fetchone():
+            return "held by the safety brake"
         return _pass_words(book, account_id) or words
     if state == "AUTH_FAILED":
         return words  # the panel's own words stand among the problems
@@ -191,8 +195,19 @@ def _run(row: Sequence[Any]) -> RunView:
         dry_run=bool(row[5]), trigger=row[6], actor=row[7], state=row[8], code=row[9],
         message=row[10], requested_at=from_micros(row[11]), started_at=moment(row[12]),
         ended_at=moment(row[13]), counts=json_object(row[14]), tasks=json_object(row[15]),
-        plan_hash=row[16], plan=tuple(msgspec.json.decode(row[17])),
+        plan_hash=row[16], plan=tuple(msgspec.json.decode(row[17])), ledger=_ledger(row[14]),
     )  # fmt: skip
+
+
+def _ledger(text: str) -> LedgerView:
+    """The ledger of a run's counts; a row from before there was one has no ``taken_up``."""
+    counts = Counts.from_json(text)
+    whole = "taken_up" in json_object(text)
+    return LedgerView(
+        came_in={name: n for name in IN if (n := getattr(counts, name))},
+        became={name: n for name in OUT if (n := getattr(counts, name))},
+        imbalance=counts.imbalance() if whole else None,
+    )
 
 
 def _words(text: str) -> tuple[str, ...]:

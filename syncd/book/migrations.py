@@ -46,6 +46,11 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     for statement in (*_BRAKE_AND_DRIFT, *_WAITS):
         db.execute(statement)
+    for column in ("tracking_number", "shipment_id"):
+        db.execute(
+            f'CREATE INDEX "package_here_by_{column}" ON "package" ("{column}") '
+            f"WHERE {column} <> '' AND dispatched_at IS NULL"
+        )
 
 
 _BRAKE_AND_DRIFT: Final = (

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from syncd.book.brake_lookups import brakes
 from syncd.book.documents import sequence_missing
-from syncd.book.lookups import accounts, tasks
+from syncd.book.lookups import MAX_LIMIT, accounts, tasks
 from syncd.book.overdue_lookups import USUAL, LimitsOf, overdue_counts
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
-from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
+from syncd.book.views import AccountStatus, AccountView, BrakeView, FactCounts, Status, TaskView
 from syncd.book.wait_words import overdue_text
 from syncd.book.wording import split_refusal
 from syncd.clock import to_micros
@@ -43,11 +44,12 @@ def status(book: Book, now: datetime, limits: LimitsOf = USUAL) -> Status:
         for task in tasks(book, now):
             timers[task.account].append(task)
         running, queued = _runs(book)
+        braked = {one.account: one for one in brakes(book, limit=MAX_LIMIT)}
         found = [
             _account(
                 book, view, timers[view.name], facts.get(view.name, FactCounts()),
                 running.get(view.name), queued.get(view.name, 0), now,
-                limits.get(view.name, Limits()),
+                limits.get(view.name, Limits()), braked.get(view.name),
             )
             for view in accounts(book)
         ]  # fmt: skip
@@ -86,6 +88,7 @@ def _account(
     queued: int,
     now: datetime,
     limits: Limits,
+    brake: BrakeView | None,
 ) -> AccountStatus:
     successes = [task.last_success for task in timers if task.last_success]
     coming = [task.next_run for task in timers if task.next_run and task.enabled]
@@ -102,6 +105,7 @@ def _account(
         last_success=max(successes, default=None),
         next_run=None if stopped else min(coming, default=None),
         problems=(
+            *([brake.words] if brake else []),
             *_problems(view, timers, facts, now),
             *(
                 overdue_text(wait, view.name, count, oldest, to_micros(now))
@@ -110,6 +114,7 @@ def _account(
         ),
         notes=tuple(_buried(book, view.name, facts.tombstones)),
         overdue={wait.value: count for wait, (count, _) in late.items()},
+        brake=brake,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from syncd.book.store import Book
+from syncd.book.tables import UNSETTLED
 from syncd.statuses import OrderRef
 
 MAX_PLAN: Final = 1_000
@@ -60,10 +61,21 @@ def note_asked(book: Book, account_id: int, order_ids: Sequence[str]) -> None:
         book.executemany(_ASKED, [(account_id, order_id) for order_id in order_ids])
 
 
+def undecided(book: Book, account_id: int, run_id: int) -> int:
+    """Facts that this run heard of, could read and has not decided: by the journal's own word."""
+    return int(book.query(_UNDECIDED, (account_id, run_id, run_id)).fetchone()[0])
+
+
 def planned(book: Book, first: int, run_id: int) -> str:
     """What the run's decisions from ``first`` on do, as JSON; at most MAX_PLAN of them."""
     rows = book.query(_PLAN, (first, run_id, MAX_PLAN)).fetchall()
     return msgspec.json.encode([dict(zip(PLAN_FIELDS, row, strict=True)) for row in rows]).decode()
+
+
+def joined(plan: str, more: str) -> str:
+    """Two plans as one; at most MAX_PLAN of their rows."""
+    rows = msgspec.json.decode(plan, type=list[Any]) + msgspec.json.decode(more, type=list[Any])
+    return msgspec.json.encode(rows[:MAX_PLAN]).decode()
 
 
 def note_task(
@@ -101,6 +113,10 @@ UPDATE inbox SET tries = tries + 1 WHERE account_id = ? AND order_id = ? AND sta
 _UNKNOWN: Final = """
 SELECT order_id FROM inbox WHERE account_id = ? AND state <> 'DONE' AND state = 'PARKED'
 AND tries <= ? GROUP BY order_id ORDER BY min(occurred_at) LIMIT ?
+"""
+_UNDECIDED: Final = f"""
+SELECT count(*) FROM inbox WHERE account_id = ? AND {UNSETTLED} AND run_id = ?
+AND decided_run IS NOT ? AND outcome <> 'QUARANTINED'
 """
 _PLAN: Final = """
 SELECT o.order_id, i.line_id, i.piece, d.event, d.before, d.after, d.outcome, d.code, d.note

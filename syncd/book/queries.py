@@ -1,5 +1,6 @@
 """All that the API and the CLI may ask of the book, in one place. Nothing here writes."""
 
+from syncd.book.brake_lookups import brakes as brakes, held as held
 from syncd.book.exception_lookups import (
     exception as exception,
     exceptions as exceptions,
@@ -21,4 +22,9 @@ from syncd.book.shelf_lookups import (
     sequences as sequences,
     stock as stock,
     tenants as tenants,
+)
+from syncd.book.shipping import (
+    of_order as of_order,
+    of_package as of_package,
+    of_parcel as of_parcel,
 )

@@ -22,7 +22,11 @@ TIMER: Final = "timer"
 
 
 class RunState(StrEnum):
-    """Where a run stands. PARTIAL: it ended, but some facts were refused."""
+    """Where a run stands.
+
+    PARTIAL: it ended, but some facts were refused. HELD: it fetched, and the safety brake kept
+    it from deciding.
+    """
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -30,6 +34,7 @@ class RunState(StrEnum):
     PARTIAL = "PARTIAL"
     FAILED = "FAILED"
     GATED = "GATED"
+    HELD = "HELD"
     STOPPED = "STOPPED"
 
 
@@ -40,11 +45,15 @@ class Counts(Struct, kw_only=True):
     """What a run did, in numbers of facts; ``imported`` counts orders new to the book, ``orders``
     those that facts were about; ``pages`` and ``calls`` are the channel's.
 
-    Every fact taken up by a run is in exactly one of applied to quarantined, or gated.
+    This is a ledger. What came in is ``fetched`` (rows of the journal's kind, orders that could
+    not be taken among them) and ``taken_up``, facts that earlier runs had left open. Each of
+    them is in exactly one of OUT: see :meth:`imbalance`. ``undecided`` is counted in the
+    journal itself, not by whoever decides: what a brake, a stop or a failure left for later.
     """
 
     imported: int = 0
     fetched: int = 0
+    taken_up: int = 0
     new: int = 0
     known: int = 0
     applied: int = 0
@@ -58,6 +67,7 @@ class Counts(Struct, kw_only=True):
     quarantined: int = 0
     gated: int = 0
     skipped: int = 0
+    undecided: int = 0
     orders: int = 0
     pages: int = 0
     calls: int = 0
@@ -67,6 +77,11 @@ class Counts(Struct, kw_only=True):
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def imbalance(self) -> int:
+        """Facts that came in and are in no column of OUT; below zero: that are in two."""
+        came = sum(int(getattr(self, name)) for name in IN)
+        return came - sum(int(getattr(self, name)) for name in OUT)
+
     def to_json(self) -> str:
         """As the book stores it: zeros are kept, so that a reader sees every name."""
         return msgspec.json.encode(self).decode()
@@ -75,6 +90,16 @@ class Counts(Struct, kw_only=True):
     def from_json(cls, text: str) -> Counts:
         """Read what :meth:`to_json` wrote; names it does not know are passed over."""
         return msgspec.json.decode(text, type=cls)
+
+
+IN: Final = ("fetched", "taken_up")
+"""Where the facts of a run come from."""
+
+OUT: Final = (
+    "known", "quarantined", "applied", "noop", "noted", "parked", "held", "escalated",
+    "tombstoned", "refused", "skipped", "gated", "undecided",
+)  # fmt: skip
+"""What became of the facts of a run: each is in one of these numbers of :class:`Counts`."""
 
 
 class Enqueued(Struct, frozen=True):

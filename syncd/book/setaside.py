@@ -77,17 +77,26 @@ def ignore(book: Book, ids: Sequence[int], *, note: str, actor: str, now: dateti
     """Set facts aside for good; ``note`` says why and is kept. ``retry`` brings them back."""
     if not ids:
         raise Refused("Name the facts to ignore by their ids: syncctl failed", code="nothing_named")
-    if not note.strip() or len(note) > MAX_NOTE:
-        raise Refused(
-            f"Say why in a note of 1 to {MAX_NOTE} characters; it is kept with the fact.",
-            code="note_missing",
-        )
+    check_note(note)
+    return ignore_many(book, ids, note=note, actor=actor, now=now)
+
+
+def ignore_many(book: Book, ids: Sequence[int], *, note: str, actor: str, now: datetime) -> Ignored:
+    """Set these facts aside, also none; joins the caller's transaction."""
     with book.write():
         facts = _by_id(book, ids)
         _check_states(facts, IGNORABLE, "ignored")
         _set_state(book, facts, "IGNORED", f"ignored by {actor}: {note}")
         write_records(book, _records(facts, Act.IGNORE, "IGNORED", actor, now, note))
     return Ignored(tuple(fact.id for fact in facts))
+
+
+def check_note(note: str) -> None:
+    """Raises Refused for a note that says nothing, or too much."""
+    if not note.strip() or len(note) > MAX_NOTE:
+        raise Refused(
+            f"Say why in a note of 1 to {MAX_NOTE} characters; it is kept.", code="note_missing"
+        )
 
 
 def reopen_refused(book: Book, tenant_id: int, code: str, message: str) -> Reopened:

@@ -86,6 +86,12 @@ class Book:
             with _plain_errors(self.path), self.database.atomic("IMMEDIATE"):
                 yield
 
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """As ``write``, but where it fails inside another transaction, only it is undone."""
+        with self.connection(), _plain_errors(self.path), self.database.atomic("IMMEDIATE"):
+            yield
+
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows on this thread's connection."""
         self._raw().executemany(sql, rows)

@@ -223,7 +223,7 @@ def _decided(
     for group in groups:
         first = group[0]
         means = words_for(first.code).means
-        if first.outcome == "REFUSED" and len(groups) > 1:
+        if first.outcome in ("REFUSED", "PARK") and len(groups) > 1:
             means = f"At first: {means}"
         yield f"{_pieces(known, group)}: {means}" if name_pieces else means
         yield from _done(known, group)

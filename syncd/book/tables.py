@@ -93,7 +93,8 @@ class Run(Table):
     trigger = TextField()  # timer, operator, import, sequence, start, retry
     actor = TextField()  # "timer", "uid 1000 (asha)", ...
     state = TextField(default="QUEUED")
-    # QUEUED, RUNNING, OK, PARTIAL (some orders refused), FAILED, GATED, STOPPED (redone)
+    # QUEUED, RUNNING, OK, PARTIAL (some orders refused), FAILED, GATED, STOPPED (redone),
+    # HELD (fetched; the safety brake is on)
     code = TextField(default="")  # stable error code when not OK
     message = TextField(default="")
     requested_at = BigIntegerField()
@@ -121,7 +122,7 @@ class Task(Table):
     last_start = BigIntegerField(null=True)
     last_end = BigIntegerField(null=True)
     last_success = BigIntegerField(null=True)
-    last_result = TextField(default="")  # ok, partial, failed, gated, stopped
+    last_result = TextField(default="")  # ok, partial, failed, gated, held, stopped
     last_message = TextField(default="")
     failures = IntegerField(default=0)  # in a row
     deep_every_seconds = IntegerField(constraints=[SQL("DEFAULT 0")], default=0)  # 0: never
@@ -178,6 +179,17 @@ class Package(Table):
     dispatched_at = BigIntegerField(null=True)
     successor = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
     # of a parcel that is SPLITTED or MERGED: the one, or one of those, that it became
+
+
+for _name in ("tracking_number", "shipment_id"):
+    # A scanner at the door asks by these; parcels that have left are too many to keep.
+    Package.add_index(
+        Package.index(
+            getattr(Package, _name),
+            name=f"package_here_by_{_name}",
+            where=SQL(f"{_name} <> '' AND dispatched_at IS NULL"),
+        )
+    )
 
 
 class Item(Table):

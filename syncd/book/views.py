@@ -60,6 +60,49 @@ class FactCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class BrakeView:
+    """A pass that the safety brake held; ``words`` says so, or who said what about it."""
+
+    id: int
+    account: str
+    run: int
+    state: str
+    cancels: int
+    open_orders: int
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    note: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    """A cancellation that an open brake holds, and where the pieces stand that it is about."""
+
+    id: int
+    order_id: str
+    line_id: str
+    sku: str
+    quantity: int | None
+    native_status: str
+    occurred_at: datetime
+    positions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPage:
+    """The open brake of an account, None if there is none, and a page of what it holds.
+
+    ``next`` is what to hand in as ``after`` for the next page, None at the end.
+    """
+
+    brake: BrakeView | None
+    held: tuple[HeldView, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountStatus:
     """An account with its tasks, open work and what a person should do about it.
 
@@ -77,6 +120,7 @@ class AccountStatus:
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
     overdue: Mapping[str, int] = field(default_factory=dict)
+    brake: BrakeView | None = None  # if one is on
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +132,18 @@ class Status:
     accounts: tuple[AccountStatus, ...]
     putaways: int
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """What came into a run and what became of it, in facts, without the zeros.
+
+    ``imbalance`` is 0 when each is accounted for; None of a run from before there were ledgers.
+    """
+
+    came_in: Mapping[str, int]
+    became: Mapping[str, int]
+    imbalance: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +168,7 @@ class RunView:
     tasks: Mapping[str, object]
     plan_hash: str
     plan: tuple[Mapping[str, object], ...] = ()  # of a dry run: what it would have done
+    ledger: LedgerView | None = None
 
 
 @dataclass(frozen=True, slots=True)

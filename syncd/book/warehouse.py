@@ -15,6 +15,7 @@ from msgspec import Struct
 from syncd.book.documents import sequence_missing
 from syncd.book.records import Act, Record, write_records
 from syncd.book.runs import account_id_of
+from syncd.book.shipping import check_pieces
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
@@ -70,7 +71,8 @@ def advance(
     """Bring the order's live pieces to ``to``, one of ROAD, through every step between.
 
     Raises NotFound for the account or order; Refused with a code when a piece is held or
-    unverified, a parcel is blocked, stock or a sequence is missing, or nothing is left to move.
+    unverified, a parcel is blocked or must not leave, stock or a sequence is missing, or nothing
+    is left to move.
     """
     if to not in ROAD:
         raise Refused(
@@ -130,24 +132,13 @@ def _check_pieces(bench: _Bench) -> None:
             f"No piece of {bench.order.order_id} is before {bench.to}: {told}.",
             code="nothing_to_move",
         )
+    last_look = _PLACE[bench.to] >= _INVOICED  # no invoice for what the channel has cancelled
+    check_pieces(bench.sheet, bench.order, bench.pieces, undecided=last_look)
     for piece in bench.pieces:
         _check_piece(bench, piece)
 
 
 def _check_piece(bench: _Bench, piece: Piece) -> None:
-    package = None if piece.package_id is None else bench.sheet.packages[piece.package_id]
-    if package is not None and package.blocked:
-        raise Refused(
-            f"Parcel {package.code} is blocked: {package.blocked}. Take the cancelled piece out "
-            "and settle its exception first: syncctl exceptions",
-            code="package_blocked",
-        )
-    if piece.hold:
-        raise Refused(
-            f"Line {piece.line_id} is on hold: {piece.hold}. It may go on when the channel "
-            "withdraws the request; if it confirms it, the piece is cancelled.",
-            code="piece_held",
-        )
     facility = bench.sheet.shared.facility(piece.facility_id)
     if not facility.active:
         raise Refused(

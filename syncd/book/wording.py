@@ -250,6 +250,25 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
             "Claim it from the courier.",
         ),
         **SETTLED,
+        "brake_on": Words(
+            "The safety brake is on: a pass would have cancelled too much at once.",
+            "See what it would cancel, and say whether that is true: syncctl brake --account "
+            "ACCOUNT",
+        ),
+        "ledger_imbalance": Words(
+            "A run cannot account for every fact that it fetched.", "Please report it."
+        ),
+        "may_ship": Words("Nothing stands in the way, it may leave."),
+        "without_cancelled": Words("It may leave without the pieces that are cancelled."),
+        "already_left": Words("It has left already."),
+        "parcel_cancelled": Words("Everything in it is cancelled, so it must stay here."),
+        "parcel_replaced": Words("It was split or merged; ask for the parcel that it became."),
+        "package_blocked": Words("The parcel is blocked, so it must stay here."),
+        "piece_held": Words("A piece of it is on hold, so it must stay here."),
+        "cancel_undecided": Words(
+            "The channel has cancelled some of it, or the buyer asked for that, and no pass has "
+            "decided it yet; it must stay here until then."
+        ),
         "fact_retry": Words("A person asked to have this decided again."),
         "fact_ignore": Words("A person set this aside."),
         **{code: Words(*words) for code, words in WAIT_CODES.items()},

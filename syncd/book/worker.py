@@ -95,13 +95,13 @@ class Worker:
             return self._no_piece(order, fact)
         held = self._held(pieces)
         if held:
-            return Verdict("WAITING", Outcome.PARK.value, held, _BEHIND)
+            return self._park(order, fact, pieces, held, _BEHIND)
         decisions = [decide(piece, fact) for piece in pieces]
         for decision in decisions:
             if decision.outcome is Outcome.PARK:
                 if decision.reason is not Reason.DISPATCH_UNPROVEN:
                     self._hold(pieces, decision.reason)
-                return Verdict("WAITING", decision.outcome.value, decision.reason.value, _WAITING)
+                return self._park(order, fact, pieces, decision.reason.value, _WAITING)
         refusal = self._gate(order, fact, pieces, decisions)
         if refusal is not None:
             return self._refuse(order, fact, pieces, refusal)
@@ -125,6 +125,7 @@ class Worker:
 
     def _unknown(self, fact: Fact) -> Verdict:
         cell = decide_unknown(fact.event)
+        self._plan_order(fact, cell.outcome.value, cell.reason.value)
         if cell.outcome is Outcome.TOMBSTONE:
             return Verdict("TOMBSTONE", cell.outcome.value, cell.reason.value)
         return Verdict(
@@ -142,10 +143,27 @@ class Worker:
                 None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
             )
             message = "Every piece of this line has already had its share of such changes."
-            return Verdict("DONE", Outcome.ESCALATE.value, Reason.QUANTITY_EXCEEDS.value, message)
+            code = Reason.QUANTITY_EXCEEDS.value
+            self._record_order(order, fact, Outcome.ESCALATE.value, code)
+            return Verdict("DONE", Outcome.ESCALATE.value, code, message)
         what = f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}"
         message = f"The book has the order, but not its {what} yet."
-        return Verdict("PARKED", Outcome.PARK.value, Reason.ORDER_UNKNOWN.value, message)
+        code = Reason.ORDER_UNKNOWN.value
+        if fact.code != code:
+            self._record_order(order, fact, Outcome.PARK.value, code)
+        return Verdict("PARKED", Outcome.PARK.value, code, message)
+
+    def set_aside(self, facts: Sequence[Fact], message: str) -> str:
+        """The program fails on this order: its facts are refused whole. Gives the plan's lines."""
+        for fact in facts:
+            order = self.sheet.orders.get(fact.order_id)
+            if order is None:
+                self._plan_order(fact, "REFUSED", INTERNAL_ERROR)
+            elif fact.code != INTERNAL_ERROR:
+                self._record_order(order, fact, "REFUSED", INTERNAL_ERROR)
+            mark = ("REFUSED", "REFUSED", INTERNAL_ERROR, message)
+            self.sheet.marks.append((mark, fact.id))
+        return "".join(self.plan)
 
     def _gate(
         self, order: Order, fact: Fact, pieces: Sequence[Piece], decisions: Sequence[Decision]
@@ -193,6 +211,16 @@ class Worker:
             )
         )
 
+    def _park(
+        self, order: Order, fact: Fact, pieces: Sequence[Piece], code: str, message: str
+    ) -> Verdict:
+        """The fact waits. The first time it is also written down for each piece."""
+        if fact.code != code:
+            for piece in pieces:
+                outcome = Outcome.PARK.value
+                self._record(order, fact, piece, piece.position, outcome, code, "", "")
+        return Verdict("WAITING", Outcome.PARK.value, code, message)
+
     def _refuse(
         self, order: Order, fact: Fact, pieces: Sequence[Piece], refusal: Refusal
     ) -> Verdict:
@@ -228,6 +256,8 @@ class Worker:
                 f"the steps of {decision.cell.name} led to {piece.position} instead of "
                 f"{decision.target}"
             )
+        if decision.cell.position is not before:  # a held piece is met as a cancelled one
+            desk.notes.append(f"by the cell {decision.cell.name}")
         if decision.outcome in _TROUBLE:
             self.sheet.open_trouble(piece, order, fact, reason, recipe.severity, self.now)
         if piece.item_id in self.sheet.questions:
@@ -258,6 +288,21 @@ class Worker:
             f"{order.order_id}\x1f{piece.line_id}\x1f{piece.piece}\x1f{event}\x1f{fact.evidence}"
             f"\x1f{was}\x1f{now}\x1f{outcome}\x1f{code}\x1f{steps}\x1f{note}\n"
         )
+
+    def _record_order(self, order: Order, fact: Fact, outcome: str, code: str) -> None:
+        """A decision about no piece in particular: the order stands as it stood."""
+        event, state = fact.event._value_, order.state
+        self.sheet.decisions.append(
+            (
+                fact.id, order.pk, None, event, state, state, outcome, code, "", 0,
+                self.task.run_id, self.task.actor, "", fact.occurred_at, self.now,
+            )
+        )  # fmt: skip
+        self._plan_order(fact, outcome, code)
+
+    def _plan_order(self, fact: Fact, outcome: str, code: str) -> None:
+        event = fact.event._value_
+        self.plan.append(f"{fact.order_id}\x1f{event}\x1f{fact.evidence}\x1f{outcome}\x1f{code}\n")
 
     def _settled(self, order: Order, fact: Fact, decisions: Sequence[Decision]) -> Verdict:
         """The order's roll-up, the message for others, and the fact's own mark."""
@@ -303,6 +348,7 @@ def _recipe(steps: tuple[Step, ...]) -> _Recipe:
 
 
 MAX_RECIPES: Final = 2_000
+INTERNAL_ERROR: Final = "internal_error"
 
 
 def _state_of(pieces: Sequence[Piece]) -> str:

@@ -18,6 +18,7 @@ _COLORS: Final[Mapping[str, str]] = {
     "OK": "green", "ok": "green", "LIVE": "green", "connected": "green", "CONNECTED": "green",
     "PARTIAL": "yellow", "partial": "yellow", "warning": "yellow", "GATED": "yellow",
     "gated": "yellow", "PAUSED": "yellow", "ONBOARDING": "yellow", "STOPPED": "yellow",
+    "HELD": "yellow", "held": "yellow",
     "FAILED": "red", "failed": "red", "error": "red", "AUTH_FAILED": "red", "load_error": "red",
     "SUSPENDED": "red", "DISABLED": "red",
 }  # fmt: skip

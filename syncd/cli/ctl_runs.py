@@ -152,6 +152,26 @@ def _say_ended(ended: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> No
         say(f"… and {len(missing) - MOST_NAMED} more that the panel did not show")
 
 
+def say_ledger(run: Mapping[str, Any]) -> None:
+    """What came into a run, and what became of it: each fact once."""
+    ledger = run.get("ledger")
+    if not ledger or not (ledger["came_in"] or ledger["became"]):
+        return
+    came = " + ".join(f"{n} {_words(name)}" for name, n in ledger["came_in"].items()) or "0"
+    became = " + ".join(f"{n} {name}" for name, n in ledger["became"].items()) or "0"
+    say(f"Ledger     {came} = {became}" + _balance(ledger["imbalance"]))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _balance(imbalance: int | None) -> str:
+    if imbalance is None:
+        return "  (of an older syncd; not checked)"
+    return f"  DOES NOT BALANCE by {imbalance}; please report it" if imbalance else ""
+
+
 def say_plan(run: Mapping[str, Any]) -> None:
     """What a dry run would do, piece by piece."""
     plan = run.get("plan") or ()
@@ -226,7 +246,7 @@ def _tasks_of(run: Mapping[str, Any]) -> str:
 
 
 def _result(run: Mapping[str, Any]) -> str:
-    names = ("fetched", "applied", "parked", "refused", "quarantined", "gated")
+    names = ("fetched", "applied", "parked", "refused", "quarantined", "gated", "undecided")
     return str(run["message"]) or counted(run["counts"], names)
 
 
@@ -251,6 +271,7 @@ def run(run_id: int) -> None:
     if found["message"]:
         say(f"Message    {found['message']}")
     say(f"Counts     {counted(found['counts']) or 'none'}")
+    say_ledger(found)
     if found["tasks"]:
         say()
         table(

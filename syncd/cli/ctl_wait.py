@@ -20,6 +20,7 @@ EXIT_OF: Final[Mapping[str, Exit]] = {
     "PARTIAL": Exit.FAILED,
     "FAILED": Exit.FAILED,
     "GATED": Exit.REFUSED,
+    "HELD": Exit.REFUSED,
     "STOPPED": Exit.TIMED_OUT,  # the daemon does it again when it starts
 }
 
@@ -168,7 +169,7 @@ def end_text(run: Mapping[str, Any]) -> str:
     counts = counted(
         run["counts"],
         ("imported", "fetched", "new", "applied", "noop", "noted", "parked", "tombstoned", "held",
-         "escalated", "refused", "skipped", "quarantined", "gated"),
+         "escalated", "refused", "skipped", "quarantined", "gated", "undecided"),
     )  # fmt: skip
     parts = [f"run {run['id']} of {run['account']}: {run['state']}", counts or "nothing new"]
     return ", ".join(parts) + (f". {run['message']}" if run["message"] else "")

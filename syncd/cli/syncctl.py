@@ -12,6 +12,7 @@ from syncd.cli import (
     ctl_orders,
     ctl_overdue,
     ctl_runs,
+    ctl_ship,
 )
 from syncd.cli.ctl_root import Root
 
@@ -34,7 +35,7 @@ for command in (
     ctl_orders.import_, ctl_goods.putaway, ctl_goods.stock, ctl_goods.warehouse, ctl_goods.sequence,
     ctl_goods.tenant, ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
     ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
-    ctl_daemon.completion, ctl_overdue.overdue,
+    ctl_daemon.completion, ctl_overdue.overdue, ctl_ship.may_ship, ctl_ship.brake,
 ):  # fmt: skip
     main.add_command(command)
 

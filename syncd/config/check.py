@@ -16,6 +16,7 @@ from syncd.config.lines import Place, key_lines
 from syncd.config.model import (
     DEFAULT_TASKS,
     AccountConfig,
+    BrakeConfig,
     Config,
     TaskConfig,
     default_socket,
@@ -26,7 +27,7 @@ from syncd.config.schema import (
     AccountTable,
     DefaultsTable,
     FileTable,
-    LimitsTable,
+    Strict,
     TasksTable,
     known_keys,
 )
@@ -217,25 +218,16 @@ def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> Account
         locations=table.locations,
         settings=table.settings,
         tasks={kind: _task(kind, table.tasks, defaults.tasks) for kind in Kind},
-        limits=_limits(table.limits, defaults.limits),
+        limits=Limits(**_said(table.limits, defaults.limits)),
+        brake=BrakeConfig(**_said(table.brake, defaults.brake)),
     )
 
 
-def _limits(own: LimitsTable, defaults: LimitsTable) -> Limits:
-    """The account's own word first, then the file's defaults, then ours, key by key."""
-    said = {**defaults.model_dump(exclude_none=True), **own.model_dump(exclude_none=True)}
-    return Limits(**said)
-
-
 def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:
-    """The account's own word first, then the file's defaults, then ours, key by key."""
-    built_in = DEFAULT_TASKS[kind]
-    mine, general = getattr(own, kind.value), getattr(defaults, kind.value)
+    said = _said(getattr(own, kind.value), getattr(defaults, kind.value))
+    return DEFAULT_TASKS[kind].model_copy(update=said)
 
-    def pick(key: str) -> Any:
-        for table in (mine, general):
-            if getattr(table, key) is not None:
-                return getattr(table, key)
-        return getattr(built_in, key)
 
-    return TaskConfig(**{key: pick(key) for key in TaskConfig.model_fields})
+def _said(own: Strict, defaults: Strict) -> dict[str, Any]:
+    """The account's own word on each key, else the file's default; what neither says is not in."""
+    return {**defaults.model_dump(exclude_none=True), **own.model_dump(exclude_none=True)}

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from syncd.config.model import DEFAULT_TASKS
+from syncd.config.model import DEFAULT_TASKS, BrakeConfig
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
@@ -40,6 +40,11 @@ _TOP: Final = """\
 # How often each kind of pass runs, and how far back it looks, for every account that does not
 # say otherwise. Write times with a unit: 90s, 40m, 12h, 1d, 2w.
 """
+_BRAKE: Final = """
+# The safety brake: a pass that would cancel more than this share of an account's open orders, and
+# at least floor of them, waits for a person (syncctl brake). Also as [accounts.NAME.brake].
+#[defaults.brake]
+"""
 _ACCOUNT_HEAD: Final = """
 # One table for each seller login. The name after "accounts." is yours to choose.
 """
@@ -65,7 +70,7 @@ _NO_CHANNEL: Final = """
 
 def commented_example(channels: ChannelList) -> str:
     """A file that loads as it is, with one sleeping account for each channel that works."""
-    parts = [_TOP, *_defaults()]
+    parts = [_TOP, *_defaults(), *_brake()]
     usable = {name: info for name, info in channels.items() if info.state == ENABLED}
     parts.append(_ACCOUNT_HEAD if usable else _NO_CHANNEL)
     for name, info in usable.items():
@@ -87,6 +92,13 @@ def _defaults() -> Iterator[str]:
     for key, text in _LIMITS.items():
         yield f"# {text}\n"
         yield f'#{key} = "{duration_text(getattr(Limits(), key))}"\n'
+
+
+def _brake() -> Iterator[str]:
+    usual = BrakeConfig()
+    yield _BRAKE
+    for key in BrakeConfig.model_fields:
+        yield f"#{key} = {_literal(getattr(usual, key))}\n"
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

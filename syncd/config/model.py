@@ -36,6 +36,14 @@ class TaskConfig(_Frozen):
     deep_look_back: timedelta = timedelta(0)
 
 
+class BrakeConfig(_Frozen):
+    """When the safety brake holds a pass: see ``rules.brake``."""
+
+    enabled: bool = True
+    share: float = 0.2
+    floor: int = 20
+
+
 DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
     {
         Kind.ORDERS: TaskConfig(every=timedelta(minutes=40)),
@@ -68,6 +76,7 @@ class AccountConfig(_Frozen):
     settings: Mapping[str, Any] = Field(default_factory=dict)
     tasks: Mapping[Kind, TaskConfig] = Field(default_factory=lambda: dict(DEFAULT_TASKS))
     limits: Limits = Limits()
+    brake: BrakeConfig = BrakeConfig()
 
 
 class Config(_Frozen):

@@ -190,11 +190,20 @@ class LimitsTable(Strict):
     keep: Limit | None = None
 
 
+class BrakeTable(Strict):
+    """``[defaults.brake]`` and ``[accounts.NAME.brake]``."""
+
+    enabled: bool | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    floor: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
 class DefaultsTable(Strict):
     """``[defaults]``."""
 
     tasks: TasksTable = Field(default_factory=TasksTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
+    brake: BrakeTable = Field(default_factory=BrakeTable)
 
 
 class SyncdTable(Strict):
@@ -218,6 +227,7 @@ class AccountTable(Strict):
     settings: dict[str, Any] = Field(default_factory=dict)
     tasks: TasksTable = Field(default_factory=TasksTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
+    brake: BrakeTable = Field(default_factory=BrakeTable)
 
 
 class FileTable(Strict):

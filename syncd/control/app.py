@@ -16,6 +16,7 @@ from syncd.control import (
     api_goods,
     api_orders,
     api_runs,
+    api_ship,
     problems,
 )
 from syncd.control.guard import Guard
@@ -48,6 +49,6 @@ def make_app(
     for failure in DATABASE_ERRORS:
         api.add_exception_handler(failure, problems.of_store)
     api.add_exception_handler(Exception, problems.of_mistake)
-    for module in (api_daemon, api_runs, api_orders, api_goods, api_exceptions):
+    for module in (api_daemon, api_runs, api_orders, api_goods, api_exceptions, api_ship):
         api.include_router(module.router)
     return Guard(api, own_uid=daemon_uid(), operators=operators, closed=service.closed)

@@ -33,6 +33,10 @@ def _lines(status: Status, engine: Engine) -> Iterator[str]:
         [(_of(one), float(one.account.state == "CONNECTED")) for one in status.accounts],
     )  # fmt: skip
     yield from _metric(
+        "syncd_brake_open", "1 when the safety brake holds the account's passes.",
+        [(_of(one), float(one.brake is not None)) for one in status.accounts],
+    )  # fmt: skip
+    yield from _metric(
         "syncd_queued_runs", "Runs that wait.", [(_of(one), one.queued) for one in status.accounts]
     )
     yield from _metric(

@@ -21,6 +21,7 @@ from syncd.book.views import (
     ExceptionDetail,
     Explanation,
     Failed,
+    HeldPage,
     OrderView,
     Overdue,
     RunView,
@@ -184,6 +185,30 @@ class Service:
         )
         return list(queries.putaways(self.book, states=states, account=account))
 
+    def brakes(self, *, account: str | None = None, closed: bool = False) -> list[Any]:
+        """Where the safety brake is on; with ``closed`` also where it was."""
+        return list(queries.brakes(self.book, account=account, closed=closed))
+
+    def held(self, account: str, *, limit: int = 100, after: int = 0) -> HeldPage:
+        """What the safety brake of an account holds."""
+        return queries.held(self.book, account, limit=limit, after=after)
+
+    def may_ship(self, code: str) -> Any:
+        """Whether a parcel may leave. Raises NotFound."""
+        return queries.of_package(self.book, code)
+
+    def may_ship_by(
+        self, *, tracking: str, shipment: str, order: str, account: str | None = None
+    ) -> Any:
+        """Whether what has this number, or all of an order, may leave. Raises NotFound."""
+        if sum(map(bool, (tracking, shipment, order))) != 1:
+            raise Refused(
+                "Ask by one thing: a tracking number, a shipment or an order.", code="bad_question"
+            )
+        if order:
+            return queries.of_order(self.book, order, account)
+        return queries.of_parcel(self.book, tracking=tracking, shipment=shipment, account=account)
+
     def sequences(self) -> list[Any]:
         """The running numbers of all facilities."""
         return list(queries.sequences(self.book))
@@ -265,6 +290,17 @@ class Service:
         return acts.settle(
             self.book, ids, choice, note=note, dry_run=dry_run, actor=actor, now=self.clock.now()
         )
+
+    def close_brake(self, account: str, *, true: bool, note: str, actor: str) -> dict[str, Any]:
+        """A person's word on a brake: its cancellations are true, or are set aside. What is open
+        then is decided at once."""
+        act = acts.release if true else acts.drop
+        done = act(self.book, account, note=note, actor=actor, now=self.clock.now())
+        return {
+            "account": done.account, "brake": done.brake_id, "state": done.state,
+            "actor": done.actor, "note": done.note, "dropped": done.dropped,
+            "runs": self._decide((account,), "brake", actor),
+        }  # fmt: skip
 
     def complete_putaway(self, putaway_id: int, disposition: Disposition, actor: str) -> Any:
         """Say what became of a piece that was to be put on a shelf."""

@@ -13,6 +13,7 @@ from syncd.config import Loaded
 from syncd.errors import Refused
 from syncd.panel import Panel
 from syncd.passes import Setup
+from syncd.rules import Brake
 from syncd.statuses import Account, Kind
 from syncd.tokens import TokenStore
 
@@ -48,6 +49,7 @@ class Wiring:
             channel=self.channels[config.channel],
             look_back={kind: task.look_back for kind, task in config.tasks.items()},
             locations=config.locations,
+            brake=Brake(config.brake.enabled, config.brake.share, config.brake.floor),
         )
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
@@ -91,4 +93,4 @@ class Wiring:
             return None
         look_back = {kind: task.look_back for kind, task in account.tasks.items()}
         place = (account.channel, account.tenant, account.facility, dict(account.locations))
-        return (*place, loaded.settings.get(name), look_back)
+        return (*place, loaded.settings.get(name), look_back, account.brake)

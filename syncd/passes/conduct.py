@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from syncd.book import acts, goods, passing, runs
+from syncd.book import acts, brakes, goods, passing, runs
 from syncd.book.apply import Clerk, TenantNotLive
 from syncd.book.runs import Counts, RunState
 from syncd.book.store import Book
@@ -54,7 +54,7 @@ class Conductor:
             job = Job(self._book, run_id, stop, tell, self._clock)
             runs.start(self._book, run_id, self._clock.now())
             tell("started")
-            end = _Pass(job).take(self._setups, self._panels)
+            end = _balanced(job, _Pass(job).take(self._setups, self._panels))
             _write_end(job, end)
             counts = msgspec.structs.asdict(job.counts)
             tell("ended", state=end.state.value, code=end.code, message=end.message, counts=counts)
@@ -78,8 +78,14 @@ class End(msgspec.Struct, frozen=True):
     plan: str = "[]"
 
 
-class _UndoAll(Exception):
-    """Raised to roll a rehearsal back."""
+class _Brake(SyncdError):
+    """Raised where the safety brake keeps a pass from deciding."""
+
+    code = brakes.BRAKE_ON
+
+    def __init__(self, held: brakes.Held) -> None:
+        self.held = held
+        super().__init__(held.message)
 
 
 class _Pass:
@@ -108,7 +114,6 @@ class _Pass:
             message = "The daemon was stopped in this run; the same is asked for at its start."
             return End(RunState.STOPPED, error.code, message)
         except TenantNotLive as error:
-            job.counts.gated = job.counts.new
             gated = TaskNote(state="gated", code=error.code, message=str(error))
             job.notes = dict.fromkeys(job.kinds, gated)
             return End(RunState.GATED, error.code, str(error))
@@ -130,70 +135,105 @@ class _Pass:
                 return self._rehearse(setup, panel)
             fetcher = Fetcher(job, setup, panel, BookKeeper(job, setup))
             fetcher.fetch_all()
-            return self._judge(self._decide(setup, fetcher))
+            return self._decide(setup, fetcher)
         except PanelRefused as error:
-            with suppress(Refused):  # a person has paused the account meanwhile
-                acts.credentials_refused(job.book, job.name, str(error), now=job.clock.now())
+            if not job.dry_run:
+                with suppress(Refused):  # a person has paused the account meanwhile
+                    acts.credentials_refused(job.book, job.name, str(error), now=job.clock.now())
             raise
         finally:
             job.counts.calls = panel.calls
             panel.close()
 
-    def _decide(self, setup: Setup, fetcher: Fetcher) -> str:
+    def _decide(self, setup: Setup, fetcher: Fetcher) -> End:
+        """Decide what is open, ask for orders that are missing, decide what that woke."""
         job = self.job
         clerk = self._clerk(setup)
-        self._settle(clerk)
-        unknown = fetcher.unknown()
-        if unknown:
-            if fetcher.ask_for(unknown):
-                self._settle(self._clerk(setup))
-            passing.note_asked(job.book, job.account_id, [ref.order_id for ref in unknown])
+        try:
+            self._settle(clerk, setup)
+            unknown = fetcher.unknown()
+            if unknown:
+                woken = fetcher.ask_for(unknown)
+                if woken:
+                    self._settle(clerk, setup)
+                passing.note_asked(job.book, job.account_id, [ref.order_id for ref in unknown])
+        except _Brake as error:
+            return self._held(error.held, clerk)
         goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
-        return clerk.plan.hexdigest()
+        return self._judge(clerk.plan.hexdigest())
 
     def _rehearse(self, setup: Setup, panel: Panel) -> End:
         """Fetch as a run does, then store and decide in one transaction that is undone.
 
-        The plan is that of the run itself, because it is the run itself. It is open to a
-        tenant that is not live yet: a look before the leap.
+        The plan is that of the run itself, because each stage is played as the run does it. It
+        is open to a tenant that is not live yet: a look before the leap.
         """
-        job = self.job
-        notebook = Notebook()
-        fetcher = Fetcher(job, setup, panel, notebook)
+        keeper = BookKeeper(self.job, setup)
+        notebook = Notebook(keeper)
+        fetcher = Fetcher(self.job, setup, panel, notebook)
         fetcher.fetch_all()
-        end, unknown = self._played(setup, fetcher, notebook)
+        end, unknown = self._played(setup, fetcher, keeper, notebook, asked=False)
         if unknown:
+            notebook.turn()
             fetcher.ask_for(unknown)
-            end, _ = self._played(setup, fetcher, notebook)
+            end, _ = self._played(setup, fetcher, keeper, notebook, asked=True)
         return end
 
     def _played(
-        self, setup: Setup, fetcher: Fetcher, notebook: Notebook
+        self,
+        setup: Setup,
+        fetcher: Fetcher,
+        keeper: BookKeeper,
+        notebook: Notebook,
+        *,
+        asked: bool,
     ) -> tuple[End, list[OrderRef]]:
-        """One rehearsal: how the run would end, and the orders that it would still ask for."""
-        job = self.job
-        job.counts = Counts(pages=job.counts.pages)
-        clerk = self._clerk(setup)
-        try:
-            with job.book.write():
-                notebook.play(BookKeeper(job, setup))
-                first = job.book.ids("decision")
-                self._settle(clerk)
-                end = self._judge(clerk.plan.hexdigest())
-                end = msgspec.structs.replace(
-                    end, plan=passing.planned(job.book, first, job.run_id)
-                )
-                unknown = fetcher.unknown()
-                raise _UndoAll
-        except _UndoAll:
-            return end, unknown
+        """One rehearsal: how the run would end, and the orders that it would ask for.
 
-    def _settle(self, clerk: Clerk) -> None:
+        ``asked``: the notebook has their answer in its second chapter.
+        """
         job = self.job
+        job.counts = Counts(pages=job.counts.pages)  # all that stays if this is broken off
+        clerk = self._clerk(setup)
+        unknown: list[OrderRef] = []
+        with keeper.undone():
+            job.counts = Counts(pages=job.counts.pages)
+            notebook.play(0)
+            first = job.book.ids("decision")
+            try:
+                self._settle(clerk, setup)
+                unknown = fetcher.unknown()
+                if asked and notebook.play(1):
+                    self._settle(clerk, setup)
+                end = self._judge(clerk.plan.hexdigest())
+                plan = passing.planned(job.book, first, job.run_id)
+                end = msgspec.structs.replace(end, plan=plan)
+            except _Brake as error:
+                done = passing.planned(job.book, first, job.run_id)
+                plan = passing.joined(done, error.held.plan)
+                end = msgspec.structs.replace(self._held(error.held, clerk), plan=plan)
+            _count_undecided(job)
+            counts = job.counts
+        job.counts = counts
+        return end, unknown
+
+    def _held(self, held: brakes.Held, clerk: Clerk) -> End:
+        """The end of a run that is held; its plan is what was decided, then what is held."""
+        log.warning("brake on", account=held.account, cancels=held.cancels, open=held.open_orders)
+        clerk.plan.update(held.plan_hash.encode())
+        return End(RunState.HELD, brakes.BRAKE_ON, held.message, clerk.plan.hexdigest())
+
+    def _settle(self, clerk: Clerk, setup: Setup) -> None:
+        """Decide what is open, unless the brake forbids it: then raises _Brake."""
+        job = self.job
+        held = brakes.weigh(job.book, job.account_id, job.run_id, setup.brake, job.clock.now())
+        if held is not None:
+            raise _Brake(held)
         try:
             clerk.settle(job.stop, lambda _counts: job.tell("deciding"))
         finally:
             job.counts.add(clerk.counts)
+            clerk.counts = Counts()
         job.check_stop()
 
     def _clerk(self, setup: Setup) -> Clerk:
@@ -241,6 +281,29 @@ class _Pass:
         return End(RunState.OK, "", message, plan_hash)
 
 
+def _count_undecided(job: Job) -> None:
+    job.counts.undecided = passing.undecided(job.book, job.account_id, job.run_id)
+
+
+def _balanced(job: Job, end: End) -> End:
+    """Close the ledger: what was fetched and is not decided is counted, and all is added up."""
+    counts = job.counts
+    if not job.dry_run:
+        _count_undecided(job)
+        if end.state is RunState.GATED:
+            counts.gated, counts.undecided = counts.undecided, 0
+    missing = counts.imbalance()
+    if not missing:
+        return end
+    log.error("ledger does not balance", run=job.run_id, account=job.name, missing=missing)
+    text = f"The ledger of this run does not balance by {missing}; please report it."
+    if end.state is RunState.OK:
+        return msgspec.structs.replace(
+            end, state=RunState.PARTIAL, code="ledger_imbalance", message=text
+        )
+    return msgspec.structs.replace(end, message=f"{end.message} {text}".strip())
+
+
 def _check_tenant(job: Job) -> None:
     """Before anything is asked: a closed gate moves nothing, no cursor either."""
     if not passing.tenant_is_live(job.book, job.tenant_id):
@@ -273,7 +336,9 @@ def _write_end(job: Job, end: End) -> None:
 
 def _note_task(job: Job, kind: Kind, end: End, now: int) -> None:
     note = job.notes.get(kind)
-    if end.state in _SAME_FOR_ALL or note is None:
+    if end.state is RunState.HELD and note is not None and note.state != "failed":
+        result, message = "held", end.message
+    elif end.state in _SAME_FOR_ALL or note is None:
         result = _SAME_FOR_ALL.get(end.state, "failed" if end.state is RunState.FAILED else "")
         message = end.message
     elif note.state == "ok" and end.code in ("facts_refused", "rows_quarantined"):

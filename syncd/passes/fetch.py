@@ -71,6 +71,8 @@ class Fetcher:
             raise
         except SyncdError as error:
             _fail(note, error)
+        except (Exception, SystemExit) as error:
+            _fail(note, self._broken(Kind.ORDERS, error))
         return woken
 
     def _guarded(self, kind: Kind, note: TaskNote) -> None:
@@ -85,12 +87,16 @@ class Fetcher:
         except SyncdError as error:
             _fail(note, error)
         except (Exception, SystemExit) as error:
-            log.exception("plugin failed", account=self._job.name, kind=kind.value)
-            text = (
+            _fail(note, self._broken(kind, error))
+
+    def _broken(self, kind: Kind, error: BaseException) -> PluginError:
+        log.exception("plugin failed", account=self._job.name, kind=kind.value)
+        return PluginError(
+            mask(
                 f"Channel {self._setup.channel.name} failed while fetching {kind}: "
                 f"{type(error).__name__}: {error}. Report it to the plugin's author."
             )
-            _fail(note, PluginError(mask(text)))
+        )
 
     def _fetch(self, kind: Kind, note: TaskNote) -> None:
         plan = self._reach(kind)
@@ -101,9 +107,7 @@ class Fetcher:
             note.message = _AHEAD
             self._forget(kind)
         if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
-            book, account_id = self._job.book, self._job.account_id
-            chosen = self._job.orders or passing.open_orders(book, account_id)
-            refs = passing.order_refs(book, account_id, chosen)
+            refs = self._keeper.refs(self._job.orders)
             with _Gatherer(self, kind, note, moves=False) as gather:
                 gather.take(self._pages_by_id(kind, refs, plan.window))
             return

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, Protocol
 
-from syncd.book import inbox, intake
+import msgspec
+
+from syncd.book import inbox, intake, passing
 from syncd.book.intake_checks import Problem, misplaced
 from syncd.errors import PluginError
 from syncd.passes.job import Job, Setup, TaskNote
-from syncd.statuses import MAX_ID_LENGTH, Kind, NewOrder, Status, StatusChange
+from syncd.statuses import MAX_ID_LENGTH, Kind, NewOrder, OrderRef, Status, StatusChange
+
+
+class _UndoAll(Exception):
+    """Raised to roll a rehearsal back."""
+
 
 MAX_NOTED: Final = 200_000  # rows that a rehearsal keeps in memory
 
@@ -26,6 +34,10 @@ class Keeper(Protocol):
         self, kind: Kind, note: TaskNote, rows: Sequence[StatusChange], until: datetime | None
     ) -> None:
         """Keep facts; with ``until``, everything of the kind before it has been kept."""
+        ...
+
+    def refs(self, chosen: Sequence[str]) -> list[OrderRef]:
+        """What is known of these orders, or of all open ones if none is chosen."""
         ...
 
 
@@ -56,17 +68,39 @@ class BookKeeper:
         job.counts.imported += taken.new
         bad = [_unreadable(problem, now) for problem in (*taken.problems, *lost)]
         if bad:
-            job.counts.quarantined += self._store(Kind.ORDERS, bad, None).quarantined
+            self._count(self._store(Kind.ORDERS, bad, None))
         return taken.unparked
 
     def changes(
         self, kind: Kind, note: TaskNote, rows: Sequence[StatusChange], until: datetime | None
     ) -> None:
         """Put facts and the cursor that they prove into the journal: one transaction."""
-        counts = self._job.counts
         stored = self._store(kind, rows, until)
         note.fetched += stored.fetched
         note.new += stored.new
+        self._count(stored)
+
+    def refs(self, chosen: Sequence[str]) -> list[OrderRef]:
+        """What the book knows of these orders, or of all that are open."""
+        book, account_id = self._job.book, self._job.account_id
+        ids = chosen or passing.open_orders(book, account_id)
+        return passing.order_refs(book, account_id, ids)
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """A transaction of which nothing stays: neither in the book nor in the counts."""
+        before = msgspec.structs.replace(self._job.counts)
+        try:
+            with self._job.book.write():
+                yield
+                raise _UndoAll
+        except _UndoAll:
+            pass
+        finally:
+            self._job.counts = before
+
+    def _count(self, stored: inbox.Stored) -> None:
+        counts = self._job.counts
         counts.fetched += stored.fetched
         counts.new += stored.new
         counts.known += stored.known
@@ -88,36 +122,55 @@ class BookKeeper:
 
 
 class Notebook:
-    """Keeps in memory what was fetched, to be played into the book later."""
+    """Keeps in memory what was fetched, page by page, to be played into the book later.
 
-    def __init__(self) -> None:
-        self._orders: list[tuple[TaskNote, Sequence[NewOrder]]] = []
-        self._changes: list[tuple[Kind, TaskNote, Sequence[StatusChange]]] = []
+    ``keeper`` is where it is played to. Each chapter is what one stage of a run fetched.
+    """
+
+    def __init__(self, keeper: BookKeeper) -> None:
+        self._keeper = keeper
+        self._chapters: list[list[Callable[[Keeper], int]]] = [[]]
+        self._notes: dict[int, TaskNote] = {}
         self._rows = 0
 
     def orders(self, note: TaskNote, rows: Sequence[NewOrder]) -> int:
         """Note orders. Nothing wakes before they are played."""
-        self._count(rows)
-        self._orders.append((note, rows))
+        self._write(note, rows, lambda keeper: keeper.orders(note, rows))
         return 0
 
     def changes(
         self, kind: Kind, note: TaskNote, rows: Sequence[StatusChange], until: datetime | None
     ) -> None:
         """Note facts; a rehearsal moves no cursor."""
-        self._count(rows)
-        self._changes.append((kind, note, rows))
 
-    def play(self, keeper: Keeper) -> None:
-        """Hand everything on, orders first, as a run would."""
-        for note, _ in self._orders:
-            note.fetched = note.new = 0
-        for _, note, _ in self._changes:
-            note.fetched = note.new = 0
-        for note, orders in self._orders:
-            keeper.orders(note, orders)
-        for kind, note, changes in self._changes:
-            keeper.changes(kind, note, changes, None)
+        def play(keeper: Keeper) -> int:
+            keeper.changes(kind, note, rows, None)
+            return 0
+
+        self._write(note, rows, play)
+
+    def refs(self, chosen: Sequence[str]) -> list[OrderRef]:
+        """What the book would know by now, with the orders that were noted."""
+        with self._keeper.undone():
+            for number in range(len(self._chapters)):
+                self.play(number)
+            return self._keeper.refs(chosen)
+
+    def turn(self) -> None:
+        """Begin the next chapter."""
+        self._chapters.append([])
+
+    def play(self, chapter: int) -> int:
+        """Hand on what a chapter holds, in its order. Returns how many facts were woken."""
+        if chapter == 0:
+            for note in self._notes.values():
+                note.fetched = note.new = 0
+        return sum(play(self._keeper) for play in self._chapters[chapter])
+
+    def _write(self, note: TaskNote, rows: Sequence[object], play: Callable[[Keeper], int]) -> None:
+        self._count(rows)
+        self._notes[id(note)] = note
+        self._chapters[-1].append(play)
 
     def _count(self, rows: Sequence[object]) -> None:
         self._rows += len(rows)

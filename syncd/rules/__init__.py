@@ -5,13 +5,16 @@ whether a decision may be carried out now, ``roll_up`` what the order is then, `
 person may settle an exception, ``closes`` which exceptions a decision answers.
 """
 
+from syncd.rules.brake import Brake, trips
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.choose import Choice, choose
 from syncd.rules.decide import decide, decide_unknown
+from syncd.rules.foresee import foresee
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
+from syncd.rules.ship import STOPPING, Verdict, has_left, may_ship
 from syncd.rules.table import TABLE
 from syncd.rules.words import (
     CHANGING,
@@ -32,8 +35,10 @@ __all__ = [
     "EVENT_RANK",
     "MOVING",
     "RANK",
+    "STOPPING",
     "TABLE",
     "TENANT_NOT_LIVE",
+    "Brake",
     "Cell",
     "Choice",
     "Decision",
@@ -51,12 +56,17 @@ __all__ = [
     "Since",
     "Step",
     "Verb",
+    "Verdict",
     "choose",
     "closes",
     "decide",
     "decide_unknown",
     "event_of",
+    "foresee",
     "gate",
+    "has_left",
+    "may_ship",
     "options_for",
     "roll_up",
+    "trips",
 ]

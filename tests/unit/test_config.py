@@ -11,6 +11,7 @@ import pytest
 from pydantic import Field, SecretStr, field_validator
 
 from syncd.config import check_settings, commented_example, load, load_all
+from syncd.config.model import BrakeConfig
 from syncd.config.schema import TasksTable, duration_text, read_duration
 from syncd.errors import ConfigError
 from syncd.hookspecs import Channel, Pace, Settings
@@ -514,3 +515,29 @@ def test_fault_I06_an_empty_environment_still_gives_places(tmp_path: Path) -> No
     config = load(write(tmp_path, "# nothing\n"), {})
     assert config.state_dir.is_absolute()
     assert config.socket.is_absolute()
+
+
+def test_own_brake_goes_before_defaults_key_by_key(tmp_path: Path) -> None:
+    text = """
+[defaults.brake]
+share = 0.5
+floor = 7
+[accounts.one]
+channel = "shop"
+[accounts.one.brake]
+floor = 9
+enabled = false
+[accounts.two]
+channel = "shop"
+"""
+    accounts = load(write(tmp_path, text)).accounts
+    assert accounts["one"].brake == BrakeConfig(enabled=False, share=0.5, floor=9)
+    assert accounts["two"].brake == BrakeConfig(enabled=True, share=0.5, floor=7)
+    usual = load(write(tmp_path, '[accounts.one]\nchannel = "shop"\n')).accounts["one"].brake
+    assert usual == BrakeConfig(enabled=True, share=0.2, floor=20)
+
+
+@pytest.mark.parametrize("line", ["share = 0", "share = 1.5", 'share = "a lot"', "floor = 0"])
+def test_a_brake_out_of_range(tmp_path: Path, line: str) -> None:
+    (problem,) = problems(tmp_path, f"[defaults.brake]\n{line}\n")
+    assert problem.startswith(f"line 2: defaults.brake.{line.split()[0]}: ")

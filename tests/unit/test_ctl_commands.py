@@ -639,3 +639,76 @@ def test_sequence_kinds_and_steps_are_those_of_the_book() -> None:
     assert tuple(DocumentKind) == ctl_goods.DOCUMENTS
     assert tuple(Disposition) == ctl_goods.DISPOSITIONS
     assert tuple(step.value for step in ROAD) == ctl_goods.STEPS
+
+
+# --- the door and the brake
+
+
+def test_a_parcel_is_asked_about(house: House) -> None:
+    packed_order(house)
+    assert ran(house, "may-ship", "SP-1").startswith("yes  ")
+    house.seller.tell(house.seller.change("OD1", Status.CANCELLED))
+    text = ran(house, "may-ship", "--order", "OD1", code=Exit.REFUSED)
+    assert text.startswith("no  Parcel SP-1 must stay here: the channel said CANCELLED")
+    assert json.loads(ran(house, "may-ship", "SP-1", "--json", code=Exit.REFUSED))["packages"]
+    ran(house, "may-ship", "SP-9", code=Exit.NOT_FOUND)
+    ran(house, "may-ship", "--tracking", "T", "--account", "shop", code=Exit.NOT_FOUND)
+    ran(house, "may-ship", "SP-1", "--shipment", "S", code=Exit.USAGE)
+    ran(house, "warehouse", "OD1", "DISPATCHED", code=Exit.REFUSED)
+
+
+def braked(house: House, count: int = 3) -> None:
+    for number in range(count):
+        house.seller.order(f"OD{number}", ("1", "SKU-A", 1))
+    house.seller.tell(*(house.seller.change(f"OD{n}", Status.CANCELLED) for n in range(count)))
+    with house.book.write():
+        house.book.query(
+            "INSERT INTO brake (account_id, run_id, upto, cancels, open_orders, state, opened_at, "
+            "closed_by, note) SELECT 1, 1, max(id), ?, ?, 'OPEN', 0, '', '' FROM inbox",
+            (count, count),
+        )
+
+
+def test_the_brake_is_shown_and_released(house: House) -> None:
+    assert "on nowhere" in house.ctl("brake").stderr
+    braked(house)
+    text = ran(house, "brake", "--limit", "2")
+    assert "3 of 3 open orders of shop would be cancelled" in text
+    assert "OD1" in text
+    assert "OD2" not in text
+    assert "see them with --after 2 or --all" in text
+    assert "OD2" in ran(house, "brake", "--after", "2")
+    document = json.loads(ran(house, "brake", "--all", "--json"))
+    assert [one["order_id"] for one in document["brakes"][0]["held"]] == ["OD0", "OD1", "OD2"]
+    assert "held by the safety brake" in ran(house, "status")
+    assert "safety brake" in ran(house, "doctor", code=Exit.FAILED)
+    ran(house, "brake", "release", "shop", "--note", " ", code=Exit.USAGE)
+    assert "is released; run " in ran(house, "brake", "release", "shop", "--note", "true")
+    ran(house, "brake", "drop", "shop", "--note", "late", code=Exit.REFUSED)
+    assert "let its cancellations through: true" in ran(house, "brake", "--closed")
+
+
+def test_what_the_brake_holds_is_set_aside(house: House) -> None:
+    braked(house)
+    text = ran(house, "brake", "drop", "shop", "--note", "a mistake")
+    assert text.startswith("3 cancellations are set aside; run ")
+    assert "on nowhere" in house.ctl("brake", "--account", "shop").stderr
+
+
+def test_a_run_shows_its_ledger(house: House) -> None:
+    house.works.counts = Counts(fetched=5, taken_up=1, known=2, applied=3, undecided=1)
+    ran(house, "trigger", "shop", "--wait")
+    text = ran(house, "run", "1")
+    assert "5 fetched + 1 taken up = 2 known + 3 applied + 1 undecided\n" in text
+    assert json.loads(ran(house, "run", "1", "--json"))["ledger"]["imbalance"] == 0
+    house.works.counts = Counts(fetched=5, applied=3)
+    ran(house, "trigger", "shop", "--wait")
+    assert "DOES NOT BALANCE by 2" in ran(house, "run", "2")
+    with house.book.write():
+        house.book.query("UPDATE run SET counts = '{\"fetched\": 1}' WHERE id = 1")
+    assert "not checked" in ran(house, "run", "1")
+
+
+def test_a_held_run_ends_with_the_code_of_a_refusal(house: House) -> None:
+    house.works.state = RunState.HELD
+    assert "HELD" in ran(house, "trigger", "shop", "--wait", code=Exit.REFUSED)

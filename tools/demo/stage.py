@@ -23,6 +23,10 @@ HEAD: Final = """\
 [syncd]
 state_dir = "{folder}/state"
 socket = "{folder}/syncd.sock"
+
+# In the play more is cancelled at once than in a shop.
+[defaults.brake]
+share = 0.5
 """
 LONGEST_CALL: Final = 180.0  # seconds that one syncctl may take
 

@@ -1,0 +1,47 @@
+"""What undecided facts would do to the pieces of an order, looked at before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from syncd.rules.choose import choose
+from syncd.rules.decide import decide
+from syncd.rules.pieces import Fact, Piece
+from syncd.rules.words import MOVING, Event, Outcome, Position
+
+
+def foresee(pieces: Sequence[Piece], facts: Iterable[Fact]) -> dict[int, Fact]:
+    """The pieces that these facts would cancel or stop: item id -> the fact that does it.
+
+    ``facts`` are all of one order, in the order in which they are decided. Gates are not asked.
+    A piece that a channel's word lets go again, or that leaves first, is not among them.
+    """
+    seen = [replace(piece) for piece in pieces]
+    stopped: dict[int, Fact] = {}
+    for fact in facts:
+        chosen = choose(seen, fact).pieces
+        decisions = [decide(piece, fact) for piece in chosen]
+        if any(decision.outcome is Outcome.PARK for decision in decisions):
+            continue
+        for piece, decision in zip(chosen, decisions, strict=True):
+            if decision.outcome is Outcome.HOLD:
+                piece.hold, piece.held_at = decision.reason.value, fact.occurred_at
+                stopped[piece.item_id] = fact
+            elif decision.outcome in MOVING:
+                _move(piece, fact, decision.target)
+                if decision.target is Position.CANCELLED:
+                    stopped[piece.item_id] = fact
+                else:
+                    stopped.pop(piece.item_id, None)
+    return stopped
+
+
+def _move(piece: Piece, fact: Fact, target: Position) -> None:
+    """As far as later facts look at it."""
+    piece.hold, piece.held_at = "", None
+    if fact.event is Event.CANCEL_WITHDRAWN:
+        piece.uncancelled_at = max(piece.uncancelled_at or 0, fact.occurred_at)
+    if target is not piece.position:
+        piece.position, piece.changed_at = target, fact.occurred_at

@@ -1,0 +1,64 @@
+"""Whether a parcel may leave: the last look before it is handed to a courier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from syncd.rules.foresee import foresee
+from syncd.rules.pieces import Fact, Piece
+from syncd.rules.words import RANK, Event, Position
+
+STOPPING: Final = frozenset({Event.CANCELLED, Event.CANCEL_REQUESTED, Event.CANCEL_WITHDRAWN})
+"""The events that stop a parcel, and the one that lets it go again."""
+
+_LEFT_RANK: Final = RANK[Position.DISPATCHED] or 0
+_REPLACED: Final = ("SPLITTED", "MERGED")
+
+
+class Verdict(Struct, frozen=True):
+    """Whether a parcel may leave, a stable code, and which pieces and which fact say so."""
+
+    may_ship: bool
+    code: str
+    pieces: tuple[Piece, ...] = ()
+    fact: Fact | None = None
+    reason: str = ""  # of a block or a hold
+
+
+def may_ship(
+    pieces: Sequence[Piece], inside: Iterable[int], facts: Iterable[Fact], blocked: str, state: str
+) -> Verdict:
+    """The verdict over the parcel with the pieces ``inside`` (item ids) of an order's ``pieces``.
+
+    ``facts`` are the order's undecided facts of STOPPING, oldest first: whatever keeps them
+    from being decided, the parcel stays here. ``state`` is the parcel's, ``blocked`` its block.
+    """
+    ids = set(inside)
+    here = [piece for piece in pieces if piece.item_id in ids]
+    live = [piece for piece in here if piece.position is not Position.CANCELLED]
+    if state in _REPLACED:
+        return Verdict(False, "parcel_replaced")
+    if not live:
+        return Verdict(False, "parcel_cancelled", tuple(here))
+    waiting = [piece for piece in live if not has_left(piece.position)]
+    if not waiting:
+        return Verdict(False, "already_left", tuple(live))
+    if blocked:
+        return Verdict(False, "package_blocked", tuple(waiting), reason=blocked)
+    held = tuple(piece for piece in waiting if piece.hold)
+    if held:
+        return Verdict(False, "piece_held", held, reason=held[0].hold)
+    stopped = foresee(pieces, facts)
+    meant = tuple(piece for piece in waiting if piece.item_id in stopped)
+    if meant:
+        return Verdict(False, "cancel_undecided", meant, stopped[meant[0].item_id])
+    out = tuple(piece for piece in here if piece.position is Position.CANCELLED)
+    return Verdict(True, "without_cancelled" if out else "may_ship", out)
+
+
+def has_left(position: Position) -> bool:
+    """Whether a piece that stands here has left the seller."""
+    return position is Position.LOST or (RANK[position] or 0) >= _LEFT_RANK
