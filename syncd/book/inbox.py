@@ -14,6 +14,7 @@ import peewee
 import structlog
 
 from syncd.book.store import Book
+from syncd.book.tables import UNSETTLED
 from syncd.clock import from_micros, to_micros
 from syncd.statuses import (
     MAX_ID_LENGTH,
@@ -45,6 +46,10 @@ _MOVE_CURSOR: Final = (
     "INSERT INTO cursor (account_id, kind, until, run_id) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (account_id, kind) DO UPDATE SET until = excluded.until, "
     "run_id = excluded.run_id WHERE excluded.until > cursor.until"
+)
+
+_COUNT_QUARANTINED: Final = (
+    f"SELECT count(*) FROM inbox WHERE {UNSETTLED} AND account_id = ? AND state = 'QUARANTINED'"
 )
 
 Journal = tuple[Any, ...]
@@ -81,7 +86,7 @@ def store_page(
     rows = journal(account_id, kind, changes, run_id=run_id, observed_at=observed_at)
     cursor = None if complete_until is None else to_micros(complete_until)
     try:
-        new = _insert(book, account_id, kind, rows, run_id, cursor)
+        new, bad = _insert(book, account_id, kind, rows, run_id, cursor)
     except (UnicodeError, OverflowError, sqlite3.Error, peewee.PeeweeException) as error:
         if all(map(_can_be_held, rows)):
             raise
@@ -94,22 +99,30 @@ def store_page(
             else _quarantined(account_id, kind, change, _UNHOLDABLE, row[_OBSERVED], run_id)
             for row, change in pairs
         ]
-        new = _insert(book, account_id, kind, rows, run_id, cursor)
-    bad = sum(map(is_quarantined, rows)) if new else 0
-    return Stored(fetched=len(rows), new=new, quarantined=min(bad, new))
+        new, bad = _insert(book, account_id, kind, rows, run_id, cursor)
+    return Stored(fetched=len(rows), new=new, quarantined=bad)
 
 
 def _insert(
     book: Book, account_id: int, kind: Kind, rows: list[Journal], run_id: int, cursor: int | None
-) -> int:
-    """One transaction. Returns how many of the rows were new."""
+) -> tuple[int, int]:
+    """One transaction. Returns how many of the rows were new, and how many of those are
+    quarantined."""
+    any_bad = any(map(is_quarantined, rows))
     with book.write():
+        had = _in_quarantine(book, account_id) if any_bad else 0
         before = book.query("SELECT total_changes()").fetchone()[0]
         book.insert(_INSERT, rows)
         new = int(book.query("SELECT total_changes()").fetchone()[0] - before)
+        bad = _in_quarantine(book, account_id) - had if any_bad else 0
         if cursor is not None:
             book.query(_MOVE_CURSOR, (account_id, kind.value, cursor, run_id))
-    return new
+    return new, bad
+
+
+def _in_quarantine(book: Book, account_id: int) -> int:
+    row = book.query(_COUNT_QUARANTINED, (account_id,)).fetchone()
+    return int(row[0])
 
 
 def _can_be_held(row: Journal) -> bool:
