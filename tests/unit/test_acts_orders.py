@@ -351,3 +351,18 @@ def test_a_held_putaway_says_what_holds_it(seller: Seller) -> None:
     assert caught.value.code == "putaway_held"
     with pytest.raises(NotFound, match="no putaway 9"):
         put_away(seller, 9, Disposition.GOOD)
+
+
+def test_a_parcel_is_acknowledged_although_a_cancelled_piece_stayed_in_it(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.advance("OD1", Position.PACKED)
+    seller.tell(
+        seller.change("OD1", Status.CANCELLED, line_id="L1", quantity=1),
+        seller.change("OD1", Status.DISPATCHED, line_id="L1", quantity=1),
+        seller.change("OD1", Status.RETURNED, line_id="L1", quantity=1, return_type=ReturnType.RTO),
+    )
+    seller.settle()
+    ((putaway,),) = seller.rows("SELECT id FROM putaway WHERE kind = 'RTO'")
+    acts.complete_putaway(seller.book, putaway, Disposition.GOOD, actor=WHO, now=seller.clock.now())
+    assert seller.rows("SELECT state FROM package") == [("RETURN_ACKNOWLEDGED",)]
