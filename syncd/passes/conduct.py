@@ -146,7 +146,7 @@ class _Pass:
         unknown = fetcher.unknown()
         if unknown:
             if fetcher.ask_for(unknown):
-                self._settle(self._clerk(setup))
+                self._settle(self._clerk(setup, clerk))
             passing.note_asked(job.book, job.account_id, [ref.order_id for ref in unknown])
         goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
         return clerk.plan.hexdigest()
@@ -163,6 +163,7 @@ class _Pass:
         fetcher.fetch_all()
         end, unknown = self._played(setup, fetcher, notebook)
         if unknown:
+            notebook.asking = True
             fetcher.ask_for(unknown)
             end, _ = self._played(setup, fetcher, notebook)
         return end
@@ -176,9 +177,12 @@ class _Pass:
         clerk = self._clerk(setup)
         try:
             with job.book.write():
-                notebook.play(BookKeeper(job, setup))
+                keeper = BookKeeper(job, setup)
+                notebook.play(keeper)
                 first = job.book.ids("decision")
                 self._settle(clerk)
+                if notebook.answer(keeper):
+                    self._settle(self._clerk(setup, clerk))
                 end = self._judge(clerk.plan.hexdigest())
                 end = msgspec.structs.replace(
                     end, plan=passing.planned(job.book, first, job.run_id)
@@ -196,7 +200,8 @@ class _Pass:
             job.counts.add(clerk.counts)
         job.check_stop()
 
-    def _clerk(self, setup: Setup) -> Clerk:
+    def _clerk(self, setup: Setup, before: Clerk | None = None) -> Clerk:
+        """A clerk for the facts that are open now, who goes on with the plan of the one before."""
         job = self.job
         sweep = job.notes.get(Kind.DISPATCHED)
         ships = None
@@ -219,7 +224,10 @@ class _Pass:
             rehearsal=job.dry_run,
             sweep_done=sweep is not None and sweep.state == "ok",
         )
-        return Clerk(job.book, task, job.clock)
+        clerk = Clerk(job.book, task, job.clock)
+        if before is not None:
+            clerk.plan = before.plan
+        return clerk
 
     def _judge(self, plan_hash: str) -> End:
         """The end of the run from what became of its parts."""

@@ -93,12 +93,14 @@ class Notebook:
     def __init__(self) -> None:
         self._orders: list[tuple[TaskNote, Sequence[NewOrder]]] = []
         self._changes: list[tuple[Kind, TaskNote, Sequence[StatusChange]]] = []
+        self._answers: list[tuple[TaskNote, Sequence[NewOrder]]] = []
         self._rows = 0
+        self.asking = False  # what comes now answers for orders that a fact had named
 
     def orders(self, note: TaskNote, rows: Sequence[NewOrder]) -> int:
         """Note orders. Nothing wakes before they are played."""
         self._count(rows)
-        self._orders.append((note, rows))
+        (self._answers if self.asking else self._orders).append((note, rows))
         return 0
 
     def changes(
@@ -109,7 +111,7 @@ class Notebook:
         self._changes.append((kind, note, rows))
 
     def play(self, keeper: Keeper) -> None:
-        """Hand everything on, orders first, as a run would."""
+        """Hand on all but the answers, orders first, as a run would."""
         for note, _ in self._orders:
             note.fetched = note.new = 0
         for _, note, _ in self._changes:
@@ -118,6 +120,10 @@ class Notebook:
             keeper.orders(note, orders)
         for kind, note, changes in self._changes:
             keeper.changes(kind, note, changes, None)
+
+    def answer(self, keeper: Keeper) -> int:
+        """Hand on the orders that were asked for. Returns how many parked facts they woke."""
+        return sum(keeper.orders(note, orders) for note, orders in self._answers)
 
     def _count(self, rows: Sequence[object]) -> None:
         self._rows += len(rows)
