@@ -13,9 +13,10 @@ METADATA := setup.cfg pyproject.toml $(addsuffix /setup.cfg,$(PLUGINS))
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EDITABLE_PLUGINS := $(addprefix -e ./,$(PLUGINS))
 WORKERS ?= 2
+MINUTES ?= 60
 ARGS ?=
 
-.PHONY: help env demo picture test lint format docs bench clean
+.PHONY: help env demo picture test soak lint format docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +56,9 @@ picture: $(VENV)/.installed-run ## docs/images/demo.svg from a real run of the d
 
 test: $(VENV)/.installed-test ## every test (ARGS='-k name' for some)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+
+soak: $(VENV)/.installed-test ## the random machine over the book (MINUTES=n, ARGS='--seed n --shrink')
+	@$(BIN)/python -m tests.machine --minutes $(MINUTES) $(ARGS)
 
 lint: $(VENV)/.installed-test ## ruff, mypy --strict, the layer contracts
 	@$(BIN)/ruff check .
