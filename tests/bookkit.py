@@ -27,7 +27,7 @@ class Seller:
     def __init__(self, folder: Path, *, live: bool = True, sequence: bool = True) -> None:
         self.clock = HandClock(START)
         self._told_in: int | None = None
-        self.book = Book.open(folder / "book.sqlite3", self.clock)
+        self.book = _open(folder, self.clock)
         with self.book.write():
             tenant = Tenant.create(code="acme", state="LIVE" if live else "ONBOARDING")
             facility = Facility.create(tenant=tenant, code="BLR")
@@ -41,7 +41,7 @@ class Seller:
         found = cls.__new__(cls)
         found.clock = HandClock(now)
         found._told_in = None
-        found.book = Book.open(folder / "book.sqlite3", found.clock)
+        found.book = _open(folder, found.clock)
         return found
 
     def define_sequence(self) -> None:
@@ -154,3 +154,10 @@ class Seller:
                 name: self.book.query(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
                 for name in names
             }
+
+
+def _open(folder: Path, clock: HandClock) -> Book:
+    """The book in a folder; no test of what is in it waits for the disk."""
+    book = Book.open(folder / "book.sqlite3", clock)
+    book.database.pragma("synchronous", 0, permanent=True)
+    return book
