@@ -289,8 +289,20 @@ class Office:
             lines = found.setdefault((account, order_id), {})
             lines.setdefault(line_id, Counter())[word] += 1
         return [
-            f"{account} {order_id}: the panel has {order.truth()}, the book {lines}"
+            f"{account} {order_id}: the panel has {order.truth()}, the book {lines}\n"
+            + "\n".join(map(str, self.history(account, order_id)))
             for account, panel in self.panels.items()
             for order_id, order in panel.orders.items()
             if not order.spoilt and (lines := found.get((account, order_id), {})) != order.truth()
         ]
+
+    def history(self, account: str, order_id: str) -> list[tuple[Any, ...]]:
+        """What the book did with the order, and why: its records, oldest first."""
+        return self.rows(
+            "SELECT d.run_id, f.id, (f.occurred_at - o.placed_at) / 1000000, d.event, f.line_id, "
+            "f.quantity, f.shipment_id, f.return_id, d.item_id, d.before, d.after, d.code "
+            "FROM decision d JOIN orders o ON o.id = d.order_id "
+            "JOIN account a ON a.id = o.account_id LEFT JOIN inbox f ON f.id = d.inbox_id "
+            "WHERE a.name = ? AND o.order_id = ? ORDER BY d.id",
+            account, order_id,
+        )  # fmt: skip
