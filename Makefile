@@ -13,9 +13,10 @@ METADATA := setup.cfg pyproject.toml $(addsuffix /setup.cfg,$(PLUGINS))
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EDITABLE_PLUGINS := $(addprefix -e ./,$(PLUGINS))
 WORKERS ?= 2
+MINUTES ?= 60
 ARGS ?=
 
-.PHONY: help env demo picture test lint format docs bench clean
+.PHONY: help env demo picture test soak mutants lint format docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +57,15 @@ picture: $(VENV)/.installed-run ## docs/images/demo.svg from a real run of the d
 test: $(VENV)/.installed-test ## every test (ARGS='-k name' for some)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
+soak: $(VENV)/.installed-test ## the random machine over the book (MINUTES=n, ARGS='--seed n --shrink')
+	@$(BIN)/python -m tests.machine --minutes $(MINUTES) $(ARGS)
+
+mutants: $(VENV)/.installed-test ## rules and apply code, changed in small ways: which tests notice (ARGS='syncd.rules.orders*')
+	@$(PIP_INSTALL) -e '.[test,mutants]' $(EDITABLE_PLUGINS)
+	@$(BIN)/mutmut run --max-children $(WORKERS) $(ARGS)
+	@$(BIN)/mutmut results | grep -v 'not checked' || echo 'no mutant survived'
+	@$(BIN)/mutmut export-cicd-stats >/dev/null && cat mutants/mutmut-cicd-stats.json
+
 lint: $(VENV)/.installed-test ## ruff, mypy --strict, the layer contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -74,5 +84,5 @@ bench: $(VENV)/.installed-test ## measured speed of a whole pass
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove the environment and everything built
-	@rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis mutants
 	@find . -name '*.egg-info' -prune -exec rm -rf {} +

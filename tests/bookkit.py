@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from syncd.book.worker import AccountView, Task
 from syncd.clock import HandClock
 from syncd.rules import Position
 from syncd.statuses import STATUSES_OF, Kind, NewOrder, OrderLine, OrderRef, Status, StatusChange
+from tests.invariants import check_invariants as check_invariants
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
@@ -27,13 +27,22 @@ class Seller:
     def __init__(self, folder: Path, *, live: bool = True, sequence: bool = True) -> None:
         self.clock = HandClock(START)
         self._told_in: int | None = None
-        self.book = Book.open(folder / "book.sqlite3", self.clock)
+        self.book = _open(folder, self.clock)
         with self.book.write():
             tenant = Tenant.create(code="acme", state="LIVE" if live else "ONBOARDING")
             facility = Facility.create(tenant=tenant, code="BLR")
             Account.create(tenant=tenant, facility=facility, name="shop", channel="flipkart")
         if sequence:
             self.define_sequence()
+
+    @classmethod
+    def at(cls, folder: Path, now: datetime = START + timedelta(days=1)) -> Seller:
+        """The seller whose book stands in ``folder`` already, at another time."""
+        found = cls.__new__(cls)
+        found.clock = HandClock(now)
+        found._told_in = None
+        found.book = _open(folder, found.clock)
+        return found
 
     def define_sequence(self) -> None:
         acts.define_sequence(
@@ -147,51 +156,8 @@ class Seller:
             }
 
 
-def check_invariants(book: Book) -> None:
-    """What must hold of every book at every moment."""
-    with book.connection():
-        assert not book.query("PRAGMA foreign_key_check").fetchall(), "a row without its parent"
-        invoices = book.query(
-            "SELECT package_id, kind, count(*) FROM invoice GROUP BY 1, 2 HAVING count(*) > 1"
-        ).fetchall()
-        assert not invoices, f"more than one invoice for a parcel: {invoices}"
-        numbers = book.query(
-            "SELECT facility_id, number, count(*) FROM invoice GROUP BY 1, 2 HAVING count(*) > 1"
-        ).fetchall()
-        assert not numbers, f"an invoice number given twice: {numbers}"
-        _check_stock(book)
-        backwards = book.query(
-            "SELECT id, event, before, after FROM decision WHERE before <> after "
-            "AND outcome NOT IN ('APPLY', 'APPLY_CHAIN', 'TOMBSTONE', 'ACT') "
-            "AND inbox_id IS NOT NULL"
-        ).fetchall()
-        assert not backwards, f"a piece moved by a decision that moves nothing: {backwards}"
-        alive = book.query(
-            "SELECT i.id FROM item i JOIN package p ON p.id = i.package_id "
-            "WHERE i.position NOT IN ('CANCELLED') AND p.state = 'CANCELLED'"
-        ).fetchall()
-        assert not alive, f"live pieces in cancelled parcels: {alive}"
-        twice = book.query(
-            "SELECT inbox_id, item_id, count(*) FROM decision WHERE outcome LIKE 'APPLY%' "
-            "AND inbox_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1"
-        ).fetchall()
-        assert not twice, f"a fact that took effect twice on a piece: {twice}"
-
-
-def _check_stock(book: Book) -> None:
-    """Every bucket is the sum of its moves; only two may be below zero; nothing is lost."""
-    moved: Counter[tuple[int, str, str]] = Counter()
-    rows = book.query("SELECT facility_id, sku, source, target, quantity FROM stock_move")
-    for facility, sku, source, target, quantity in rows:
-        moved[facility, sku, source] -= quantity
-        moved[facility, sku, target] += quantity
-    stored = {
-        (facility, sku, bucket): quantity
-        for facility, sku, bucket, quantity in book.query(
-            "SELECT facility_id, sku, bucket, quantity FROM stock"
-        )
-        if quantity
-    }
-    assert stored == {key: n for key, n in moved.items() if n}, "stock is not the sum of moves"
-    below = {key: n for key, n in stored.items() if n < 0 and key[2] not in ("outside", "shortage")}
-    assert not below, f"buckets below zero: {below}"
+def _open(folder: Path, clock: HandClock) -> Book:
+    """The book in a folder; no test of what is in it waits for the disk."""
+    book = Book.open(folder / "book.sqlite3", clock)
+    book.database.pragma("synchronous", 0, permanent=True)
+    return book

@@ -1,13 +1,53 @@
-"""What every test folder shares: where the repository is. Fixtures live beside their tests."""
+"""What every test folder shares: where the repository is, and that no test leaves a false book.
+
+Other fixtures live beside their tests.
+"""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from syncd.book.migrations import APPLICATION_ID, STEPS
+from tests.invariants import check_file
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the source tree, for the tests that read the project's own files."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def sound_books(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every book that a test leaves in its ``tmp_path`` obeys every invariant.
+
+    A test that breaks one on purpose says which: ``@pytest.mark.unsound_book("i06_...")``; one
+    that spoils the file says nothing: ``@pytest.mark.unsound_book``.
+    """
+    if "tmp_path" not in request.fixturenames:
+        yield
+        return
+    folder: Path = request.getfixturevalue("tmp_path")
+    yield
+    broken = request.node.get_closest_marker("unsound_book")
+    if broken is not None and not broken.args:
+        return
+    for path in sorted(folder.rglob("book.sqlite3")):
+        if _is_book(path):
+            check_file(path, but=() if broken is None else broken.args)
+
+
+def _is_book(path: Path) -> bool:
+    """Whether it is a book of today's schema, and not one that a test of the store has spoilt."""
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as db:
+            application = db.execute("PRAGMA application_id").fetchone()[0]
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError:
+        return False
+    return bool(application == APPLICATION_ID and version == len(STEPS) + 1)

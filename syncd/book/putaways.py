@@ -13,6 +13,7 @@ from syncd.book.goods import allocate_waiting
 from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
+from syncd.book.worksheet import parcel_state
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import Position
@@ -151,16 +152,14 @@ def _close(book: Book, row: _Open, disposition: Disposition, actor: str, at: int
 
 
 def _move_piece(book: Book, row: _Open, after: Position, at: int) -> None:
-    """The piece, and its parcel once no piece of it is left behind."""
+    """The piece, and its parcel with the least advanced of its live pieces."""
     book.query(
         "UPDATE item SET position = ?, changed_at = ? WHERE id = ?", (after.value, at, row.item_id)
     )
     if row.package_id is not None:
-        book.query(
-            "UPDATE package SET state = ? WHERE id = ? AND NOT EXISTS "
-            "(SELECT 1 FROM item WHERE package_id = package.id AND position <> ?)",
-            (after.value, row.package_id, after.value),
-        )
+        rows = book.query("SELECT position FROM item WHERE package_id = ?", (row.package_id,))
+        state = parcel_state([Position(position) for (position,) in rows])
+        book.query("UPDATE package SET state = ? WHERE id = ?", (state, row.package_id))
 
 
 def _record(

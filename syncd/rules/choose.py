@@ -161,6 +161,7 @@ def _near(piece: Piece, fact: Fact) -> int:
             return _RETURN
         if piece.position in _IN_RETURN:
             return _BARRED
+        return _ELSEWHERE  # it keeps the end of another return, whose beginning may still come
     if fact.shipment_id and piece.shipment_id:
         if piece.shipment_id == fact.shipment_id:
             return _PARCEL

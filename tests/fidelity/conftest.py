@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 collect_ignore = (
     [] if FACTS else [path.name for path in HERE.glob("test_*.py") if path.name != "test_facts.py"]
 )
+if not (Path(FACTS).parent / "design" / "samples" / "scenarios.json").is_file():
+    collect_ignore.append("test_scenarios.py")  # the list of scenarios stands beside the facts
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -157,3 +157,10 @@ def test_a_row_that_no_database_can_hold_is_set_aside_as_well(seller: Seller) ->
     stored = store(seller, fact(1), fact(2, native_status="\ud800"), fact(3))
     assert (stored.new, stored.quarantined) == (3, 1)
     assert seller.count("inbox", "state = 'NEW'") == 2
+
+
+def test_an_unreadable_row_is_counted_in_the_run_that_first_saw_it_only(seller: Seller) -> None:
+    bad = fact(1, status=Status.UNKNOWN, raw="?", problem="What is this?")
+    assert store(seller, bad, fact(2)).quarantined == 1
+    again = store(seller, bad, fact(3))
+    assert (again.new, again.quarantined) == (1, 0)

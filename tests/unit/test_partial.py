@@ -304,3 +304,21 @@ def test_cancellations_may_come_early_or_late(history: History, random: Any) -> 
         stands = settle(seller, *queue) if queue else Counter(seller.positions("OD1"))
         assert stands == history.ends
         assert not seller.rows(TROUBLE)
+
+
+def test_a_return_withdrawn_before_it_was_noticed_is_not_forgotten_for_another(
+    seller: Seller,
+) -> None:
+    order(seller, 2)
+    settle(seller, total(seller, Status.DISPATCHED, 2), total(seller, Status.DELIVERED, 2))
+
+    def back(status: Status, return_id: str) -> StatusChange:
+        return seller.change(
+            "OD1", status, line_id="L1", quantity=1, shipment_id="SH1", return_id=return_id,
+            return_type=ReturnType.CIR,
+        )  # fmt: skip
+
+    other, notice = back(Status.RETURN_NOTICED, "R1"), back(Status.RETURN_NOTICED, "R2")
+    settle(seller, back(Status.RETURN_WITHDRAWN, "R2"), other)
+    assert settle(seller, notice) == {"CIR_CREATED": 1, "DELIVERED": 1}
+    assert settle(seller, back(Status.RETURNED, "R1")) == {"CIR_COMPLETE": 1, "DELIVERED": 1}

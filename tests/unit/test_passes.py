@@ -502,3 +502,32 @@ def test_the_tasks_times_are_kept(office: Office) -> None:
         "SELECT last_start, last_end, last_success FROM task WHERE kind = 'dispatched'"
     )[0]
     assert row == (to_micros(START),) * 3
+
+
+@pytest.mark.parametrize("stock", [0, 1])
+def test_the_plan_of_a_dry_run_holds_for_orders_that_were_asked_for_as_well(
+    office: Office, stock: int
+) -> None:
+    """The order asked for comes last, whatever the date of what is said of it."""
+    if stock:
+        office.seller.stock("SHIRT", stock)
+    office.seller.order("OD1", ("L1", "SHIRT", 1))
+    line = OrderLine(line_id="L1", sku="SHIRT", quantity=1)
+
+    def orders(_window: Window, refs: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        for ref in refs:
+            yield Page(rows=[NewOrder(order_id=ref.order_id, placed_at=START, lines=(line,))])
+
+    early = said("OD9", occurred_at=START - timedelta(hours=2))
+    gone = said("OD1", Status.CANCELLED, occurred_at=START - timedelta(hours=1))
+    office.shop.scripts = {
+        Kind.DISPATCHED: pages(early), Kind.CANCELLED: pages(gone), Kind.ORDERS: orders,
+    }  # fmt: skip
+    before = office.seller.dump()
+    rehearsal = office.run(dry_run=True)
+    assert office.seller.dump() == before
+    real = office.run()
+    assert rehearsal["plan_hash"] == real["plan_hash"]
+    for name in ("applied", "imported", "parked", "new"):
+        assert rehearsal["counts"][name] == real["counts"][name], name
+    assert rehearsal["counts"]["applied"] == 2

@@ -71,6 +71,7 @@ def test_fault_D14_a_newer_book_is_refused_with_the_versions(tmp_path: Path) -> 
         Book.open(path, CLOCK)
 
 
+@pytest.mark.unsound_book
 def test_fault_D08_a_damaged_book_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "book.sqlite3"
     book = Book.open(path, CLOCK)
