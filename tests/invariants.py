@@ -30,14 +30,26 @@ P, B = Position, Bucket
 WAYS_BACK: Final = {"redelivered", "return_withdrawn"}
 """Reason codes of a decision that may move a piece to a lower rank."""
 
-WAYS_OUT_OF_CANCELLED: Final[set[str]] = set()
+SETTLES: Final = "settled_"
+"""How the codes of a person's choice begin: it may move a piece either way."""
+
+WAYS_OUT_OF_CANCELLED: Final = {"settled_reopen", "settled_expect_rto"}
 """Reason codes of an act that may bring a cancelled piece back to life."""
+
+WAYS_PAST_A_CANCELLATION: Final = WAYS_OUT_OF_CANCELLED | {"settled_gone", "settled_dismiss"}
+"""Those by which a person says that what the channel has cancelled goes out after all."""
+
+LEFT_UNSOLD: Final = "settled_expect_rto"
+"""A piece that left without being sold: it needs no parcel and no invoice."""
+
+CLAIM_SETTLED: Final = {"settled_claim_paid": B.SOLD, "settled_written_off": B.OUTSIDE}
+"""Where a lost piece is counted once its claim is settled."""
 
 RELEASED_BY: Final = {"release_allocation"}
 """Steps that put a piece back on its shelf at once, and the positions where they may."""
 RELEASED_AT: Final = {P.FULFILLABLE, P.CREATED}
 
-NO_EFFECT: Final = {"REFUSED", "ACT"}
+NO_EFFECT: Final = {"REFUSED", "PARK", "ACT"}
 """Outcomes of records that are not what became of a fact."""
 
 TOLD_ON: Final = {"APPLY", "APPLY_CHAIN", "HOLD", "ESCALATE", "NOTE", "TOMBSTONE"}
@@ -115,7 +127,7 @@ class Ledger:
 
     @cached_property
     def putaways_of(self) -> dict[int, list[Any]]:
-        return _by(self._table("putaway", "id item_id kind state disposition"), "item_id")
+        return _by(self._table("putaway", "id item_id kind state disposition closed_at"), "item_id")
 
     @cached_property
     def facts(self) -> dict[int, Any]:
@@ -124,7 +136,10 @@ class Ledger:
 
     @cached_property
     def decisions(self) -> list[Any]:
-        columns = "id inbox_id order_id item_id event before after outcome code steps run_id actor"
+        columns = (
+            "id inbox_id order_id item_id event before after outcome code steps run_id actor "
+            "decided_at"
+        )
         return self._table("decision", columns)
 
     @cached_property
@@ -205,7 +220,7 @@ def i01_a_piece_is_in_one_parcel_of_its_own_order(ledger: Ledger) -> Iterator[st
     for item in ledger.items.values():
         package = ledger.packages.get(item.package_id)
         if package is None:
-            if item.position in INVOICED:
+            if item.position in INVOICED and not _left_unsold(ledger, item):
                 yield f"item {item.id} is {item.position} and in no parcel"
             continue
         if (package.order_id, package.facility_id) != (item.order_id, item.facility_id):
@@ -231,8 +246,15 @@ def i01_a_parcel_has_one_invoice(ledger: Ledger) -> Iterator[str]:
             yield f"item {item.id} is {item.position}, but its package's invoice is void"
             continue
         missing = item.position in INVOICED and item.package_id not in state
-        if missing and not _came_invoiced(ledger, item):
+        if missing and not _came_invoiced(ledger, item) and not _left_unsold(ledger, item):
             yield f"item {item.id} is {item.position} in a package without an invoice"
+
+
+def _left_unsold(ledger: Ledger, item: Any) -> bool:
+    """Whether a person said that it left without being sold, and nothing has sold it since."""
+    records = ledger.decisions_of.get(item.id, ())
+    said = max((d.id for d in records if d.code == LEFT_UNSOLD), default=0)
+    return bool(said) and all(d.id <= said or "create_invoice" not in d.steps for d in records)
 
 
 def _came_invoiced(ledger: Ledger, item: Any) -> bool:
@@ -271,7 +293,8 @@ def i04_no_piece_moves_back_but_by_the_named_rules(ledger: Ledger) -> Iterator[s
         if d.item_id is None or d.before == d.after:
             continue
         before, after = RANK[P(d.before)], RANK[P(d.after)]
-        if before is not None and after is not None and after < before and d.code not in WAYS_BACK:
+        lower = before is not None and after is not None and after < before
+        if lower and d.code not in WAYS_BACK and not d.code.startswith(SETTLES):
             yield f"decision {d.id} moves item {d.item_id} back: {d.before} to {d.after}, {d.code}"
         if d.before == P.CANCELLED and d.code not in WAYS_OUT_OF_CANCELLED:
             yield f"decision {d.id} brings cancelled item {d.item_id} to {d.after}, {d.code}"
@@ -329,7 +352,10 @@ def i06_the_moves_of_a_piece_are_a_path_to_where_it_is(ledger: Ledger) -> Iterat
         item = ledger.items[item_id]
         at = ""
         for move in moves:
-            if at and move.source != at:
+            anew = at in PUT_AWAY_IN.values() and "COMPLETED" in {
+                putaway.state for putaway in ledger.putaways_of.get(item_id, ())
+            }  # once on a shelf it is a piece like any other; what left may be another
+            if at and move.source != at and not anew:
                 yield f"stock move {move.id} takes item {item_id} from {move.source}, it is at {at}"
             elsewhere = (move.facility_id, move.sku) != (item.facility_id, item.sku)
             if elsewhere or move.quantity != 1:
@@ -343,10 +369,21 @@ def i06_the_moves_of_a_piece_are_a_path_to_where_it_is(ledger: Ledger) -> Iterat
             yield f"item {item.id} is {item.position} and counted in {at!r}, not in {wanted!r}"
 
 
+def _settled_at(ledger: Ledger, item: Any) -> int:
+    """When a person last moved the piece by settling an exception; a putaway before is past."""
+    records = ledger.decisions_of.get(item.id, ())
+    moved = (d.decided_at for d in records if d.code.startswith(SETTLES) and d.before != d.after)
+    return max(moved, default=0)
+
+
 def _bucket_of(ledger: Ledger, item: Any) -> str:
     """Where the piece must be counted; empty for on the shelf or not yet on the books."""
+    if item.position is P.LOST:
+        for d in reversed(ledger.decisions_of.get(item.id, ())):
+            if d.code in CLAIM_SETTLED:
+                return CLAIM_SETTLED[d.code].value
     for putaway in reversed(ledger.putaways_of.get(item.id, ())):
-        if putaway.state == "COMPLETED":
+        if putaway.state == "COMPLETED" and (putaway.closed_at or 0) >= _settled_at(ledger, item):
             return PUT_AWAY_IN[putaway.disposition].value
         if putaway.state in ("PENDING", "HELD"):
             return B.PUTAWAY_PENDING.value
@@ -396,13 +433,13 @@ def i11_what_was_cancelled_is_neither_invoiced_nor_sent(ledger: Ledger) -> Itera
         cancelled = False
         for d in records:
             verbs = {verb for verb, _ in _steps(d)}
+            if d.outcome == "ACT" and d.code in WAYS_PAST_A_CANCELLATION:
+                cancelled = False
             if cancelled and verbs & {"create_invoice", "dispatch"}:
                 yield f"decision {d.id} sends item {item_id}, which the channel had cancelled"
             pulled = (d.outcome, d.code) == ("HOLD", "cancelled_after_manifest")
             if d.after == P.CANCELLED or pulled:
                 cancelled = True
-            elif d.outcome == "ACT" and d.code in WAYS_OUT_OF_CANCELLED:
-                cancelled = False
 
 
 @holds
@@ -438,7 +475,7 @@ def ledger_a_runs_counts_are_the_journals_marks(ledger: Ledger) -> Iterator[str]
     for fact in ledger.facts.values():
         if fact.state == "DONE" and fact.decided_run is not None:
             marks[fact.decided_run, fact.outcome] += 1
-        if fact.kind != "orders":
+        if fact.kind != "orders" or fact.outcome == "QUARANTINED":
             stored[fact.run_id, False] += 1
         if fact.outcome == "QUARANTINED":
             stored[fact.run_id, True] += 1

@@ -334,6 +334,7 @@ _TELL: Final = (
     "VALUES (?, ?, 'order.changed', ?) ON CONFLICT (inbox_id) DO NOTHING"
 )
 _USE_TOMBSTONE: Final = (
-    "UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', message = ?, decided_at = ? "
+    f"UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', code = "
+    f"'{Reason.CANCELLED_BEFORE_IMPORT}', message = ?, decided_at = ? "
     "WHERE id = ?"
 )

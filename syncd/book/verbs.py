@@ -284,6 +284,7 @@ def _start_return(desk: Desk, piece: Piece, kind: str, target: Position) -> None
     before = piece.position
     move_to(desk, piece, Bucket.IN_TRANSIT_BACK)
     piece.position = target
+    piece.allocated = False
     piece.return_type = kind
     piece.return_id = desk.fact.return_id
     piece.return_noticed_at = desk.fact.occurred_at

@@ -17,7 +17,7 @@ from syncd.book import intake
 from syncd.book.intake_files import ImportedOrder
 from syncd.book.putaways import Disposition, complete_putaway
 from syncd.clock import to_micros
-from syncd.rules import TABLE, Cell, Event, Outcome, Position, Verb
+from syncd.rules import TABLE, Cell, Event, Outcome, Position, Reason, Verb
 from syncd.statuses import OrderLine, ReturnType, Status, StatusChange
 from tests.bookkit import START, Seller
 
@@ -208,7 +208,8 @@ def check_troubles(seller: Seller, position: Position, cell: Cell) -> None:
     ]
     claims = ["lost_in_transit"] if position is P.LOST and V.CLOSE_CLAIM not in verbs else []
     opens = cell.outcome in (Outcome.ESCALATE, Outcome.HOLD) or V.OPEN_CLAIM in verbs
-    assert open_now == [*claims, *([cell.reason.value] if opens else [])]
+    code = "lost_in_transit" if cell.reason is Reason.IMPLIED_DISPATCH else cell.reason.value
+    assert open_now == [*claims, *([code] if opens else [])]
     severity = next((step.arg for step in cell.steps if step.verb is V.ALERT), "")
     if cell.outcome in (Outcome.ESCALATE, Outcome.HOLD):
         sql = "SELECT severity FROM exceptions ORDER BY id DESC LIMIT 1"
@@ -326,4 +327,5 @@ def test_cell_without_the_evidence_or_the_grace_that_it_needs(
     code = "implied_dispatch" if proven else "dispatch_unproven"
     assert seller.positions("OD1") == [cell.position]
     assert seller.journal() == [("WAITING", "PARK", code)]
-    assert seller.count("decision", "inbox_id IS NOT NULL") == 0
+    records = seller.rows("SELECT outcome, before, after FROM decision WHERE inbox_id IS NOT NULL")
+    assert records == [("PARK", cell.position, cell.position)]

@@ -217,7 +217,7 @@ def test_the_brake_also_holds_what_comes_late_in_a_pass(tmp_path: Path) -> None:
 
 SITUATIONS = [
     the_brake_over_orders_that_were_asked_for,
-    an_order_that_breaks,
+    pytest.param(an_order_that_breaks, marks=pytest.mark.unsound_book),
     unknown_orders, a_tombstone_beside_a_parked_fact, a_tombstone_that_is_woken, refusals,
     stock_runs_out, more_than_a_batch, repeated_facts, several_pieces_with_several_outcomes,
     the_brake, a_kind_that_fails,
@@ -333,6 +333,7 @@ def test_what_a_stop_leaves_is_counted_as_undecided_and_then_taken_up(tmp_path: 
     balances(office, run)
 
 
+@pytest.mark.unsound_book("i08_a_cursor_is_proven_by_the_run_that_moved_it")
 def test_a_gate_that_closes_under_way_counts_what_it_stops(tmp_path: Path) -> None:
     office = Office(tmp_path, Shop())
     office.seller.order("OD1", ("L1", "SHIRT", 1))
@@ -376,6 +377,7 @@ def test_an_order_that_cannot_be_taken_is_in_the_ledger_once(tmp_path: Path) -> 
     balances(office, run)
 
 
+@pytest.mark.unsound_book("ledger_a_runs_counts_are_the_journals_marks")
 def test_a_fact_lost_on_the_way_is_told_and_not_hidden(tmp_path: Path) -> None:
     office = Office(tmp_path, Shop())
     office.seller.order("OD1", ("L1", "SHIRT", 1))

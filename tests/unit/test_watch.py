@@ -382,6 +382,7 @@ def test_a_claim_has_a_due_date_and_is_called_to_mind_once(shop: Shop, lost_from
     assert shop.kinds() == {}
 
 
+@pytest.mark.unsound_book
 def test_a_putaway_that_waits_is_told_once_and_opens_no_exception(shop: Shop) -> None:
     come_back(shop)
     shop.hear(Status.RETURNED, **RTO)
