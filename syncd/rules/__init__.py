@@ -14,6 +14,7 @@ from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
+from syncd.rules.policies import InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
 from syncd.rules.ship import STOPPING, Verdict, has_left, may_ship
 from syncd.rules.table import TABLE
 from syncd.rules.words import (
@@ -46,10 +47,14 @@ __all__ = [
     "Fact",
     "Fallback",
     "Gates",
+    "InvoiceIssuer",
     "Option",
     "Outcome",
+    "PartialCancel",
     "Piece",
+    "Policies",
     "Position",
+    "PutawayAfterCancel",
     "Question",
     "Reason",
     "Refusal",
