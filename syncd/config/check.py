@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from pydantic import ValidationError
 
@@ -35,6 +36,7 @@ from syncd.config.settings import ChannelList, Outcome, Surroundings, read_setti
 from syncd.errors import ConfigError
 from syncd.hookspecs import Settings
 from syncd.limits import Limits
+from syncd.rules.policies import InvoiceIssuer, Policies, PutawayAfterCancel
 from syncd.statuses import Kind
 
 MAX_BYTES: Final = 1024 * 1024
@@ -192,10 +194,12 @@ class _Draft:
     def _validate(self) -> FileTable | None:
         self.problems.extend(_names_alike(self.raw, self.lines))
         try:
-            return FileTable.model_validate(self.raw)
+            table = FileTable.model_validate(self.raw)
         except ValidationError as error:
             self.problems.extend(of_validation(error, self.lines, known_keys))
             return None
+        self.problems.extend(_policies_apart(table, self.lines))
+        return table
 
 
 def _names_alike(raw: Mapping[str, Any], lines: Mapping[Place, int]) -> Iterator[Problem]:
@@ -220,7 +224,27 @@ def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> Account
         tasks={kind: _task(kind, table.tasks, defaults.tasks) for kind in Kind},
         limits=Limits(**_said(table.limits, defaults.limits)),
         brake=BrakeConfig(**_said(table.brake, defaults.brake)),
+        policies=_policies(table, defaults),
     )
+
+
+def _policies(table: AccountTable, defaults: DefaultsTable) -> Policies:
+    return msgspec.convert(_said(table.policies, defaults.policies), Policies)
+
+
+def _policies_apart(table: FileTable, lines: Mapping[Place, int]) -> Iterator[Problem]:
+    """Choices that do not go together, told where the account, or the file, makes them."""
+    for name, account in table.accounts.items():
+        chosen = _policies(account, table.defaults)
+        if (
+            chosen.putaway_after_cancel is PutawayAfterCancel.UNLESS_CHANNEL_INVOICES
+            and chosen.invoice_issuer is InvoiceIssuer.SELLER
+        ):
+            text = (
+                'putaway_after_cancel = "unless_channel_invoices" needs invoice_issuer = '
+                '"channel": where the seller issues the invoice, a cancelled piece is put away'
+            )
+            yield at(lines, ("accounts", name, "policies", "putaway_after_cancel"), text)
 
 
 def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:

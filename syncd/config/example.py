@@ -12,6 +12,7 @@ from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
 from syncd.limits import Limits
+from syncd.rules.policies import Policies
 
 _TOP: Final = """\
 # Configuration of syncd. Lines that begin with "# " explain; lines that begin with "#" and no
@@ -45,6 +46,10 @@ _BRAKE: Final = """
 # at least floor of them, waits for a person (syncctl brake). Also as [accounts.NAME.brake].
 #[defaults.brake]
 """
+_POLICIES: Final = """
+# How you work, where sellers differ. Also as [accounts.NAME.policies]; see syncctl rules.
+#[defaults.policies]
+"""
 _ACCOUNT_HEAD: Final = """
 # One table for each seller login. The name after "accounts." is yours to choose.
 """
@@ -70,7 +75,7 @@ _NO_CHANNEL: Final = """
 
 def commented_example(channels: ChannelList) -> str:
     """A file that loads as it is, with one sleeping account for each channel that works."""
-    parts = [_TOP, *_defaults(), *_brake()]
+    parts = [_TOP, *_defaults(), *_brake(), *_policies()]
     usable = {name: info for name, info in channels.items() if info.state == ENABLED}
     parts.append(_ACCOUNT_HEAD if usable else _NO_CHANNEL)
     for name, info in usable.items():
@@ -99,6 +104,15 @@ def _brake() -> Iterator[str]:
     yield _BRAKE
     for key in BrakeConfig.model_fields:
         yield f"#{key} = {_literal(getattr(usual, key))}\n"
+
+
+def _policies() -> Iterator[str]:
+    usual = Policies()
+    yield _POLICIES
+    for key in Policies.__struct_fields__:
+        value = getattr(usual, key)
+        yield f"# One of: {', '.join(_literal(word) for word in type(value))}.\n"
+        yield f"#{key} = {_literal(value)}\n"
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

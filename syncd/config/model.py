@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from syncd.config.lines import Place
 from syncd.limits import Limits
+from syncd.rules.policies import Policies
 from syncd.statuses import Kind
 
 DEFAULT_CONFIG_PATH: Final = Path("/etc/syncd/syncd.toml")
@@ -77,6 +78,7 @@ class AccountConfig(_Frozen):
     tasks: Mapping[Kind, TaskConfig] = Field(default_factory=lambda: dict(DEFAULT_TASKS))
     limits: Limits = Limits()
     brake: BrakeConfig = BrakeConfig()
+    policies: Policies = Policies()
 
 
 class Config(_Frozen):

@@ -288,8 +288,10 @@ class Service:
     ) -> acts.Settled:
         """Settle exceptions by a person's choice."""
         return acts.settle(
-            self.book, ids, choice, note=note, dry_run=dry_run, actor=actor, now=self.clock.now()
-        )
+            self.book, ids, choice, note=note, dry_run=dry_run, actor=actor,
+            now=self.clock.now(),
+            policies={name: account.policies for name, account in self.config.accounts.items()},
+        )  # fmt: skip
 
     def close_brake(self, account: str, *, true: bool, note: str, actor: str) -> dict[str, Any]:
         """A person's word on a brake: its cancellations are true, or are set aside. What is open
@@ -376,7 +378,22 @@ class Service:
         step = acts.parse_step(to)
         with self.book.connection():
             owner = queries.order(self.book, order_id, account).account
-            return acts.advance(self.book, owner, order_id, step, actor=actor, now=self.clock.now())
+            return acts.advance(
+                self.book, owner, order_id, step, actor=actor, now=self.clock.now(),
+                policies=self._policies(owner),
+            )  # fmt: skip
+
+    def _policies(self, account: str) -> Policies:
+        """The account's own; those of an account that left the configuration are the defaults."""
+        known = self.config.accounts.get(account)
+        return known.policies if known else Policies()
+
+    def rules(self, account: str | None, event: str | None, at: str | None) -> dict[str, Any]:
+        """The decision table of an account, or the plain one: single cells, or all of it."""
+        if account is not None and account not in self.config.accounts:
+            raise NotFound(f"There is no account {account} in the configuration.")
+        chosen = self._policies(account or "")
+        return show.described(chosen, event=event, at=at, words=reason_words)
 
     def reload(self) -> Mapping[str, Any]:
         """Have the configuration read again, and wait until that is done.

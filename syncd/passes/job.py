@@ -15,7 +15,7 @@ from syncd.book.store import Book
 from syncd.channels import LoadedChannel
 from syncd.clock import Clock, to_micros
 from syncd.errors import Stopped
-from syncd.rules import Brake
+from syncd.rules import Brake, Policies
 from syncd.statuses import Account, Kind
 
 
@@ -27,6 +27,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     look_back: Mapping[Kind, timedelta]
     locations: Mapping[str, str]  # the channel's location id -> facility code
     brake: Brake = Brake()
+    policies: Policies = Policies()
 
 
 class Progress(Protocol):

@@ -8,13 +8,14 @@ person may settle an exception, ``closes`` which exceptions a decision answers.
 from syncd.rules.brake import Brake, trips
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.choose import Choice, choose
-from syncd.rules.decide import decide, decide_unknown
+from syncd.rules.decide import PLAIN, Rulings, decide, decide_unknown, rulings_for
 from syncd.rules.foresee import foresee
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
 from syncd.rules.policies import InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
+from syncd.rules.rulebook import table_for
 from syncd.rules.ship import STOPPING, Verdict, has_left, may_ship
 from syncd.rules.table import TABLE
 from syncd.rules.words import (
@@ -35,6 +36,7 @@ __all__ = [
     "CHANGING",
     "EVENT_RANK",
     "MOVING",
+    "PLAIN",
     "RANK",
     "STOPPING",
     "TABLE",
@@ -58,6 +60,7 @@ __all__ = [
     "Question",
     "Reason",
     "Refusal",
+    "Rulings",
     "Since",
     "Step",
     "Verb",
@@ -73,5 +76,7 @@ __all__ = [
     "may_ship",
     "options_for",
     "roll_up",
+    "rulings_for",
+    "table_for",
     "trips",
 ]

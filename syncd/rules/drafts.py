@@ -72,6 +72,13 @@ class Drafts:
 
     def spread(self) -> dict[Key, Rule]:
         """One rule for each cell. Missing and doubled cells are among the problems."""
+        rules = self.found()
+        missing = (key for key in every_key() if key not in rules)
+        self.problems.extend(f"{name_of(key)}: no rule decides it" for key in missing)
+        return rules
+
+    def found(self) -> dict[Key, Rule]:
+        """The rules of the cells that have one. Doubled cells are among the problems."""
         rules: dict[Key, Rule] = {}
         numbers: dict[Key, int] = {}
         for number, raw in enumerate(self._source.rule, start=1):
@@ -82,8 +89,6 @@ class Drafts:
                     self._problem(name_of(key), f"is decided twice, by {both}")
                 elif rule:
                     rules[key], numbers[key] = rule, number
-        missing = (key for key in every_key() if key not in rules)
-        self.problems.extend(f"{name_of(key)}: no rule decides it" for key in missing)
         return rules
 
     def _rule(self, number: int, raw: dict[str, Any]) -> Rule | None:

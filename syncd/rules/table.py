@@ -31,6 +31,11 @@ def read(text: str, *, path: str = "table.toml") -> Mapping[Key, Cell]:
     rules = drafts.spread()
     if drafts.problems:
         raise ConfigError(drafts.problems, path=path)
+    return build(rules, path=path)
+
+
+def build(rules: Mapping[Key, Rule], *, path: str) -> Mapping[Key, Cell]:
+    """The cells of rules whose words are known to be good. Raises ConfigError for a broken law."""
     builder = _Builder(rules)
     cells = {key: builder.cell(key) for key in rules}
     problems = builder.problems or list(broken_laws(cells.values()))
