@@ -120,7 +120,7 @@ def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
-    """Number the parcel's invoice, unless it has one or the channel issues it. The gates have seen the sequence."""
+    """Number the parcel's invoice, unless it has one or the channel does it; see the gates."""
     package = parcel_of(desk, piece)
     if package is None or package.invoice or not desk.sheet.numbers_invoices:
         return

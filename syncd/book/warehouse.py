@@ -21,7 +21,7 @@ from syncd.book.store import Book
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Policies, Position, closes, roll_up
+from syncd.rules import USUAL, Policies, Position, closes, roll_up
 
 ROAD: Final = (
     Position.CREATED,
@@ -32,7 +32,7 @@ ROAD: Final = (
     Position.MANIFESTED,
     Position.DISPATCHED,
 )
-"""The steps that a person may do, in their order. PACKED issues the invoice, where the seller does."""
+"""The steps that a person may do, in their order. PACKED issues the seller's invoice."""
 
 _BEFORE: Final = (Position.UNFULFILLABLE, Position.FULFILLABLE)
 _NOT_YET: Final = (Position.PENDING_VERIFICATION, Position.LOCATION_NOT_SERVICEABLE)
@@ -67,7 +67,7 @@ class _Bench(Struct, kw_only=True):
 
 def advance(
     book: Book, account: str, order_id: str, to: Position, *, actor: str, now: datetime,
-    policies: Policies = Policies(),
+    policies: Policies = USUAL,
 ) -> Advanced:  # fmt: skip
     """Bring the order's live pieces to ``to``, one of ROAD, through every step between.
 

@@ -12,7 +12,7 @@ from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_n
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
-from syncd.rules import RANK, InvoiceIssuer, Piece as RulesPiece, Policies, Position
+from syncd.rules import RANK, USUAL, InvoiceIssuer, Piece as RulesPiece, Policies, Position
 
 _CHUNK: Final = 500
 WRITTEN_OFF: Final = {"claim_paid": Bucket.SOLD.value, "written_off": Bucket.OUTSIDE.value}
@@ -90,7 +90,7 @@ class Worksheet:
 
     def __init__(
         self, book: Book, shared: Shared, account_id: int, run_id: int | None, now: int,
-        *, policies: Policies = Policies(),
+        *, policies: Policies = USUAL,
     ) -> None:  # fmt: skip
         self.book = book
         self.shared = shared

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 from pydantic import ValidationError
 
@@ -19,6 +18,7 @@ from syncd.config.model import (
     AccountConfig,
     BrakeConfig,
     Config,
+    PoliciesConfig,
     TaskConfig,
     default_socket,
     default_state_dir,
@@ -36,7 +36,6 @@ from syncd.config.settings import ChannelList, Outcome, Surroundings, read_setti
 from syncd.errors import ConfigError
 from syncd.hookspecs import Settings
 from syncd.limits import Limits
-from syncd.rules.policies import InvoiceIssuer, Policies, PutawayAfterCancel
 from syncd.statuses import Kind
 
 MAX_BYTES: Final = 1024 * 1024
@@ -228,8 +227,8 @@ def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> Account
     )
 
 
-def _policies(table: AccountTable, defaults: DefaultsTable) -> Policies:
-    return msgspec.convert(_said(table.policies, defaults.policies), Policies)
+def _policies(table: AccountTable, defaults: DefaultsTable) -> PoliciesConfig:
+    return PoliciesConfig(**_said(table.policies, defaults.policies))
 
 
 def _policies_apart(table: FileTable, lines: Mapping[Place, int]) -> Iterator[Problem]:
@@ -237,8 +236,8 @@ def _policies_apart(table: FileTable, lines: Mapping[Place, int]) -> Iterator[Pr
     for name, account in table.accounts.items():
         chosen = _policies(account, table.defaults)
         if (
-            chosen.putaway_after_cancel is PutawayAfterCancel.UNLESS_CHANNEL_INVOICES
-            and chosen.invoice_issuer is InvoiceIssuer.SELLER
+            chosen.putaway_after_cancel == "unless_channel_invoices"
+            and chosen.invoice_issuer == "seller"
         ):
             text = (
                 'putaway_after_cancel = "unless_channel_invoices" needs invoice_issuer = '

@@ -7,12 +7,11 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from syncd.config.model import DEFAULT_TASKS, BrakeConfig
+from syncd.config.model import DEFAULT_TASKS, BrakeConfig, PoliciesConfig
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
 from syncd.limits import Limits
-from syncd.rules.policies import Policies
 
 _TOP: Final = """\
 # Configuration of syncd. Lines that begin with "# " explain; lines that begin with "#" and no
@@ -107,12 +106,10 @@ def _brake() -> Iterator[str]:
 
 
 def _policies() -> Iterator[str]:
-    usual = Policies()
     yield _POLICIES
-    for key in Policies.__struct_fields__:
-        value = getattr(usual, key)
-        yield f"# One of: {', '.join(_literal(word) for word in type(value))}.\n"
-        yield f"#{key} = {_literal(value)}\n"
+    for key, field in PoliciesConfig.model_fields.items():
+        yield from _choices(field.annotation, {})
+        yield f"#{key} = {_literal(field.default)}\n"
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncd.config.lines import Place
 from syncd.limits import Limits
-from syncd.rules.policies import Policies
 from syncd.statuses import Kind
 
 DEFAULT_CONFIG_PATH: Final = Path("/etc/syncd/syncd.toml")
@@ -43,6 +42,14 @@ class BrakeConfig(_Frozen):
     enabled: bool = True
     share: float = 0.2
     floor: int = 20
+
+
+class PoliciesConfig(_Frozen):
+    """How the seller works, where sellers differ: see ``rules.policies``."""
+
+    invoice_issuer: Literal["seller", "channel"] = "seller"
+    putaway_after_cancel: Literal["always", "unless_channel_invoices"] = "always"
+    partial_cancel: Literal["repack", "ship_short"] = "repack"
 
 
 DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
@@ -78,7 +85,7 @@ class AccountConfig(_Frozen):
     tasks: Mapping[Kind, TaskConfig] = Field(default_factory=lambda: dict(DEFAULT_TASKS))
     limits: Limits = Limits()
     brake: BrakeConfig = BrakeConfig()
-    policies: Policies = Policies()
+    policies: PoliciesConfig = PoliciesConfig()
 
 
 class Config(_Frozen):

@@ -12,7 +12,7 @@ from syncd.clock import Clock
 from syncd.config import Loaded
 from syncd.errors import Refused
 from syncd.panel import Panel
-from syncd.passes import Setup
+from syncd.passes import Setup, policies_of
 from syncd.rules import Brake
 from syncd.statuses import Account, Kind
 from syncd.tokens import TokenStore
@@ -50,7 +50,7 @@ class Wiring:
             look_back={kind: task.look_back for kind, task in config.tasks.items()},
             locations=config.locations,
             brake=Brake(config.brake.enabled, config.brake.share, config.brake.floor),
-            policies=config.policies,
+            policies=policies_of(config),
         )
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:

@@ -14,7 +14,7 @@ from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
-from syncd.rules.policies import InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
+from syncd.rules.policies import USUAL, InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
 from syncd.rules.rulebook import table_for
 from syncd.rules.ship import STOPPING, Verdict, has_left, may_ship
 from syncd.rules.table import TABLE
@@ -41,6 +41,7 @@ __all__ = [
     "STOPPING",
     "TABLE",
     "TENANT_NOT_LIVE",
+    "USUAL",
     "Brake",
     "Cell",
     "Choice",

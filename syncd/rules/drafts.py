@@ -70,6 +70,11 @@ class Drafts:
         self._source = source
         self._groups = {name: self._group(name, ()) for name in source.groups}
 
+    @property
+    def groups(self) -> Mapping[str, frozenset[Position]]:
+        """The positions of each group."""
+        return {name: frozenset(members) for name, members in self._groups.items()}
+
     def spread(self) -> dict[Key, Rule]:
         """One rule for each cell. Missing and doubled cells are among the problems."""
         rules = self.found()

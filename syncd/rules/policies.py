@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -34,3 +35,7 @@ class Policies(Struct, frozen=True, kw_only=True):
     invoice_issuer: InvoiceIssuer = InvoiceIssuer.SELLER
     putaway_after_cancel: PutawayAfterCancel = PutawayAfterCancel.ALWAYS
     partial_cancel: PartialCancel = PartialCancel.REPACK
+
+
+USUAL: Final = Policies()
+"""What an account works by that says nothing."""

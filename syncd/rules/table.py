@@ -102,5 +102,10 @@ def _outcome(do: str, position: Position) -> tuple[Outcome, Position]:
     return Outcome(outcome), Position(target) if target else position
 
 
-TABLE: Final = read((files("syncd.rules") / "table.toml").read_text(encoding="utf-8"))
+_TEXT: Final = (files("syncd.rules") / "table.toml").read_text(encoding="utf-8")
+
+TABLE: Final = read(_TEXT)
 """All 252 cells by position and event."""
+
+GROUPS: Final = Drafts(msgspec.convert(tomllib.loads(_TEXT), Source)).groups
+"""The names that the file has for several positions."""
