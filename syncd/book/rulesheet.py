@@ -10,11 +10,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from syncd.book.wording import words_for
 from syncd.errors import Refused
@@ -25,7 +25,8 @@ from syncd.rules.table import GROUPS
 Word = TypeVar("Word", bound=StrEnum)
 
 
-class RuleRow(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleRow:
     """What one event does at some positions. ``at`` names groups, ``positions`` writes them out."""
 
     event: str
@@ -41,7 +42,8 @@ class RuleRow(Struct, frozen=True, kw_only=True):
     policies: tuple[str, ...]
 
 
-class RuleSheet(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RuleSheet:
     """A table, or a part of it, with the policies that it follows."""
 
     policies: Mapping[str, str]
@@ -78,7 +80,7 @@ def _rows(
         alike.setdefault(_row(table[position, event]), []).append(position)
     for row, where in alike.items():
         at = tuple(_grouped(where))
-        yield msgspec.structs.replace(row, at=at, positions=tuple(map(str, where)))
+        yield replace(row, at=at, positions=tuple(map(str, where)))
 
 
 def _row(cell: Cell) -> RuleRow:

@@ -46,6 +46,10 @@ FREE = Policies(
 )
 PACKED = [Position.PACKED, Position.READY_TO_SHIP]
 ISSUER = "invoice_issuer = channel"
+# The invariant asks for the seller's own invoice; here the channel has it.
+NOT_OURS = pytest.mark.unsound_book("i01_a_parcel_has_one_invoice")
+# It asks for a putaway of what was picked; the policy is to do without.
+AT_ONCE = pytest.mark.unsound_book("i05_the_shelf_grows_only_by_lawful_moves")
 PUTAWAY = "putaway_after_cancel = unless_channel_invoices"
 
 
@@ -56,7 +60,7 @@ def test_every_combination_has_a_whole_table_and_the_usual_one_is_the_plain() ->
     assert next(every_combination()) == USUAL
 
 
-@pytest.mark.parametrize("choice", every_combination(), ids=str)
+@pytest.mark.parametrize("choice", list(every_combination()), ids=str)
 def test_a_cell_is_another_than_the_plain_one_just_where_it_names_a_policy(
     choice: Policies,
 ) -> None:
@@ -164,6 +168,7 @@ def shop(folder: Path, policies: Policies, *, sequence: bool = False) -> Shop:
     return Shop(seller, policies)
 
 
+@NOT_OURS
 def test_a_dispatch_takes_no_number_and_needs_no_sequence(tmp_path: Path) -> None:
     here = shop(tmp_path, CHANNEL)
     assert here.told(Status.DISPATCHED) == ["DISPATCHED"]
@@ -178,6 +183,7 @@ def test_the_usual_account_is_refused_without_a_sequence(tmp_path: Path) -> None
         here.advance(Position.PACKED)
 
 
+@NOT_OURS
 @pytest.mark.parametrize("traceability", ["NONE", "ITEM"])
 def test_a_packed_piece_without_an_invoice_leaves(tmp_path: Path, traceability: str) -> None:
     here = shop(tmp_path, CHANNEL)
@@ -190,7 +196,10 @@ def test_a_packed_piece_without_an_invoice_leaves(tmp_path: Path, traceability: 
 
 @pytest.mark.parametrize(
     ("policies", "stock", "putaways"),
-    [(CHANNEL, {"ON_HAND_GOOD": 1, "PUTAWAY_PENDING": 1}, 1), (FREE, {"ON_HAND_GOOD": 2}, 0)],
+    [
+        (CHANNEL, {"on_hand_good": 1, "putaway_pending": 1}, 1),
+        pytest.param(FREE, {"on_hand_good": 2}, 0, marks=AT_ONCE),
+    ],
 )
 def test_a_packed_piece_without_an_invoice_is_cancelled(
     tmp_path: Path, policies: Policies, stock: dict[str, int], putaways: int
