@@ -63,10 +63,8 @@ def _written_out(
         if action.startswith("imply_"):
             event = Event(action.removeprefix("imply_"))
             inner = given[here, event]
-            bare = (
-                step.strip("()") for step in _written_out(given, (here, event), inner["actions"])
-            )
-            steps += [f"({step})" for step in bare]
+            implied = _written_out(given, (here, event), inner["actions"])
+            steps += [f"({step.strip('()')})" for step in implied]
             here = Position(inner["target"])
         else:
             steps.append(action.replace("alert_", "alert:"))

@@ -223,3 +223,31 @@ def test_an_invoice_from_before_the_change_goes_by_the_sellers_rules(tmp_path: P
     assert here.seller.rows("SELECT state FROM invoice") == [("VOIDED",)]
     assert here.seller.count("putaway") == 1
     assert ISSUER not in here.notes()[-1]
+
+
+@pytest.mark.unsound_book(
+    "i01_a_parcel_has_one_invoice",
+    "i04_no_piece_moves_back_but_by_the_named_rules",
+    "i11_what_was_cancelled_is_neither_invoiced_nor_sent",
+)
+@pytest.mark.parametrize("policies", [CHANNEL, USUAL])
+def test_a_person_reopens_without_a_sequence_where_the_channel_invoices(
+    tmp_path: Path, policies: Policies
+) -> None:
+    here = shop(tmp_path, CHANNEL)
+    here.told(Status.CANCELLED, Status.DISPATCHED)
+    seller = here.seller
+    ((number,),) = seller.rows("SELECT id FROM exceptions WHERE state = 'OPEN'")
+
+    def reopen() -> acts.Settled:
+        return acts.settle(
+            seller.book, [number], "reopen", note="seen", actor="test", now=seller.clock.now(),
+            policies={"shop": policies},
+        )  # fmt: skip
+
+    if policies == USUAL:
+        with pytest.raises(Refused, match="sequence"):
+            reopen()
+        return
+    assert reopen().answers[0].after == "DISPATCHED"
+    assert seller.count("invoice") == 0
