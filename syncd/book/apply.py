@@ -130,7 +130,10 @@ class Clerk:
 
     def _sheet(self) -> Worksheet:
         now = to_micros(self.clock.now())
-        return Worksheet(self.book, self._shared, self.task.account.id, self.task.run_id, now)
+        task = self.task
+        return Worksheet(
+            self.book, self._shared, task.account.id, task.run_id, now, policies=task.policies
+        )
 
     def _check_tenant(self) -> None:
         if self.task.rehearsal:

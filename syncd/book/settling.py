@@ -5,8 +5,9 @@ All that is asked for at once is one transaction: every exception is settled, or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ from syncd.book.wording import steps_told
 from syncd.book.worksheet import Order, Piece, Shared, Worksheet
 from syncd.clock import from_micros, to_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Event, Option, Verb, closes, options_for, roll_up
+from syncd.rules import Event, Option, Policies, Verb, closes, options_for, roll_up
 
 MAX_NOTE: Final = 2_000
 _OUTWARD: Final = frozenset({Event.DISPATCHED, Event.DELIVERED, Event.UNDELIVERED, Event.LOST})
@@ -72,10 +73,11 @@ class _Act(Struct, kw_only=True):
 
 def settle(
     book: Book, ids: Sequence[int], choice: str, *, note: str = "", actor: str, now: datetime,
-    dry_run: bool = False,
+    dry_run: bool = False, policies: Mapping[str, Policies] = MappingProxyType({}),
 ) -> Settled:  # fmt: skip
     """Settle these exceptions by ``choice``; the same for all, and all or none.
 
+    ``policies`` are those of the accounts by name; the defaults where one is not in.
     A piece's exceptions that the same choice answers are settled with the one that is named.
     Raises NotFound for an id; Refused when one is settled already, when the choice does not fit
     where its piece stands, when a note is needed, or an invoice cannot be numbered.
@@ -88,7 +90,7 @@ def settle(
     if len(note) > MAX_NOTE:
         raise Refused(f"A note has up to {MAX_NOTE} characters.", code="note_missing")
     with book.write():
-        act = _open(book, wanted, choice, note.strip(), actor, to_micros(now))
+        act = _open(book, wanted, choice, note.strip(), actor, to_micros(now), policies)
         by_id = {case.id: case for case in act.cases}
         answers = [_settle(act, by_id[one]) for one in wanted if one not in act.answered]
         if not dry_run:
@@ -96,7 +98,10 @@ def settle(
     return Settled(choice, dry_run, actor, tuple(answers))
 
 
-def _open(book: Book, ids: Sequence[int], choice: str, note: str, actor: str, at: int) -> _Act:
+def _open(
+    book: Book, ids: Sequence[int], choice: str, note: str, actor: str, at: int,
+    policies: Mapping[str, Policies],
+) -> _Act:  # fmt: skip
     cases = cases_of(book, ids)
     missing = set(ids) - {case.id for case in cases}
     if missing:
@@ -105,8 +110,9 @@ def _open(book: Book, ids: Sequence[int], choice: str, note: str, actor: str, at
     shared = Shared(book)
     shared.refresh()
     sheets = {}
-    for account_id in {case.account_id for case in cases}:
-        sheet = Worksheet(book, shared, account_id, None, at)
+    for account_id, name in {(case.account_id, case.account) for case in cases}:
+        chosen = policies.get(name, Policies())
+        sheet = Worksheet(book, shared, account_id, None, at, policies=chosen)
         sheet.load(list({c.order_id for c in cases if c.account_id == account_id}))
         sheet.load_shelves()
         sheets[account_id] = sheet
@@ -290,7 +296,7 @@ def _check_facility(sheet: Worksheet, piece: Piece) -> None:
 
 def _check_sequence(desk: Desk, piece: Piece) -> None:
     package = parcel_of(desk, piece)
-    if package is None or package.invoice:
+    if package is None or package.invoice or not desk.sheet.numbers_invoices:
         return
     facility = desk.sheet.shared.facility(package.facility_id)
     if facility.sequence is None:

@@ -120,9 +120,9 @@ def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
-    """Number the parcel's invoice, unless it has one. The gates have seen the sequence."""
+    """Number the parcel's invoice, unless it has one or the channel does it; see the gates."""
     package = parcel_of(desk, piece)
-    if package is None or package.invoice:
+    if package is None or package.invoice or not desk.sheet.numbers_invoices:
         return
     sequence = desk.sheet.shared.facility(package.facility_id).sequence
     if sequence is None:
@@ -158,7 +158,7 @@ def leaves_apart(sheet: Worksheet, piece: Piece, fact: Fact) -> bool:
 
 
 def _split_off(desk: Desk, piece: Piece, step: Step) -> None:
-    """The piece gets the parcel that the channel names, with an invoice of its own."""
+    """The piece gets the parcel that the channel names, with its own invoice."""
     piece.package_id = None
     create_shipment(desk, piece, step)
     create_invoice(desk, piece, step)

@@ -21,7 +21,7 @@ from syncd.book.store import Book
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Position, closes, roll_up
+from syncd.rules import USUAL, Policies, Position, closes, roll_up
 
 ROAD: Final = (
     Position.CREATED,
@@ -32,7 +32,7 @@ ROAD: Final = (
     Position.MANIFESTED,
     Position.DISPATCHED,
 )
-"""The steps that a person may do, in their order. PACKED issues the invoice."""
+"""The steps that a person may do, in their order. PACKED issues the seller's invoice."""
 
 _BEFORE: Final = (Position.UNFULFILLABLE, Position.FULFILLABLE)
 _NOT_YET: Final = (Position.PENDING_VERIFICATION, Position.LOCATION_NOT_SERVICEABLE)
@@ -66,9 +66,12 @@ class _Bench(Struct, kw_only=True):
 
 
 def advance(
-    book: Book, account: str, order_id: str, to: Position, *, actor: str, now: datetime
-) -> Advanced:
+    book: Book, account: str, order_id: str, to: Position, *, actor: str, now: datetime,
+    policies: Policies = USUAL,
+) -> Advanced:  # fmt: skip
     """Bring the order's live pieces to ``to``, one of ROAD, through every step between.
+
+    ``policies`` are the account's; where the channel issues the invoice, none is numbered here.
 
     Raises NotFound for the account or order; Refused with a code when a piece is held or
     unverified, a parcel is blocked or must not leave, stock or a sequence is missing, or nothing
@@ -79,7 +82,7 @@ def advance(
             f"{to} is not a step of the warehouse. Steps: {', '.join(ROAD)}.", code="bad_step"
         )
     with book.write():
-        bench = _open(book, account, order_id, to, actor, to_micros(now))
+        bench = _open(book, account, order_id, to, actor, to_micros(now), policies)
         _check_pieces(bench)
         _allocate(bench)
         _pack(bench)
@@ -101,11 +104,13 @@ def advance(
     )  # fmt: skip
 
 
-def _open(book: Book, account: str, order_id: str, to: Position, actor: str, at: int) -> _Bench:
+def _open(
+    book: Book, account: str, order_id: str, to: Position, actor: str, at: int, policies: Policies
+) -> _Bench:
     account_id = account_id_of(book, account)
     shared = Shared(book)
     shared.refresh()
-    sheet = Worksheet(book, shared, account_id, None, at)
+    sheet = Worksheet(book, shared, account_id, None, at, policies=policies)
     sheet.load([order_id])
     order = sheet.orders.get(order_id)
     if order is None:
@@ -195,8 +200,8 @@ def _was_voided(bench: _Bench, package_id: int) -> bool:
 
 
 def _invoice(bench: _Bench) -> None:
-    """Issue the invoice of each parcel that passes PACKED now and has none."""
-    if _PLACE[bench.to] < _INVOICED:
+    """Issue the invoice of each parcel that passes PACKED now and has none, if the seller does."""
+    if _PLACE[bench.to] < _INVOICED or not bench.sheet.numbers_invoices:
         return
     for piece in bench.pieces:
         package = _package(bench, piece)

@@ -16,15 +16,17 @@ from syncd.book.facts import Fact
 from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
 from syncd.rules import (
-    TABLE,
+    PLAIN,
     Cell,
     Decision,
     Event,
     Gates,
     Outcome,
+    Policies,
     Position,
     Reason,
     Refusal,
+    Rulings,
     Step,
     Verb,
     choose,
@@ -33,6 +35,7 @@ from syncd.rules import (
     decide_unknown,
     gate,
     roll_up,
+    rulings_for,
 )
 from syncd.rules.gates import ECHOES
 from syncd.statuses import OrderRef
@@ -63,6 +66,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ships: Ships | None
     sweep_done: bool
     rehearsal: bool = False  # undone afterwards, so the tenant need not be live
+    policies: Policies = Policies()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -82,6 +86,7 @@ class Worker:
         self.sheet = sheet
         self.now = sheet.now
         self.plan: list[str] = []
+        self._rulings = rulings_for(task.policies)
         self.waiting: dict[int, str] = {}  # item id -> why an earlier fact of it is still open
 
     def decide(self, fact: Fact) -> Verdict:
@@ -96,7 +101,7 @@ class Worker:
         held = self._held(pieces)
         if held:
             return self._park(order, fact, pieces, held, _BEHIND)
-        decisions = [decide(piece, fact) for piece in pieces]
+        decisions = [decide(piece, fact, self._rulings_of(piece)) for piece in pieces]
         for decision in decisions:
             if decision.outcome is Outcome.PARK:
                 if decision.reason is not Reason.DISPATCH_UNPROVEN:
@@ -112,6 +117,12 @@ class Worker:
                 None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
             )
         return self._settled(order, fact, decisions)
+
+    def _rulings_of(self, piece: Piece) -> Rulings:
+        """The account's; but an invoice of the seller's from before a change of policy is his."""
+        if self._rulings is PLAIN or not self._invoiced(piece):
+            return self._rulings
+        return PLAIN
 
     def _held(self, pieces: Sequence[Piece]) -> str:
         """The reason for which an earlier fact of one of these pieces still waits, or empty."""
@@ -176,13 +187,15 @@ class Worker:
                 continue  # no gate of a place or of a hold can be closed
             invoiced = self._invoiced(piece) and not leaves_apart(self.sheet, piece, fact)
             plan: Cell | Decision = decision
-            if decision.dispatches and not invoiced:
-                plan = TABLE[Position.CREATED, Event.DISPATCHED]  # it makes an invoice
+            if decision.dispatches and not invoiced and self.sheet.numbers_invoices:
+                plan = PLAIN.all[Position.CREATED][Event.DISPATCHED]  # it makes an invoice
             gates = Gates(
                 facility=facility.code,
                 facility_active=facility.active,
                 traceability=facility.traceability,
-                sequence_present=facility.sequence is not None or invoiced,
+                sequence_present=facility.sequence is not None
+                or invoiced
+                or not self.sheet.numbers_invoices,
                 hold=piece.hold,
             )
             refusal = gate(gates, fact.event, plan)
@@ -258,6 +271,7 @@ class Worker:
             )
         if decision.cell.position is not before:  # a held piece is met as a cancelled one
             desk.notes.append(f"by the cell {decision.cell.name}")
+        desk.notes.extend(decision.cell.policies)
         if decision.outcome in _TROUBLE:
             self.sheet.open_trouble(piece, order, fact, reason, recipe.severity, self.now)
         if piece.item_id in self.sheet.questions:

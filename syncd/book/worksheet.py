@@ -12,7 +12,7 @@ from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_n
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
-from syncd.rules import RANK, Piece as RulesPiece, Position
+from syncd.rules import RANK, USUAL, InvoiceIssuer, Piece as RulesPiece, Policies, Position
 
 _CHUNK: Final = 500
 WRITTEN_OFF: Final = {"claim_paid": Bucket.SOLD.value, "written_off": Bucket.OUTSIDE.value}
@@ -89,13 +89,15 @@ class Worksheet:
     """
 
     def __init__(
-        self, book: Book, shared: Shared, account_id: int, run_id: int | None, now: int
-    ) -> None:
+        self, book: Book, shared: Shared, account_id: int, run_id: int | None, now: int,
+        *, policies: Policies = USUAL,
+    ) -> None:  # fmt: skip
         self.book = book
         self.shared = shared
         self.account_id = account_id
         self.run_id = run_id
         self.now = now
+        self.policies = policies
         self.orders: dict[str, Order] = {}
         self.packages: dict[int, Package] = {}
         self.moves = Moves()
@@ -199,6 +201,11 @@ class Worksheet:
         if state != package.state:
             package.state = state
             package.dirty = True
+
+    @property
+    def numbers_invoices(self) -> bool:
+        """Whether the seller issues the invoices, so that a parcel needs a number."""
+        return self.policies.invoice_issuer is InvoiceIssuer.SELLER
 
     def issue_invoice(self, package: Package, sequence: SequenceRow, at: int) -> str:
         """Give the package the next number of the sequence."""

@@ -250,17 +250,52 @@ def init(path: Path | None, force: bool) -> None:
     tell(f"Fill it in, then check it: syncctl config check --config {target}")
 
 
-@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
-def rules(arguments: Sequence[str]) -> None:
-    """Show the decision table. Arguments go to python -m syncd.rules."""
-    done = _child(["-m", "syncd.rules", *arguments])
+@click.command(cls=Command)
+@click.option("--event", metavar="EVENT", help="Only this event, such as CANCELLED.")
+@click.option("--at", metavar="POSITION", help="Only where a piece stands here, such as PACKED.")
+@click.option("--account", metavar="NAME", help="The table of this account, with its policies.")
+def rules(event: str | None, at: str | None, account: str | None) -> None:
+    """Show the decision table: what a channel's word does to a piece, and why."""
+    found = _rules_of(account, event, at) if account else _plain_rules(event, at)
+    if emit(found, rows="rules"):
+        return
+    shown = ""
+    for rule in found["rules"]:
+        if rule["event"] != shown:
+            say(f"\n{rule['event']}" if shown else rule["event"])
+            shown = rule["event"]
+        _say_rule(rule)
+
+
+def _say_rule(rule: Mapping[str, Any]) -> None:
+    target = f" to {rule['target']}" if rule["target"] else ""
+    say(f"  at {' '.join(rule['at'])}: {rule['outcome']}{target}")
+    say(f"    why: {rule['reason']}. {rule['words']}".rstrip())
+    for name, parting in (("steps", ", "), ("conditions", "; "), ("policies", ", ")):
+        if rule[name]:
+            say(f"    {name}: {parting.join(rule[name])}")
+    if rule["note"]:
+        say(f"    note: {rule['note']}")
+
+
+def _rules_of(account: str, event: str | None, at: str | None) -> Any:
+    """The account's table, by the daemon; without one the plain table."""
+    try:
+        return shared().client.get(path_of("rules"), account=account, event=event, at=at)
+    except Failure as failure:
+        if failure.exit_code != Exit.NOT_RUNNING:
+            raise
+        tell("The daemon does not run, so its policies are not known: this is the plain table.")
+        return _plain_rules(event, at)
+
+
+def _plain_rules(event: str | None, at: str | None) -> Any:
+    words = [*(["--event", event] if event else []), *(["--at", at] if at else [])]
+    done = _child(["-m", "syncd.book.rulesheet", *words])
     if done.returncode != 0:
         code = Exit.USAGE if done.returncode == Exit.USAGE else Exit.FAILED
         raise Failure(done.stderr.strip()[-2_000:] or "The rules could not be shown.", code=code)
-    lines = done.stdout.splitlines()
-    if not emit({"lines": lines}, rows="lines"):
-        click.echo(done.stdout, nl=False)
+    return json.loads(done.stdout)
 
 
 def _child(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ from syncd.config.model import (
     AccountConfig,
     BrakeConfig,
     Config,
+    PoliciesConfig,
     TaskConfig,
     default_socket,
     default_state_dir,
@@ -192,10 +193,12 @@ class _Draft:
     def _validate(self) -> FileTable | None:
         self.problems.extend(_names_alike(self.raw, self.lines))
         try:
-            return FileTable.model_validate(self.raw)
+            table = FileTable.model_validate(self.raw)
         except ValidationError as error:
             self.problems.extend(of_validation(error, self.lines, known_keys))
             return None
+        self.problems.extend(_policies_apart(table, self.lines))
+        return table
 
 
 def _names_alike(raw: Mapping[str, Any], lines: Mapping[Place, int]) -> Iterator[Problem]:
@@ -220,7 +223,27 @@ def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> Account
         tasks={kind: _task(kind, table.tasks, defaults.tasks) for kind in Kind},
         limits=Limits(**_said(table.limits, defaults.limits)),
         brake=BrakeConfig(**_said(table.brake, defaults.brake)),
+        policies=_policies(table, defaults),
     )
+
+
+def _policies(table: AccountTable, defaults: DefaultsTable) -> PoliciesConfig:
+    return PoliciesConfig(**_said(table.policies, defaults.policies))
+
+
+def _policies_apart(table: FileTable, lines: Mapping[Place, int]) -> Iterator[Problem]:
+    """Choices that do not go together, told where the account, or the file, makes them."""
+    for name, account in table.accounts.items():
+        chosen = _policies(account, table.defaults)
+        if (
+            chosen.putaway_after_cancel == "unless_channel_invoices"
+            and chosen.invoice_issuer == "seller"
+        ):
+            text = (
+                'putaway_after_cancel = "unless_channel_invoices" needs invoice_issuer = '
+                '"channel": where the seller issues the invoice, a cancelled piece is put away'
+            )
+            yield at(lines, ("accounts", name, "policies", "putaway_after_cancel"), text)
 
 
 def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from syncd.config.model import DEFAULT_TASKS, BrakeConfig
+from syncd.config.model import DEFAULT_TASKS, BrakeConfig, PoliciesConfig
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
@@ -45,6 +45,10 @@ _BRAKE: Final = """
 # at least floor of them, waits for a person (syncctl brake). Also as [accounts.NAME.brake].
 #[defaults.brake]
 """
+_POLICIES: Final = """
+# How you work, where sellers differ. Also as [accounts.NAME.policies]; see syncctl rules.
+#[defaults.policies]
+"""
 _ACCOUNT_HEAD: Final = """
 # One table for each seller login. The name after "accounts." is yours to choose.
 """
@@ -70,7 +74,7 @@ _NO_CHANNEL: Final = """
 
 def commented_example(channels: ChannelList) -> str:
     """A file that loads as it is, with one sleeping account for each channel that works."""
-    parts = [_TOP, *_defaults(), *_brake()]
+    parts = [_TOP, *_defaults(), *_brake(), *_policies()]
     usable = {name: info for name, info in channels.items() if info.state == ENABLED}
     parts.append(_ACCOUNT_HEAD if usable else _NO_CHANNEL)
     for name, info in usable.items():
@@ -99,6 +103,13 @@ def _brake() -> Iterator[str]:
     yield _BRAKE
     for key in BrakeConfig.model_fields:
         yield f"#{key} = {_literal(getattr(usual, key))}\n"
+
+
+def _policies() -> Iterator[str]:
+    yield _POLICIES
+    for key, field in PoliciesConfig.model_fields.items():
+        yield from _choices(field.annotation, {})
+        yield f"#{key} = {_literal(field.default)}\n"
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +44,14 @@ class BrakeConfig(_Frozen):
     floor: int = 20
 
 
+class PoliciesConfig(_Frozen):
+    """How the seller works, where sellers differ: see ``rules.policies``."""
+
+    invoice_issuer: Literal["seller", "channel"] = "seller"
+    putaway_after_cancel: Literal["always", "unless_channel_invoices"] = "always"
+    partial_cancel: Literal["repack", "ship_short"] = "repack"
+
+
 DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
     {
         Kind.ORDERS: TaskConfig(every=timedelta(minutes=40)),
@@ -77,6 +85,7 @@ class AccountConfig(_Frozen):
     tasks: Mapping[Kind, TaskConfig] = Field(default_factory=lambda: dict(DEFAULT_TASKS))
     limits: Limits = Limits()
     brake: BrakeConfig = BrakeConfig()
+    policies: PoliciesConfig = PoliciesConfig()
 
 
 class Config(_Frozen):

@@ -198,12 +198,21 @@ class BrakeTable(Strict):
     floor: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
+class PoliciesTable(Strict):
+    """``[defaults.policies]`` and ``[accounts.NAME.policies]``: a key for each of ``Policies``."""
+
+    invoice_issuer: Literal["seller", "channel"] | None = None
+    putaway_after_cancel: Literal["always", "unless_channel_invoices"] | None = None
+    partial_cancel: Literal["repack", "ship_short"] | None = None
+
+
 class DefaultsTable(Strict):
     """``[defaults]``."""
 
     tasks: TasksTable = Field(default_factory=TasksTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
+    policies: PoliciesTable = Field(default_factory=PoliciesTable)
 
 
 class SyncdTable(Strict):
@@ -228,6 +237,7 @@ class AccountTable(Strict):
     tasks: TasksTable = Field(default_factory=TasksTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
+    policies: PoliciesTable = Field(default_factory=PoliciesTable)
 
 
 class FileTable(Strict):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 import syncd
+from syncd.book.rulesheet import RuleSheet
 from syncd.book.views import Overdue, Status, TaskView
 from syncd.control import metrics
 from syncd.control.answers import answer, listed
@@ -17,6 +18,7 @@ from syncd.control.guard import API, MIN_API
 router = APIRouter(responses=PROBLEMS)
 
 Name = Annotated[str, Path(max_length=64)]
+Word = Annotated[str | None, Query(max_length=64)]
 
 
 class Pause(Body):
@@ -53,6 +55,14 @@ def channels(daemon: Daemon) -> Response:
 def tasks(daemon: Daemon, account: AccountName = None) -> Response:
     """The recurrent tasks with their timers."""
     return listed("tasks", daemon.tasks(account))
+
+
+@router.get("/v1/rules", response_model=RuleSheet)
+def rules(
+    daemon: Daemon, account: AccountName = None, event: Word = None, at: Word = None
+) -> Response:
+    """The decision table in words: an account's, with its policies, or the plain one."""
+    return answer(daemon.rules(account, event, at))
 
 
 @router.get("/v1/doctor")

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta, timezone
 from typing import Any
 
-from syncd.book import acts, queries
+from syncd.book import acts, queries, rulesheet
 from syncd.book.acts import Change
 from syncd.book.documents import DocumentKind
 from syncd.book.putaways import Disposition
+from syncd.book.rulesheet import RuleSheet
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.views import (
@@ -36,8 +37,10 @@ from syncd.control.asking import Asked
 from syncd.control.doctor import Finding
 from syncd.control.importing import Imported, ImportFile
 from syncd.engine import Engine
-from syncd.errors import Refused
+from syncd.errors import NotFound, Refused
 from syncd.limits import Limits
+from syncd.passes import policies_of
+from syncd.rules import Policies
 from syncd.statuses import Kind
 
 Reload = Callable[[], Mapping[str, Any]]
@@ -288,8 +291,10 @@ class Service:
     ) -> acts.Settled:
         """Settle exceptions by a person's choice."""
         return acts.settle(
-            self.book, ids, choice, note=note, dry_run=dry_run, actor=actor, now=self.clock.now()
-        )
+            self.book, ids, choice, note=note, dry_run=dry_run, actor=actor,
+            now=self.clock.now(),
+            policies={name: policies_of(account) for name, account in self.config.accounts.items()},
+        )  # fmt: skip
 
     def close_brake(self, account: str, *, true: bool, note: str, actor: str) -> dict[str, Any]:
         """A person's word on a brake: its cancellations are true, or are set aside. What is open
@@ -376,7 +381,22 @@ class Service:
         step = acts.parse_step(to)
         with self.book.connection():
             owner = queries.order(self.book, order_id, account).account
-            return acts.advance(self.book, owner, order_id, step, actor=actor, now=self.clock.now())
+            return acts.advance(
+                self.book, owner, order_id, step, actor=actor, now=self.clock.now(),
+                policies=self._policies(owner),
+            )  # fmt: skip
+
+    def _policies(self, account: str) -> Policies:
+        """The account's own; those of an account that left the configuration are the defaults."""
+        known = self.config.accounts.get(account)
+        return policies_of(known) if known else Policies()
+
+    def rules(self, account: str | None, event: str | None, at: str | None) -> RuleSheet:
+        """The decision table of an account, or the plain one: single cells, or all of it."""
+        if account is not None and account not in self.config.accounts:
+            raise NotFound(f"There is no account {account} in the configuration.")
+        chosen = self._policies(account or "")
+        return rulesheet.sheet_of(chosen, event=event, at=at)
 
     def reload(self) -> Mapping[str, Any]:
         """Have the configuration read again, and wait until that is done.

@@ -12,7 +12,7 @@ from syncd.clock import Clock
 from syncd.config import Loaded
 from syncd.errors import Refused
 from syncd.panel import Panel
-from syncd.passes import Setup
+from syncd.passes import Setup, policies_of
 from syncd.rules import Brake
 from syncd.statuses import Account, Kind
 from syncd.tokens import TokenStore
@@ -50,6 +50,7 @@ class Wiring:
             look_back={kind: task.look_back for kind, task in config.tasks.items()},
             locations=config.locations,
             brake=Brake(config.brake.enabled, config.brake.share, config.brake.floor),
+            policies=policies_of(config),
         )
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
@@ -93,4 +94,4 @@ class Wiring:
             return None
         look_back = {kind: task.look_back for kind, task in account.tasks.items()}
         place = (account.channel, account.tenant, account.facility, dict(account.locations))
-        return (*place, loaded.settings.get(name), look_back, account.brake)
+        return (*place, loaded.settings.get(name), look_back, account.brake, account.policies)

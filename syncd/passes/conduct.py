@@ -257,6 +257,7 @@ class _Pass:
             actor=job.actor,
             ships=ships,
             rehearsal=job.dry_run,
+            policies=setup.policies,
             sweep_done=sweep is not None and sweep.state == "ok",
         )
         return Clerk(job.book, task, job.clock)

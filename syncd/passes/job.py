@@ -14,8 +14,9 @@ from syncd.book.runs import Counts
 from syncd.book.store import Book
 from syncd.channels import LoadedChannel
 from syncd.clock import Clock, to_micros
+from syncd.config import AccountConfig
 from syncd.errors import Stopped
-from syncd.rules import Brake
+from syncd.rules import Brake, Policies
 from syncd.statuses import Account, Kind
 
 
@@ -27,6 +28,12 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     look_back: Mapping[Kind, timedelta]
     locations: Mapping[str, str]  # the channel's location id -> facility code
     brake: Brake = Brake()
+    policies: Policies = Policies()
+
+
+def policies_of(config: AccountConfig) -> Policies:
+    """The account's policies as the rules know them."""
+    return msgspec.convert(config.policies.model_dump(), Policies)
 
 
 class Progress(Protocol):

@@ -8,12 +8,14 @@ person may settle an exception, ``closes`` which exceptions a decision answers.
 from syncd.rules.brake import Brake, trips
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.choose import Choice, choose
-from syncd.rules.decide import decide, decide_unknown
+from syncd.rules.decide import PLAIN, Rulings, decide, decide_unknown, rulings_for
 from syncd.rules.foresee import foresee
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
+from syncd.rules.policies import USUAL, InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
+from syncd.rules.rulebook import table_for
 from syncd.rules.ship import STOPPING, Verdict, has_left, may_ship
 from syncd.rules.table import TABLE
 from syncd.rules.words import (
@@ -34,10 +36,12 @@ __all__ = [
     "CHANGING",
     "EVENT_RANK",
     "MOVING",
+    "PLAIN",
     "RANK",
     "STOPPING",
     "TABLE",
     "TENANT_NOT_LIVE",
+    "USUAL",
     "Brake",
     "Cell",
     "Choice",
@@ -46,13 +50,18 @@ __all__ = [
     "Fact",
     "Fallback",
     "Gates",
+    "InvoiceIssuer",
     "Option",
     "Outcome",
+    "PartialCancel",
     "Piece",
+    "Policies",
     "Position",
+    "PutawayAfterCancel",
     "Question",
     "Reason",
     "Refusal",
+    "Rulings",
     "Since",
     "Step",
     "Verb",
@@ -68,5 +77,7 @@ __all__ = [
     "may_ship",
     "options_for",
     "roll_up",
+    "rulings_for",
+    "table_for",
     "trips",
 ]

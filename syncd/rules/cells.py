@@ -59,6 +59,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     ``needs_evidence``: without a tracking number, or the word that the piece left the seller,
     the fact parks. ``grace``: the fact waits one sweep before earlier steps are implied.
     ``newer_than``: the fact must be newer than each of these, else ``older`` is done.
+    ``policies``: the account's choices that make the cell another than the plain table's.
     """
 
     position: Position
@@ -72,6 +73,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     newer_than: tuple[Since, ...] = ()
     older: Fallback | None = None
     note: str = ""
+    policies: tuple[str, ...] = ()
 
     @property
     def invoices(self) -> bool:

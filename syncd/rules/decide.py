@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
+
+from msgspec import Struct
 
 from syncd.rules.cells import Cell, Decision, Step
 from syncd.rules.pieces import Fact, Piece
-from syncd.rules.table import TABLE
+from syncd.rules.policies import Policies
+from syncd.rules.rulebook import table_for
 from syncd.rules.words import (
     EVENT_RANK,
     MOVING,
@@ -27,17 +31,33 @@ def _plain(cell: Cell) -> Decision:
     return Decision(cell.outcome, cell.target, cell.reason, cell.steps, cell)
 
 
-_ALL: Final[Mapping[Position, Mapping[Event, Decision]]] = {
-    position: {event: _plain(TABLE[position, event]) for event in Event} for position in Position
-}
-# Nothing about these depends on the fact but its event: the hot path is two look-ups.
-_SIMPLE: Final[Mapping[Position, Mapping[Event, Decision]]] = {
-    position: {event: each for event, each in row.items() if not each.cell.conditional}
-    for position, row in _ALL.items()
-}
+class Rulings(Struct, frozen=True):
+    """The decisions of one table, by position and event.
+
+    Nothing about the ``simple`` ones depends on the fact but its event: the hot path is two
+    look-ups.
+    """
+
+    all: Mapping[Position, Mapping[Event, Decision]]
+    simple: Mapping[Position, Mapping[Event, Decision]]
 
 
-def decide(piece: Piece, fact: Fact) -> Decision:
+@cache
+def rulings_for(policies: Policies) -> Rulings:
+    """The decisions of an account with these policies."""
+    table = table_for(policies)
+    rows = {position: {e: _plain(table[position, e]) for e in Event} for position in Position}
+    simple = {
+        position: {event: each for event, each in row.items() if not each.cell.conditional}
+        for position, row in rows.items()
+    }
+    return Rulings(rows, simple)
+
+
+PLAIN: Final = rulings_for(Policies())
+
+
+def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     """The decision of the cell, with its dates, its evidence and the piece's hold.
 
     A buyer's wish to cancel stops only our own people: what a channel says has happened to
@@ -46,16 +66,16 @@ def decide(piece: Piece, fact: Fact) -> Decision:
     one: it is never dispatched by us, and a person hears of whatever contradicts it.
     """
     if not piece.hold:
-        decision = _SIMPLE[piece.position].get(fact.event)
+        decision = rulings.simple[piece.position].get(fact.event)
         if decision is not None:
             return decision
-        return _weigh(piece, fact, _ALL[piece.position][fact.event])
-    return _decide_held(piece, fact)
+        return _weigh(piece, fact, rulings.all[piece.position][fact.event])
+    return _decide_held(piece, fact, rulings)
 
 
 def decide_unknown(event: Event) -> Decision:
     """The decision for a fact about an order that is not in the book."""
-    return _ALL[Position.UNKNOWN_ORDER][event]
+    return PLAIN.all[Position.UNKNOWN_ORDER][event]
 
 
 def superseded(piece: Piece, fact: Fact) -> bool:
@@ -64,11 +84,11 @@ def superseded(piece: Piece, fact: Fact) -> bool:
     return since is not None and not _newer(piece, fact, since)
 
 
-def _decide_held(piece: Piece, fact: Fact) -> Decision:
+def _decide_held(piece: Piece, fact: Fact, rulings: Rulings) -> Decision:
     if piece.hold == Reason.CANCELLED_AFTER_MANIFEST:
-        decision = _ALL[Position.CANCELLED][fact.event]
+        decision = rulings.all[Position.CANCELLED][fact.event]
         return _but(decision, decision.outcome, piece.position, decision.reason, decision.steps)
-    decision = _weigh(piece, fact, _ALL[piece.position][fact.event])
+    decision = _weigh(piece, fact, rulings.all[piece.position][fact.event])
     if fact.event is Event.CANCEL_REQUESTED and decision.outcome is Outcome.HOLD:
         return _but(decision, Outcome.NOOP, piece.position, Reason.ALREADY_AT_OR_PAST, ())
     if decision.outcome in MOVING and decision.target != piece.position:

@@ -70,8 +70,20 @@ class Drafts:
         self._source = source
         self._groups = {name: self._group(name, ()) for name in source.groups}
 
+    @property
+    def groups(self) -> Mapping[str, frozenset[Position]]:
+        """The positions of each group."""
+        return {name: frozenset(members) for name, members in self._groups.items()}
+
     def spread(self) -> dict[Key, Rule]:
         """One rule for each cell. Missing and doubled cells are among the problems."""
+        rules = self.found()
+        missing = (key for key in every_key() if key not in rules)
+        self.problems.extend(f"{name_of(key)}: no rule decides it" for key in missing)
+        return rules
+
+    def found(self) -> dict[Key, Rule]:
+        """The rules of the cells that have one. Doubled cells are among the problems."""
         rules: dict[Key, Rule] = {}
         numbers: dict[Key, int] = {}
         for number, raw in enumerate(self._source.rule, start=1):
@@ -82,8 +94,6 @@ class Drafts:
                     self._problem(name_of(key), f"is decided twice, by {both}")
                 elif rule:
                     rules[key], numbers[key] = rule, number
-        missing = (key for key in every_key() if key not in rules)
-        self.problems.extend(f"{name_of(key)}: no rule decides it" for key in missing)
         return rules
 
     def _rule(self, number: int, raw: dict[str, Any]) -> Rule | None:

@@ -31,6 +31,11 @@ def read(text: str, *, path: str = "table.toml") -> Mapping[Key, Cell]:
     rules = drafts.spread()
     if drafts.problems:
         raise ConfigError(drafts.problems, path=path)
+    return build(rules, path=path)
+
+
+def build(rules: Mapping[Key, Rule], *, path: str) -> Mapping[Key, Cell]:
+    """The cells of rules whose words are known to be good. Raises ConfigError for a broken law."""
     builder = _Builder(rules)
     cells = {key: builder.cell(key) for key in rules}
     problems = builder.problems or list(broken_laws(cells.values()))
@@ -97,5 +102,10 @@ def _outcome(do: str, position: Position) -> tuple[Outcome, Position]:
     return Outcome(outcome), Position(target) if target else position
 
 
-TABLE: Final = read((files("syncd.rules") / "table.toml").read_text(encoding="utf-8"))
+_TEXT: Final = (files("syncd.rules") / "table.toml").read_text(encoding="utf-8")
+
+TABLE: Final = read(_TEXT)
 """All 252 cells by position and event."""
+
+GROUPS: Final = Drafts(msgspec.convert(tomllib.loads(_TEXT), Source)).groups
+"""The names that the file has for several positions."""

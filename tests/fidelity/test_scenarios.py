@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from syncd.rules import TABLE, Event, Position
+from syncd.rules.table import GROUPS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,3 +27,45 @@ def test_every_cell_of_the_listed_table_is_the_programs(facts: Path) -> None:
         (facts.parent / "design" / "samples" / "transition-matrix.json").read_text()
     )
     assert {(Position(c["state"]), Event(c["event"])) for c in listed["cells"]} == set(TABLE)
+
+
+def test_the_table_is_the_listed_one_but_for_the_named_dates(facts: Path) -> None:
+    """Outcome, target, reason and steps are those listed; only conditions were added."""
+    listed = json.loads(
+        (facts.parent / "design" / "samples" / "transition-matrix.json").read_text()
+    )
+    given = {(Position(c["state"]), Event(c["event"])): c for c in listed["cells"]}
+    differ = set()
+    for key, cell in TABLE.items():
+        other = given[key]
+        assert (cell.outcome, cell.target, cell.reason) == (
+            other["outcome"], other["target"], other["reason"],
+        ), key  # fmt: skip
+        assert [str(step) for step in cell.steps] == _written_out(given, key, other["actions"])
+        if cell.conditional:
+            differ.add(cell.name)
+    page = (ROOT / "docs" / "decisions" / "rules-that-differ.md").read_text("utf-8")
+    told = {
+        f"{event} at {position}"
+        for event, at in re.findall(r"^\* `(\w+) at (\w+)`", page, re.MULTILINE)
+        for position in GROUPS.get(at, {at})
+    }
+    assert told == differ
+
+
+def _written_out(
+    given: Mapping[tuple[Position, Event], Any], key: tuple[Position, Event], actions: list[str]
+) -> list[str]:
+    """The listed steps of a cell in the table's own spelling, implied ones in their place."""
+    steps: list[str] = []
+    here = key[0]
+    for action in actions:
+        if action.startswith("imply_"):
+            event = Event(action.removeprefix("imply_"))
+            inner = given[here, event]
+            implied = _written_out(given, (here, event), inner["actions"])
+            steps += [f"({step.strip('()')})" for step in implied]
+            here = Position(inner["target"])
+        else:
+            steps.append(action.replace("alert_", "alert:"))
+    return steps

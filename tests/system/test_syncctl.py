@@ -244,10 +244,10 @@ def test_json_is_one_document_also_where_a_child_does_the_work(
     assert (document["ok"], len(document["problems"])) == (False, 1)
     made = daemon.ctl("init", str(tmp_path / "new.toml"), "--json")
     assert json.loads(made.stdout) == {"path": str(tmp_path / "new.toml")}
-    rules = daemon.ctl("rules", "DISPATCHED", "--json")
-    assert "DISPATCHED" in json.loads(rules.stdout)["lines"]
+    rules = daemon.ctl("rules", "--event", "DISPATCHED", "--at", "packed", "--json")
+    assert [one["target"] for one in json.loads(rules.stdout)["rules"]] == ["DISPATCHED"]
     assert json.loads(daemon.ctl("completion", "bash", "--json").stdout)["shell"] == "bash"
-    wrong = daemon.ctl("rules", "MOON", "--json")
+    wrong = daemon.ctl("rules", "--event", "MOON", "--json")
     assert (wrong.returncode, json.loads(wrong.stderr)["code"]) == (2, "usage")
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field, SecretStr, field_validator
 
 from syncd.config import check_settings, commented_example, load, load_all
-from syncd.config.model import BrakeConfig
+from syncd.config.model import BrakeConfig, PoliciesConfig
 from syncd.config.schema import TasksTable, duration_text, read_duration
 from syncd.errors import ConfigError
 from syncd.hookspecs import Channel, Pace, Settings
@@ -541,3 +541,47 @@ channel = "shop"
 def test_a_brake_out_of_range(tmp_path: Path, line: str) -> None:
     (problem,) = problems(tmp_path, f"[defaults.brake]\n{line}\n")
     assert problem.startswith(f"line 2: defaults.brake.{line.split()[0]}: ")
+
+
+def test_own_policies_go_before_defaults_key_by_key(tmp_path: Path) -> None:
+    text = """
+[defaults.policies]
+invoice_issuer = "channel"
+partial_cancel = "ship_short"
+[accounts.one]
+channel = "shop"
+[accounts.one.policies]
+partial_cancel = "repack"
+putaway_after_cancel = "unless_channel_invoices"
+[accounts.two]
+channel = "shop"
+"""
+    accounts = load(write(tmp_path, text)).accounts
+    assert accounts["one"].policies == PoliciesConfig(
+        invoice_issuer="channel", putaway_after_cancel="unless_channel_invoices"
+    )
+    assert accounts["two"].policies == PoliciesConfig(
+        invoice_issuer="channel", partial_cancel="ship_short"
+    )
+
+
+def test_no_putaway_is_left_out_where_the_seller_invoices(tmp_path: Path) -> None:
+    text = """
+[defaults.policies]
+putaway_after_cancel = "unless_channel_invoices"
+[accounts.one]
+channel = "shop"
+[accounts.two]
+channel = "shop"
+policies = { invoice_issuer = "channel" }
+"""
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    (problem,) = caught.value.problems
+    assert "accounts.one.policies.putaway_after_cancel" in problem
+    assert 'needs invoice_issuer = "channel"' in problem
+
+
+def test_an_unknown_policy_value_is_told(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, '[defaults.policies]\ninvoice_issuer = "moon"\n')
+    assert problem.startswith("line 2: defaults.policies.invoice_issuer: ")

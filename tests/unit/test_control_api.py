@@ -18,6 +18,7 @@ import syncd
 from syncd.book.runs import RunState
 from syncd.channels import Channels
 from syncd.config import AccountConfig
+from syncd.config.model import PoliciesConfig
 from syncd.control.guard import Answers, Kept
 from syncd.control.server import ControlServer
 from syncd.control.service import Service
@@ -626,3 +627,31 @@ def test_states_of_runs_are_as_the_book_has_them(house: House) -> None:
     assert house.await_run(1) == "PARTIAL"
     run = house.ask("GET", "/v1/runs/1")[2]
     assert (run["state"], run["message"]) == ("PARTIAL", "1 changes were refused.")
+
+
+def test_the_rules_are_told_for_an_account_with_its_policies(house: House) -> None:
+    policies = PoliciesConfig(invoice_issuer="channel")
+    account = house.config.accounts["shop"].model_copy(update={"policies": policies})
+    house.service.adopt(house.config.model_copy(update={"accounts": {"shop": account}}))
+    cell = "event=DISPATCHED&at=CREATED"
+    status, _, body = house.ask("GET", f"/v1/rules?account=shop&{cell}")
+    assert (status, body["policies"]["invoice_issuer"]) == (200, "channel")
+    assert body["rules"][0]["policies"] == ["invoice_issuer = channel"]
+    plain = house.ask("GET", f"/v1/rules?{cell}")[2]["rules"]
+    assert plain[0]["steps"] == ["allocate", "create_invoice", "dispatch"]
+    shown = house.ctl("rules", "--account", "shop", "--event", "DISPATCHED", "--at", "CREATED")
+    assert "policies: invoice_issuer = channel" in shown.stdout
+    assert house.ask("GET", "/v1/rules?account=moon")[0] == 404
+    assert house.ask("GET", "/v1/rules?event=moon")[0] == 409
+
+
+@pytest.mark.unsound_book("i01_a_parcel_has_one_invoice")
+def test_a_person_packs_without_a_sequence_where_the_channel_invoices(house: House) -> None:
+    policies = PoliciesConfig(invoice_issuer="channel")
+    account = house.config.accounts["shop"].model_copy(update={"policies": policies})
+    house.service.adopt(house.config.model_copy(update={"accounts": {"shop": account}}))
+    house.seller.stock("MUG", 1)
+    house.seller.order("OD9", ("a", "MUG", 1))
+    done = house.service.advance("OD9", "PICKED", None, "test")
+    assert done.moved == {"FULFILLABLE": 1}
+    assert house.service.advance("OD9", "PACKED", None, "test").invoices == ()
