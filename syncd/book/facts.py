@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
@@ -66,11 +66,14 @@ def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int)
         part = order_ids[start : start + 500]
         sql = _OF_ORDERS.format(marks=",".join("?" * len(part)))
         rows = book.query(sql, (account_id, *part, run_id))
-        found.extend(_fact(row, run_id) for row in rows)
+        found.extend(fact_of(row, run_id) for row in rows)
     return in_order(found)
 
 
-def in_order(facts: list[Fact]) -> list[Fact]:
+F = TypeVar("F", bound=Fact)
+
+
+def in_order(facts: list[F]) -> list[F]:
     """By event time, then by rank, then by evidence: the same for the same facts, always."""
     facts.sort(key=_order)
     return facts
@@ -80,7 +83,8 @@ def _order(fact: Fact) -> tuple[int, int, str]:
     return fact.occurred_at, EVENT_RANK[fact.event], fact.evidence
 
 
-def _fact(row: Sequence[Any], run_id: int) -> Fact:
+def fact_of(row: Sequence[Any], run_id: int) -> Fact:
+    """The fact of a journal row as ``_FIELDS`` reads it, as the run looks at it."""
     event = _EVENTS[row[7], row[8]]
     return Fact(
         id=row[0], evidence=row[1], order_id=row[2], line_id=row[3], sku=row[4], quantity=row[5],

@@ -9,11 +9,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from syncd.book.documents import sequence_missing
+from syncd.book.drift import audits
 from syncd.book.lookups import accounts, tasks
-from syncd.book.runs import account_id_of
+from syncd.book.runs import AUDIT, account_id_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
-from syncd.book.views import AccountStatus, AccountView, FactCounts, Status, TaskView
+from syncd.book.views import (
+    AccountStatus,
+    AccountView,
+    AuditView,
+    FactCounts,
+    Status,
+    TaskView,
+)
 from syncd.book.wording import split_refusal
 from syncd.rules import TENANT_NOT_LIVE
 
@@ -38,10 +46,11 @@ def status(book: Book, now: datetime) -> Status:
         for task in tasks(book, now):
             timers[task.account].append(task)
         running, queued = _runs(book)
+        audited = audits(book)
         found = [
             _account(
                 book, view, timers[view.name], facts.get(view.name, FactCounts()),
-                running.get(view.name), queued.get(view.name, 0), now,
+                running.get(view.name), queued.get(view.name, 0), now, audited.get(view.name),
             )
             for view in accounts(book)
         ]  # fmt: skip
@@ -79,9 +88,11 @@ def _account(
     running: int | None,
     queued: int,
     now: datetime,
+    audit: AuditView | None,
 ) -> AccountStatus:
-    successes = [task.last_success for task in timers if task.last_success]
-    coming = [task.next_run for task in timers if task.next_run and task.enabled]
+    syncs = [task for task in timers if task.kind != AUDIT]
+    successes = [task.last_success for task in syncs if task.last_success]
+    coming = [task.next_run for task in syncs if task.next_run and task.enabled]
     stopped = view.state != "CONNECTED"
     return AccountStatus(
         account=view,
@@ -91,8 +102,9 @@ def _account(
         queued=queued,
         last_success=max(successes, default=None),
         next_run=None if stopped else min(coming, default=None),
-        problems=tuple(_problems(view, timers, facts, now)),
+        problems=(*_problems(view, timers, facts, now), *_drifted(view.name, audit)),
         notes=tuple(_buried(book, view.name, facts.tombstones)),
+        audit=audit,
     )
 
 
@@ -142,6 +154,14 @@ def _problems(
     ):
         if count:
             yield f"{what} {name}: {count}. {advice}"
+
+
+def _drifted(name: str, audit: AuditView | None) -> Iterable[str]:
+    if audit is not None and audit.open:
+        yield (
+            f"The book of {name} and its panel disagree: {audit.open}. See why and what mends it: "
+            f"syncctl drift --account {name}"
+        )
 
 
 def _because(reason: str) -> str:

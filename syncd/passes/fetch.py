@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from syncd.book import inbox, passing
+from syncd.clock import to_micros
 from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
 from syncd.log import mask
@@ -22,6 +23,7 @@ from syncd.windows import FIRST_LOOK_BACK, Reach, reach, steps
 
 MAX_ASKED: Final = 5_000  # unknown orders asked for in one run
 ASK_TIMES: Final = 3  # then it is left to a person or a file to bring the order
+RETURNS_MARGIN: Final = timedelta(days=7)  # asked by id so long beyond the returns' look-back
 COMMIT_ROWS: Final = 500  # so many rows make one transaction
 COMMIT_SECONDS: Final = 2.0  # or as many as came in this time
 
@@ -70,7 +72,7 @@ class Fetcher:
         except Stopped:
             raise
         except SyncdError as error:
-            _fail(note, error)
+            fail(note, error)
         return woken
 
     def _guarded(self, kind: Kind, note: TaskNote) -> None:
@@ -79,18 +81,18 @@ class Fetcher:
         except Stopped:
             raise
         except PanelRefused as error:
-            _fail(note, error)
+            fail(note, error)
             if error.code == PanelRefused.code:
                 raise
         except SyncdError as error:
-            _fail(note, error)
+            fail(note, error)
         except (Exception, SystemExit) as error:
             log.exception("plugin failed", account=self._job.name, kind=kind.value)
             text = (
                 f"Channel {self._setup.channel.name} failed while fetching {kind}: "
                 f"{type(error).__name__}: {error}. Report it to the plugin's author."
             )
-            _fail(note, PluginError(mask(text)))
+            fail(note, PluginError(mask(text)))
 
     def _fetch(self, kind: Kind, note: TaskNote) -> None:
         plan = self._reach(kind)
@@ -102,7 +104,7 @@ class Fetcher:
             self._forget(kind)
         if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
             book, account_id = self._job.book, self._job.account_id
-            chosen = self._job.orders or passing.open_orders(book, account_id)
+            chosen = self._job.orders or passing.open_orders(book, account_id, self._since())
             refs = passing.order_refs(book, account_id, chosen)
             with _Gatherer(self, kind, note, moves=False) as gather:
                 gather.take(self._pages_by_id(kind, refs, plan.window))
@@ -123,6 +125,11 @@ class Fetcher:
             look_back = max(look_back, FIRST_LOOK_BACK)
         return reach(self._channel, self._now(), cursor, look_back, job.days)
 
+    def _since(self) -> int:
+        """What was delivered before, the passes ask for no more: the returns' time is over."""
+        look_back = self._setup.look_back.get(Kind.RETURNS, timedelta(0))
+        return to_micros(self._job.clock.now() - max(look_back, FIRST_LOOK_BACK) - RETURNS_MARGIN)
+
     def _now(self) -> datetime:
         """The earlier of our time and the panel's: a window never ends in anyone's future."""
         return min(self._job.clock.now(), self._panel.server_now())
@@ -138,7 +145,7 @@ class Fetcher:
         self, kind: Kind, refs: Sequence[OrderRef], window: Window
     ) -> Iterator[Page[Any]]:
         setup = self._setup
-        for part in _parts(refs, self._channel.orders_per_call):
+        for part in parts(refs, self._channel.orders_per_call):
             yield from setup.channel.fetch(kind, setup.account, window, part, self._panel)
 
 
@@ -198,7 +205,8 @@ class _Gatherer:
             self._fetcher._job.tell(self._kind.value)
 
 
-def _fail(note: TaskNote, error: SyncdError) -> None:
+def fail(note: TaskNote, error: SyncdError) -> None:
+    """Note that fetching a kind failed, and why."""
     note.state, note.code, note.message = "failed", error.code, str(error)
     note.wait_seconds = getattr(error, "retry_after", None) or 0.0
     log.warning("fetch failed", code=error.code, reason=str(error))
@@ -219,7 +227,8 @@ def _gap_text(plan: Reach) -> str:
     )
 
 
-def _parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]]:
+def parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]]:
+    """The references in parts of at most ``size``."""
     iterator = iter(refs)
     while part := tuple(islice(iterator, max(1, size))):
         yield part
