@@ -204,7 +204,8 @@ class Comparer:
     def _quarantine(self, wanted: set[str]) -> tuple[set[str], dict[tuple[str, str], str]]:
         rows = self._book.query(
             "SELECT order_id, line_id, evidence, state, message FROM inbox WHERE account_id = ? "
-            "AND order_id IN (SELECT value FROM json_each(?)) AND status = 'UNKNOWN'",
+            "AND order_id IN (SELECT value FROM json_each(?)) AND status = 'UNKNOWN' "
+            "AND kind <> 'orders'",  # what the intake set aside is compared by lines
             (self._account.id, _json(wanted)),
         ).fetchall()
         set_aside = {row[2] for row in rows if row[3] != "QUARANTINED"}

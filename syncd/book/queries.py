@@ -1,5 +1,6 @@
 """All that the API and the CLI may ask of the book, in one place. Nothing here writes."""
 
+from syncd.book.drift import MAX_SHOWN as MAX_SHOWN, audits as audits, findings as findings
 from syncd.book.explain import explain as explain
 from syncd.book.failures import failed as failed
 from syncd.book.lookups import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import syncd
-from syncd.cli import ctl_daemon, ctl_goods, ctl_orders, ctl_runs
+from syncd.cli import ctl_audit, ctl_daemon, ctl_goods, ctl_orders, ctl_runs
 from syncd.cli.ctl_root import Root
 
 
@@ -27,7 +27,7 @@ for command in (
     ctl_goods.stock, ctl_goods.warehouse, ctl_goods.sequence, ctl_goods.tenant,
     ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
     ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
-    ctl_daemon.completion,
+    ctl_daemon.completion, ctl_audit.audit, ctl_audit.drift,
 ):  # fmt: skip
     main.add_command(command)
 

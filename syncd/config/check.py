@@ -14,15 +14,24 @@ from pydantic import ValidationError
 
 from syncd.config.lines import Place, key_lines
 from syncd.config.model import (
+    DEFAULT_AUDIT,
     DEFAULT_TASKS,
     AccountConfig,
+    AuditConfig,
     Config,
     TaskConfig,
     default_socket,
     default_state_dir,
 )
 from syncd.config.problems import Problem, at, of_validation, sentences
-from syncd.config.schema import AccountTable, FileTable, TasksTable, known_keys
+from syncd.config.schema import (
+    AccountTable,
+    AuditTable,
+    DefaultsTable,
+    FileTable,
+    TasksTable,
+    known_keys,
+)
 from syncd.config.settings import ChannelList, Outcome, Surroundings, read_settings
 from syncd.errors import ConfigError
 from syncd.hookspecs import Settings
@@ -137,7 +146,7 @@ class _Draft:
             log_level=top.log_level,
             operators=frozenset(top.operators),
             accounts={
-                name: _account(name, account, self.table.defaults.tasks)
+                name: _account(name, account, self.table.defaults)
                 for name, account in self.table.accounts.items()
             },
             lines=self.lines,
@@ -198,7 +207,7 @@ def _names_alike(raw: Mapping[str, Any], lines: Mapping[Place, int]) -> Iterator
             yield at(lines, ("accounts", name), text)
 
 
-def _account(name: str, table: AccountTable, defaults: TasksTable) -> AccountConfig:
+def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> AccountConfig:
     return AccountConfig(
         name=name,
         channel=table.channel,
@@ -206,8 +215,18 @@ def _account(name: str, table: AccountTable, defaults: TasksTable) -> AccountCon
         facility=table.facility,
         locations=table.locations,
         settings=table.settings,
-        tasks={kind: _task(kind, table.tasks, defaults) for kind in Kind},
+        tasks={kind: _task(kind, table.tasks, defaults.tasks) for kind in Kind},
+        audit=_audit(table.audit, defaults.audit),
     )
+
+
+def _audit(own: AuditTable, general: AuditTable) -> AuditConfig:
+    """Key by key, as for tasks."""
+    said = [
+        {key: value for key, value in table.model_dump().items() if value is not None}
+        for table in (general, own)
+    ]
+    return DEFAULT_AUDIT.model_copy(update={**said[0], **said[1]})
 
 
 def _task(kind: Kind, own: TasksTable, defaults: TasksTable) -> TaskConfig:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from syncd.config.model import DEFAULT_TASKS
+from syncd.config.model import DEFAULT_AUDIT, DEFAULT_TASKS
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
@@ -46,7 +46,7 @@ _NO_CHANNEL: Final = """
 
 def commented_example(channels: ChannelList) -> str:
     """A file that loads as it is, with one sleeping account for each channel that works."""
-    parts = [_TOP, *_defaults()]
+    parts = [_TOP, *_defaults(), *_audit()]
     usable = {name: info for name, info in channels.items() if info.state == ENABLED}
     parts.append(_ACCOUNT_HEAD if usable else _NO_CHANNEL)
     for name, info in usable.items():
@@ -60,6 +60,16 @@ def _defaults() -> Iterator[str]:
         yield f'#every = "{duration_text(task.every)}"\n'
         if task.look_back:
             yield f'#look_back = "{duration_text(task.look_back)}"\n'
+
+
+def _audit() -> Iterator[str]:
+    hours, minutes = divmod(int(DEFAULT_AUDIT.at.total_seconds()) // 60, 60)
+    yield (
+        "\n# The audit compares all open orders, and those closed in the last days, with the\n"
+        '# panel. It changes nothing by itself. "at" is a time of day in UTC.\n'
+        f'#[defaults.audit]\n#enabled = true\n#every = "{duration_text(DEFAULT_AUDIT.every)}"\n'
+        f'#at = "{hours:02}:{minutes:02}"\n#closed_days = {DEFAULT_AUDIT.closed_days}\n'
+    )
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

@@ -18,6 +18,7 @@ HIGHEST_UID: Final = 2**32 - 2
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION: Final = re.compile(r"(?:\d{1,9}[smhdw])+")
+_CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -51,6 +52,14 @@ def _interval(span: timedelta) -> timedelta:
             f'to "{duration_text(LONGEST_EVERY)}"'
         )
     return span
+
+
+def _time_of_day(value: Any) -> timedelta:
+    """Since midnight, of a text such as "20:30"."""
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+        raise ValueError('must be a time of day in UTC, in quotes, such as "20:30"')
+    hours, minutes = map(int, value.split(":"))
+    return timedelta(hours=hours, minutes=minutes)
 
 
 def _look_back(span: timedelta) -> timedelta:
@@ -101,6 +110,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Operator = Annotated[int, BeforeValidator(_operator)]
 Every = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_interval)]
 LookBack = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_look_back)]
+TimeOfDay = Annotated[timedelta, BeforeValidator(_time_of_day)]
 Folder = Annotated[Path, BeforeValidator(_path), AfterValidator(_absolute)]
 SocketPath = Annotated[Folder, AfterValidator(_socket_path)]
 
@@ -129,10 +139,20 @@ class TasksTable(Strict):
     delivered: TaskTable = Field(default_factory=TaskTable)
 
 
+class AuditTable(Strict):
+    """``[defaults.audit]`` and ``[accounts.NAME.audit]``."""
+
+    enabled: bool | None = None
+    every: Every | None = None
+    at: TimeOfDay | None = None
+    closed_days: int | None = Field(default=None, ge=1, le=365)
+
+
 class DefaultsTable(Strict):
     """``[defaults]``."""
 
     tasks: TasksTable = Field(default_factory=TasksTable)
+    audit: AuditTable = Field(default_factory=AuditTable)
 
 
 class SyncdTable(Strict):
@@ -153,6 +173,7 @@ class AccountTable(Strict):
     locations: dict[str, Name] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict)
     tasks: TasksTable = Field(default_factory=TasksTable)
+    audit: AuditTable = Field(default_factory=AuditTable)
 
 
 class FileTable(Strict):

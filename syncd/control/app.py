@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 import syncd
-from syncd.control import api_daemon, api_goods, api_orders, api_runs, problems
+from syncd.control import api_audits, api_daemon, api_goods, api_orders, api_runs, problems
 from syncd.control.guard import Guard
 from syncd.control.peer import own_uid
 from syncd.control.service import Service
@@ -41,6 +41,6 @@ def make_app(
     for failure in DATABASE_ERRORS:
         api.add_exception_handler(failure, problems.of_store)
     api.add_exception_handler(Exception, problems.of_mistake)
-    for module in (api_daemon, api_runs, api_orders, api_goods):
+    for module in (api_daemon, api_runs, api_orders, api_goods, api_audits):
         api.include_router(module.router)
     return Guard(api, own_uid=daemon_uid(), operators=operators, closed=service.closed)

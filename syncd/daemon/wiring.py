@@ -48,6 +48,7 @@ class Wiring:
             channel=self.channels[config.channel],
             look_back={kind: task.look_back for kind, task in config.tasks.items()},
             locations=config.locations,
+            audit_days=config.audit.closed_days,
         )
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
@@ -89,4 +90,4 @@ class Wiring:
             return None
         look_back = {kind: task.look_back for kind, task in account.tasks.items()}
         place = (account.channel, account.tenant, account.facility, dict(account.locations))
-        return (*place, loaded.settings.get(name), look_back)
+        return (*place, loaded.settings.get(name), look_back, account.audit.closed_days)
