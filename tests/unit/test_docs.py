@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from syncd import hookspecs
+from syncd.book.causes import CAUSES, Cause
 from syncd.book.wording import REASONS, SAID, STANDS
 from syncd.channels import discover
 from syncd.cli.syncctl import main as syncctl
@@ -263,3 +264,11 @@ def test_each_reason_is_told_in_a_sentence(reason: Reason) -> None:
 def test_each_event_and_position_is_told_in_words() -> None:
     assert not [event for event in Event if not SAID.get(event)]
     assert not [position for position in Position if not STANDS.get(position)]
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_cause_of_a_disagreement_has_words_and_is_explained(cause: Cause) -> None:
+    words = CAUSES[cause]
+    assert words.means.endswith(".")
+    assert words.do
+    assert f"`{cause}`" in section_of(DOCS / "operating.md", "Compare the book with the panel")
