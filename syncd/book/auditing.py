@@ -55,7 +55,7 @@ def horizon(book: Book, account_id: int, kind: Kind, *, by_window: bool) -> Hori
     cursor = cursor_of(book, account_id, kind) if by_window else None
     until = to_micros(cursor) if cursor is not None else None if by_window else success
     if not enabled:
-        return Horizon(0 if until is None else until, f"The task {kind} is switched off.")
+        return Horizon(None, f"The task {kind} is switched off, so no pass asks for it.")
     if until is None:
         return Horizon(None, f"The task {kind} has never read the panel to its end.")
     read = f"{from_micros(until):%Y-%m-%d %H:%M} UTC"

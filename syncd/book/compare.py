@@ -83,11 +83,12 @@ class Comparer:
         held = [fact for fact in facts if fact.state not in _SETTLED]
         done = [fact for fact in facts if fact.state in _SETTLED]
         every = [*done, *held, *missed]
+        ahead = self._replay.from_start(order_ids, every)
         case = _Case(
             book=self._replay.stands(order_ids),
-            ahead=self._replay.from_start(order_ids, every),
-            decided=self._replay.from_start(order_ids, every, as_decided=True),
-            after=self._replay.from_now(order_ids, missed),
+            ahead=ahead.sheet,
+            decided=self._replay.from_start(order_ids, every, as_decided=True).sheet,
+            after=self._replay.from_now(order_ids, missed).sheet,
             held=_by_order(held),
             missed=_by_order(missed),
             marks=_marks(self._book, self._account.id, order_ids),
@@ -98,7 +99,31 @@ class Comparer:
             if told.orders is None:
                 out.incomparable.setdefault(Kind.ORDERS, set()).add(order_id)
         out.findings += self._unreadable(set(order_ids), told)
+        out.findings += self._undecided(ahead.undecided, out.findings)
         return out
+
+    def _undecided(self, facts: Iterable[Known], findings: Iterable[Finding]) -> list[Finding]:
+        """Facts that lead nowhere, for want of proof or of their line, and are not told yet."""
+        told = {(one.order_id, one.line_id) for one in findings}
+        found: dict[tuple[str, str], Finding] = {}
+        for fact in facts:
+            where = (fact.order_id, fact.line_id)
+            if where in told or where in found or fact.state in _SETTLED:
+                continue
+            missed = fact.id < 0
+            found[where] = Finding(
+                order_id=fact.order_id,
+                line_id=fact.line_id,
+                cause=Cause.MISSED if missed else _CAUSE_OF[fact.state],
+                book_says="",
+                panel_says=str(fact.event),
+                message=self._of_missed(fact) if missed else _of_fact(fact),
+            )
+        return list(found.values())
+
+    def _of_missed(self, fact: Known) -> str:
+        when = from_micros(fact.occurred_at)
+        return f"{fact.event} of {when:%Y-%m-%d %H:%M} UTC. {self._horizons[Kind(fact.kind)].why}"
 
     def _missed(
         self, facts: Iterable[Known], told: Told, wanted: set[str], out: Compared
@@ -154,16 +179,14 @@ class Comparer:
         if exception := marks.exception(line_id):
             return Cause.CONTRADICTION, exception
         held = [fact for fact in case.held.get(order.order_id, ()) if _about(fact, line_id, order)]
-        for fact in sorted(held, key=lambda fact: _STATES_FIRST.index(fact.state)):
-            return _CAUSE_OF[fact.state], _of_fact(fact)
         missed = [
             fact for fact in case.missed.get(order.order_id, ()) if _about(fact, line_id, order)
         ]
-        if moves and missed:
-            first = missed[0]
-            when = from_micros(first.occurred_at)
-            horizon = self._horizons[Kind(first.kind)].why
-            return Cause.MISSED, f"{first.event} of {when:%Y-%m-%d %H:%M} UTC. {horizon}"
+        first = min(held, key=lambda fact: _STATES_FIRST.index(fact.state), default=None)
+        if moves and missed and (first is None or first.state == "IGNORED"):
+            return Cause.MISSED, self._of_missed(missed[0])
+        if first is not None:
+            return _CAUSE_OF[first.state], _of_fact(first)
         if line_id in marks.by_hand:
             return Cause.AHEAD_BY_HAND, marks.by_hand[line_id]
         counts = line_words(order)[line_id]

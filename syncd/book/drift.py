@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -18,6 +19,7 @@ from syncd.errors import NotFound
 MAX_SHOWN: Final = 1_000
 KEPT_AUDITS: Final = 30  # findings of older audits of an account are dropped
 _AT_ONCE: Final = 500
+_NAMES: Final = re.compile(r"\b(?:ORDER|ACCOUNT)\b")
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -185,7 +187,8 @@ def _rows(book: Book, where: str, *params: Any, limit: int = 1_000_000) -> list[
 def _view(row: Sequence[Any]) -> DriftView:
     cause = Cause(row[5])
     words = CAUSES[cause]
-    do = words.do.replace("ORDER", shlex.quote(row[3])).replace("ACCOUNT", shlex.quote(row[2]))
+    names = {"ORDER": shlex.quote(row[3]), "ACCOUNT": shlex.quote(row[2])}
+    do = _NAMES.sub(lambda match: names[match[0]], words.do)
     return DriftView(
         run_id=row[1], account=row[2], order_id=row[3], line_id=row[4], cause=cause.value,
         means=words.means, do="" if row[9] else do, book_says=row[6], panel_says=row[7],

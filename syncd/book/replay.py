@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from syncd.book.documents import SequenceRow
 from syncd.book.facts import Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
@@ -21,6 +23,7 @@ from syncd.rules import Position
 
 _FIRST_PACKAGE: Final = 1 << 40  # no parcel of the book has such an id
 _AT_ONCE: Final = 500
+_DECIDED: Final = frozenset({"DONE", "TOMBSTONE"})
 
 
 class Known(Fact, kw_only=True, gc=False):
@@ -48,6 +51,13 @@ def told_fact(row: Journal, number: int) -> Known:
     return _known([named[name] for name in _FIELDS])
 
 
+class Played(msgspec.Struct, frozen=True):
+    """Orders after facts were played over them, and the facts that could not be decided."""
+
+    sheet: Worksheet
+    undecided: list[Known]
+
+
 class Replay:
     """The orders of one account as facts would have them."""
 
@@ -58,7 +68,7 @@ class Replay:
 
     def from_start(
         self, order_ids: Sequence[str], facts: Sequence[Known], *, as_decided: bool = False
-    ) -> Worksheet:
+    ) -> Played:
         """The orders after these facts, from before any of them.
 
         In the order in which they happened; with ``as_decided`` in that in which the book
@@ -74,7 +84,7 @@ class Replay:
             ordered.sort(key=_turn)
         return self._play(sheet, ordered)
 
-    def from_now(self, order_ids: Sequence[str], facts: Sequence[Known]) -> Worksheet:
+    def from_now(self, order_ids: Sequence[str], facts: Sequence[Known]) -> Played:
         """The orders as they stand in the book, after these facts as well."""
         return self._play(self._sheet(order_ids), list(in_order(list(facts))))
 
@@ -87,18 +97,16 @@ class Replay:
         sheet.load(order_ids)
         return sheet
 
-    def _play(self, sheet: Worksheet, facts: Sequence[Fact]) -> Worksheet:
+    def _play(self, sheet: Worksheet, facts: Sequence[Known]) -> Played:
         task = Task(
             account=self._account, run_id=0, actor="audit", ships=self._ships, sweep_done=True,
             rehearsal=True,
         )  # fmt: skip
-        waiting: list[Fact] = []
-        for turn in (facts, waiting):
+        undecided = facts
+        for _ in range(2):  # what waits for a fact that comes after it has its chance as well
             worker = Worker(task, sheet)
-            for fact in list(turn):
-                if worker.decide(fact).state == "WAITING" and turn is facts:
-                    waiting.append(fact)
-        return sheet
+            undecided = [fact for fact in undecided if worker.decide(fact).state not in _DECIDED]
+        return Played(sheet, list(undecided))
 
 
 class _OpenHouse(Shared):

@@ -452,3 +452,81 @@ def test_returns_are_understood(office: AuditOffice) -> None:
     office.audit(fix=True)
     assert office.seller.positions("OD1") == ["CIR_CREATED"]
     assert office.causes(office.audit()) == []
+
+
+def test_a_return_without_proof_of_a_dispatch_is_told_as_waiting(plain: AuditOffice) -> None:
+    plain.order("OD1")
+    back: dict[str, Any] = {"return_type": ReturnType.RTO, "return_id": "R1"}
+    plain.shop.tell("OD1", Status.RETURNED, **back)
+    assert plain.causes(plain.audit()) == [("OD1", "missed", False)]
+    assert plain.causes(plain.audit(fix=True)) == [("OD1", "waiting", False)]
+    assert plain.causes(plain.audit()) == [("OD1", "waiting", False)]
+
+
+def test_a_task_that_is_switched_off_hears_of_nothing_however_new(plain: AuditOffice) -> None:
+    plain.order("OD1")
+    plain.clock.advance(timedelta(hours=2))
+    plain.shop.tell("OD1", Status.DISPATCHED, occurred_at=START + timedelta(hours=1))
+    with plain.book.write():
+        plain.book.query("UPDATE task SET enabled = 0 WHERE kind = 'dispatched'")
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "missed", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert "switched off" in found.message
+
+
+def test_what_the_channel_does_not_ship_is_left_to_the_seller(plain: AuditOffice) -> None:
+    plain.setup.channel.gates_shipping = True
+    plain.setup.channel._provides_shipping = lambda _account, _order: False
+    plain.seller.stock("SHIRT", 1)
+    plain.order("OD1")
+    plain.seller.advance("OD1", Position.DISPATCHED)
+    plain.order("OD2")
+    plain.shop.tell("OD2", Status.DISPATCHED)
+    assert plain.causes(plain.audit()) == []
+
+
+def test_old_findings_are_dropped_and_the_newest_audits_kept(plain: AuditOffice) -> None:
+    plain.order("OD1")
+    plain.shop.tell("OD1", Status.DISPATCHED)
+    for _ in range(drift.KEPT_AUDITS + 2):
+        plain.audit()
+    assert plain.seller.count("drift") == drift.KEPT_AUDITS
+
+
+def test_ids_that_look_like_place_holders_are_told_as_they_are(plain: AuditOffice) -> None:
+    plain.order("ACCOUNT")
+    plain.shop.tell("ACCOUNT", Status.DISPATCHED)
+    plain.audit()
+    (found,) = drift.findings(plain.book)
+    assert "syncctl audit shop --order ACCOUNT --fix" in found.do
+
+
+def test_a_stopped_audit_waits_again_with_its_place(plain: AuditOffice) -> None:
+    plain.setup = msgspec.structs.replace(plain.setup, audit_portion=1)
+    for number in range(3):
+        plain.order(f"OD{number}")
+        plain.shop.tell(f"OD{number}", Status.DISPATCHED)
+    asked = runs.enqueue(
+        plain.book, "shop", tuple(Kind), purpose=runs.AUDIT, dry_run=True, trigger="t",
+        actor="asha", now=START,
+    )  # fmt: skip
+
+    def stop(_window: Window, refs: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        if refs and refs[0].order_id == "OD1":
+            plain.stop.set()
+        yield Page(rows=[])
+
+    plain.shop.scripts[Kind.DISPATCHED] = stop
+    conductor = Conductor(plain.book, lambda _: plain.setup, plain.panel, plain.clock)
+    with pytest.raises(GaveWay):
+        conductor.conduct(asked.run_id, plain.stop, plain.told)
+    row = runs.get(plain.book, asked.run_id)
+    assert (row.state, plain.seller.count("run")) == ("QUEUED", 1)
+    assert runs.Counts.from_json(row.counts).compared == 1
+    plain.stop.clear()
+    del plain.shop.scripts[Kind.DISPATCHED]
+    plain.shop.asked.clear()
+    conductor.conduct(asked.run_id, plain.stop, plain.told)
+    assert all("OD0" not in orders for _, _, orders in plain.shop.asked), "not asked again"
+    assert len(drift.findings(plain.book, run_id=asked.run_id)) == 3
