@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from syncd.book.causes import CAUSES, HEALED_BY_FIX, NEEDS_NOBODY, Cause
@@ -98,11 +99,14 @@ def _recorded(book: Book, run_id: int, order_ids: Sequence[str]) -> list[tuple[A
     return found
 
 
-def open_in(book: Book, run_id: int) -> int:
-    """How many findings of a run stand, but for those that need nobody."""
-    marks = ",".join("?" * len(NEEDS_NOBODY))
-    sql = f"SELECT count(*) FROM drift WHERE run_id = ? AND NOT mended AND cause NOT IN ({marks})"
-    return int(book.query(sql, (run_id, *NEEDS_NOBODY)).fetchone()[0])
+def counted(book: Book, run_id: int) -> tuple[int, int, int]:
+    """Of a run: its findings, those mended, and those that stand and need someone."""
+    sql = (
+        "SELECT count(*), coalesce(sum(mended), 0), coalesce(sum(NOT mended AND cause NOT IN "
+        f"({_marks(NEEDS_NOBODY)})), 0) FROM drift WHERE run_id = ?"
+    )
+    found, mended, left = book.query(sql, (*NEEDS_NOBODY, run_id)).fetchone()
+    return int(found), int(mended), int(left)
 
 
 def prune(book: Book, account_id: int) -> None:
@@ -125,10 +129,9 @@ def audits(book: Book) -> dict[str, AuditView]:
         for account_id, name in book.query("SELECT id, name FROM account").fetchall():
             last = book.query(_LAST, (account_id,)).fetchone()
             if last is not None:
-                standing = _standing(book, account_id)
                 found[name] = AuditView(
                     run_id=last[0], ended_at=moment(last[1]), state=last[2],
-                    open=sum(one.cause not in NEEDS_NOBODY for one in standing),
+                    open=_count_standing(book, account_id),
                 )  # fmt: skip
     return found
 
@@ -150,38 +153,49 @@ def findings(
             row = book.query("SELECT purpose FROM run WHERE id = ?", (run_id,)).fetchone()
             if row is None or row[0] != "audit":
                 raise NotFound(f"Run {run_id} is no audit. See the runs: syncctl runs")
-            rows = _rows(book, "d.run_id = ?", run_id, limit=limit)
-            return [one for one in rows if order_id in (None, one.order_id)]
+            where = Filter()
+            where.add("d.run_id = ?", run_id)
+            if order_id is not None:
+                where.add("d.order_id = ?", order_id)
+            return _rows(book, where, limit)
         names = [name for (name,) in book.query("SELECT name FROM account ORDER BY name")]
         ids = [account_id_of(book, name) for name in ([account] if account else names)]
-        standing = [one for found in ids for one in _standing(book, found, order_id)]
-    return standing[:limit]
+        found = [_rows(book, _standing(book, one, order_id), limit) for one in ids]
+    return [one for part in found for one in part][:limit]
 
 
-def _standing(book: Book, account_id: int, order_id: str | None = None) -> list[DriftView]:
+def _standing(book: Book, account_id: int, order_id: str | None = None) -> Filter:
     """What stands: of the last whole audit and those of chosen orders after it, the newest word."""
     last = book.query(_LAST, (account_id,)).fetchone()
-    later = book.query(
-        "SELECT id, orders FROM run WHERE account_id = ? AND purpose = 'audit' AND orders <> '[]' "
-        "AND state IN ('OK', 'PARTIAL') AND id > ? ORDER BY id",
-        (account_id, last[0] if last else 0),
-    ).fetchall()
+    whole = last[0] if last else 0
+    later = book.query(_LATER, (account_id, whole)).fetchall()
     newest = {order: run for run, orders in later for order in orders_of(orders)}
-    among = [*([last[0]] if last else []), *dict.fromkeys(newest.values())]
-    if not among:
-        return []
     where = Filter()
-    where.add(f"d.run_id IN ({','.join('?' * len(among))}) AND NOT d.mended", *among)
+    among = {whole, *newest.values()}
+    where.add(f"d.run_id IN ({_marks(among)}) AND NOT d.mended", *among)
+    if newest:
+        text = msgspec.json.encode(newest).decode()
+        word = "coalesce((SELECT value FROM json_each(?) WHERE key = d.order_id), ?)"
+        where.add(f"d.run_id = {word}", text, whole)
     if order_id is not None:
         where.add("d.order_id = ?", order_id)
-    rows = _rows(book, where.sql().removeprefix("WHERE "), *where.params)
-    whole = last[0] if last else 0
-    return [one for one in rows if newest.get(one.order_id, whole) == one.run_id]
+    return where
 
 
-def _rows(book: Book, where: str, *params: Any, limit: int = 1_000_000) -> list[DriftView]:
-    sql = f"{_SELECT} WHERE {where} ORDER BY d.cause, d.id LIMIT ?"
-    return [_view(row) for row in book.query(sql, (*params, limit))]
+def _count_standing(book: Book, account_id: int) -> int:
+    where = _standing(book, account_id)
+    where.add(f"d.cause NOT IN ({_marks(NEEDS_NOBODY)})", *NEEDS_NOBODY)
+    sql = f"SELECT count(*) FROM drift d {where.sql()}"
+    return int(book.query(sql, where.params).fetchone()[0])
+
+
+def _rows(book: Book, where: Filter, limit: int) -> list[DriftView]:
+    sql = f"{_SELECT} {where.sql()} ORDER BY d.cause, d.id LIMIT ?"
+    return [_view(row) for row in book.query(sql, (*where.params, limit))]
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _view(row: Sequence[Any]) -> DriftView:
@@ -199,6 +213,10 @@ def _view(row: Sequence[Any]) -> DriftView:
 _LAST: Final = (
     "SELECT id, ended_at, state FROM run WHERE account_id = ? AND purpose = 'audit' "
     "AND orders = '[]' AND state IN ('OK', 'PARTIAL') ORDER BY id DESC LIMIT 1"
+)
+_LATER: Final = (
+    "SELECT id, orders FROM run WHERE account_id = ? AND purpose = 'audit' AND orders <> '[]' "
+    "AND state IN ('OK', 'PARTIAL') AND id > ? ORDER BY id"
 )
 _SELECT: Final = (
     "SELECT d.id, d.run_id, a.name, d.order_id, d.line_id, d.cause, d.book_says, d.panel_says, "

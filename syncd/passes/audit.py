@@ -91,11 +91,8 @@ class Audit:
     def verdict(self) -> tuple[RunState, str, str]:
         """How the run ends: state, code and message. Brings the counts of findings up to date."""
         job = self._job
-        found = drift.findings(job.book, run_id=job.run_id)
-        job.counts.disagreed = len(found)
-        job.counts.mended = sum(one.mended for one in found)
+        job.counts.disagreed, job.counts.mended, left = drift.counted(job.book, job.run_id)
         self._tell_incomparable()
-        left = drift.open_in(job.book, job.run_id)
         failed = [(kind, note) for kind, note in job.notes.items() if note.state == "failed"]
         if failed:
             state = (
