@@ -557,3 +557,18 @@ def test_states_of_runs_are_as_the_book_has_them(house: House) -> None:
     assert house.await_run(1) == "PARTIAL"
     run = house.ask("GET", "/v1/runs/1")[2]
     assert (run["state"], run["message"]) == ("PARTIAL", "1 changes were refused.")
+
+
+def test_an_audit_is_asked_for_and_read(house: House) -> None:
+    status, _, asked = house.ask("POST", "/v1/audits", {})
+    assert status == 202
+    assert [run["account"] for run in asked["runs"]] == ["shop"]
+    house.await_run(asked["run_id"])
+    run = house.ask("GET", f"/v1/runs/{asked['run_id']}")[2]
+    assert (run["purpose"], run["dry_run"]) == ("audit", True)
+    assert house.ask("GET", f"/v1/audits/{asked['run_id']}")[2] == {"findings": []}
+    assert house.ask("GET", "/v1/audits/99")[0] == 404
+    assert house.ask("GET", "/v1/drift?account=shop")[2] == {"findings": []}
+    assert house.ask("POST", "/v1/audits", {"fix": "yes"})[0] == 422
+    house.ask("POST", "/v1/accounts/shop/pause", {})
+    assert house.ask("POST", "/v1/audits", {"account": "shop"})[0] == 409
