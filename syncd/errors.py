@@ -75,6 +75,12 @@ class Stopped(SyncdError):
     code = "stopped"
 
 
+class GaveWay(SyncdError):
+    """A long run went back into the queue, to go on from where it stood."""
+
+    code = "gave_way"
+
+
 class BookError(SyncdError):
     """The order book cannot do what was asked."""
 

@@ -66,7 +66,9 @@ class Channel(Struct, frozen=True, kw_only=True):
     ``safety_lag``: facts younger than this may still be missing from an answer, so a window
     ends that long before now. ``overlap``: how far a window reaches back before the cursor.
     ``longest_window``: a longer one is asked in steps. ``orders_per_call``: how many orders
-    one hook call gets. ``paces``: one token bucket per endpoint class, ``"default"`` for the
+    one hook call gets. ``window_only``: kinds («returns») for whose answer a
+    hook reads its whole window even when orders are named: an audit then asks by window.
+    ``paces``: one token bucket per endpoint class, ``"default"`` for the
     rest. ``look_back_limit``: how far back the panel answers at all.
     ``unverified``: sentences about what no public source confirms.
     """
@@ -80,6 +82,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     look_back_limit: timedelta | None = None
     reads_by: frozenset[ReadsBy] = frozenset({ReadsBy.WINDOW, ReadsBy.ORDERS})
     orders_per_call: int = 100
+    window_only: frozenset[str] = frozenset()
     paces: Mapping[str, Pace] = MappingProxyType({})
     unverified: tuple[str, ...] = ()
 

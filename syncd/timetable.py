@@ -24,7 +24,7 @@ from syncd.book.runs import TIMER
 from syncd.book.store import Book
 from syncd.book.tables import Account, Task
 from syncd.clock import Clock, to_micros
-from syncd.config import Config, TaskConfig
+from syncd.config import AuditConfig, Config, TaskConfig
 from syncd.statuses import Kind
 
 TICK_SECONDS: Final = 5  # how often an account's tasks are looked at
@@ -60,6 +60,7 @@ def ensure_tasks(
                     _ensure_task(account_id, kind, task, to_micros(now))
                 else:
                     Task.update(enabled=False).where(_is(account_id, kind)).execute()
+            _ensure_audit(account_id, account.audit, to_micros(now))
 
 
 def due(book: Book, now: datetime, account: str | None = None) -> dict[str, list[Kind]]:
@@ -118,6 +119,31 @@ def _enqueue_deep(book: Book, account: str, now: datetime) -> int | None:
     return first
 
 
+def enqueue_audit_due(book: Book, account: str, now: datetime) -> int | None:
+    """Queue the audit of an account if its night has come, and set the next one.
+
+    It only looks. Returns the run's id, or None. However many nights were missed, it is one.
+    """
+    moment = to_micros(now)
+    with book.write():
+        row = book.query(_AUDIT_DUE, (account, moment, moment)).fetchone()
+        if row is None:
+            return None
+        queued = runs.enqueue(
+            book, account, tuple(Kind), dry_run=True, purpose=runs.AUDIT, trigger=TIMER,
+            actor=TIMER, now=now,
+        )  # fmt: skip
+        account_id, next_run, every = row
+        if next_run > moment:  # the clock was set back
+            next_run = moment
+        turns = (moment - next_run) // (every * _MICROS) + 1
+        book.query(
+            "UPDATE task SET next_run = ? WHERE account_id = ? AND kind = 'audit'",
+            (next_run + turns * every * _MICROS, account_id),
+        )
+        return queued.run_id
+
+
 class Timetable:
     """The ticking part: looks at each account's tasks every few seconds.
 
@@ -161,8 +187,10 @@ class Timetable:
     def _tick(self, account: str) -> None:
         """A failure here must not stop the other accounts' jobs."""
         try:
-            run_id = enqueue_due(self._book, account, self._clock.now())
-            if run_id is not None:
+            now = self._clock.now()
+            queued = [enqueue_due(self._book, account, now)]
+            queued.append(enqueue_audit_due(self._book, account, now))
+            if any(run_id is not None for run_id in queued):
                 self._queued(account)
         except Exception as error:
             log.error("timer failed", account=account, error=f"{type(error).__name__}: {error}")
@@ -221,15 +249,48 @@ def _deep(row: Task | None, task: TaskConfig, now: int) -> dict[str, int]:
     return values
 
 
-def _is(account_id: int, kind: Kind) -> Expression:
-    condition: Expression = (Task.account == account_id) & (Task.kind == kind.value)
+def _ensure_audit(account_id: int, audit: AuditConfig, now: int) -> None:
+    """The audit's row: first due at its hour; an hour that was changed counts from the next."""
+    every = int(audit.every.total_seconds())
+    day = 86_400
+    nightly = every % day == 0
+    at = int(audit.at.total_seconds())
+    first = now
+    if nightly:
+        first = ((now // _MICROS - at) // day + 1) * day + at
+        first *= _MICROS
+    row = Task.get_or_none(_is(account_id, runs.AUDIT))
+    if row is None:
+        Task.create(
+            account=account_id, kind=runs.AUDIT, every_seconds=every, enabled=audit.enabled,
+            next_run=first,
+        )  # fmt: skip
+        return
+    values: dict[str, object] = {"every_seconds": every, "enabled": audit.enabled}
+    moved = nightly and row.next_run // _MICROS % day != at
+    if row.next_run > now and (moved or row.every_seconds != every):
+        values["next_run"] = first
+    Task.update(**values).where(_is(account_id, runs.AUDIT)).execute()
+
+
+def _is(account_id: int, kind: str) -> Expression:
+    condition: Expression = (Task.account == account_id) & (Task.kind == str(kind))
     return condition
 
 
 _DUE: Final = f"""
 SELECT account.name, task.kind FROM task JOIN account ON account.id = task.account_id
 WHERE task.enabled AND account.state = 'CONNECTED' AND (? IS NULL OR account.name = ?)
+AND task.kind <> '{runs.AUDIT}'
 AND (task.next_run <= ? OR task.next_run > ? + task.every_seconds * {_MICROS})
+"""
+# The first audit may be up to a day further away than one interval: it waits for its hour.
+_AUDIT_DUE: Final = f"""
+SELECT task.account_id, task.next_run, task.every_seconds FROM task
+JOIN account ON account.id = task.account_id
+WHERE account.name = ? AND task.kind = '{runs.AUDIT}' AND task.enabled
+AND account.state = 'CONNECTED'
+AND (task.next_run <= ? OR task.next_run > ? + (task.every_seconds + 86400) * {_MICROS})
 """
 # The old rhythm is kept unless the next time would already be past, or never was near.
 _NEXT_TIME: Final = f"""

@@ -180,7 +180,7 @@ def _check_unused(
 
 _DUE_NOW: Final = """
 UPDATE task SET next_run = min(next_run, ?)
-WHERE account_id IN (SELECT id FROM account WHERE tenant_id = ?)
+WHERE kind <> 'audit' AND account_id IN (SELECT id FROM account WHERE tenant_id = ?)
 """
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from syncd.book.drift import findings
 from syncd.book.exception_lookups import exceptions
 from syncd.book.lookups import Filter, find_order
 from syncd.book.order_lookups import order_view
@@ -26,6 +27,7 @@ from syncd.book.story import (
     tell,
 )
 from syncd.book.views import (
+    DriftView,
     ExceptionView,
     Explanation,
     OrderView,
@@ -71,11 +73,14 @@ def explain(
         short = _shortages(book, house, order)
         own, present = limits.get(name, Limits()), to_micros(at) if at else 0
         waits = tuple(waits_of_order(book, account_id, order_id, own, present, zone)) if at else ()
+        drifted = findings(book, account=name, order_id=order_id)
     title = channel.title()
     story = _with_exceptions(tell(title, order, facts, records), opened)
     now = (*_now(order_id, name, title, order), *waits)
-    pending = tuple(_pending(facts))
-    to_do = tuple(dict.fromkeys(_to_do(house, order, facts, opened, shelves, short)))
+    pending = (*_pending(facts), *_disagreements(drifted))
+    to_do = tuple(dict.fromkeys([
+        *_to_do(house, order, facts, opened, shelves, short), *(one.do for one in drifted)
+    ]))  # fmt: skip
     return Explanation(
         order=order, account=name, order_id=order_id, now=now, story=tuple(story),
         pending=pending, to_do=to_do, lines=tuple(_lines(now, story, pending, to_do, zone)),
@@ -239,6 +244,15 @@ def _pending(facts: Iterable[StoryFact]) -> Iterable[str]:
         why = fact.message or words_for(fact.code).means or "No pass has decided it yet."
         tried = f", tried {times(fact.tries)}" if fact.tries else ""
         yield f"{fact.state}: {happened(fact)} (fact {fact.id}{tried}). {why}"
+
+
+def _disagreements(drifted: Iterable[DriftView]) -> Iterable[str]:
+    """What the last audit of the order found."""
+    for one in drifted:
+        line = f" line {one.line_id}," if one.line_id else ""
+        said = f"the book says {one.book_says or '-'}, the panel {one.panel_says}"
+        told = f"Audit {one.run_id}:{line} {said}. {one.means} {one.message}"
+        yield told.strip()
 
 
 def _to_do(

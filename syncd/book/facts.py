@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
@@ -77,7 +77,7 @@ def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int)
         part = order_ids[start : start + 500]
         sql = _OF_ORDERS.format(marks=",".join("?" * len(part)))
         rows = book.query(sql, (account_id, *part, run_id))
-        found.extend(_fact(row, run_id) for row in rows)
+        found.extend(fact_of(row, run_id) for row in rows)
     return in_order(found)
 
 
@@ -85,22 +85,25 @@ def facts_by_id(book: Book, ids: Sequence[int]) -> dict[int, Fact]:
     """These facts, whatever has become of them; those that have no event are left out."""
     sql = f"SELECT {_FIELDS} FROM inbox WHERE id IN ({','.join('?' * len(ids))})"
     rows = book.query(sql, ids)
-    return {row[0]: _fact(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
+    return {row[0]: fact_of(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
 
 
 def open_of(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Fact]:
     """All undecided facts of at most 500 orders, whoever has tried them, in deciding order."""
     sql = _OPEN_OF.format(marks=",".join("?" * len(order_ids)))
-    return in_order([_fact(row, 0) for row in book.query(sql, (account_id, *order_ids))])
+    return in_order([fact_of(row, 0) for row in book.query(sql, (account_id, *order_ids))])
 
 
 def stopping(book: Book, account_id: int, order_id: str) -> list[Fact]:
     """The order's cancellations and wishes for one that are not decided, whatever the cause."""
     rows = book.query(_STOPPING, (account_id, order_id))
-    return in_order([_fact(row, 0) for row in rows])
+    return in_order([fact_of(row, 0) for row in rows])
 
 
-def in_order(facts: list[Fact]) -> list[Fact]:
+F = TypeVar("F", bound=Fact)
+
+
+def in_order(facts: list[F]) -> list[F]:
     """By event time, then by rank, then by evidence: the same for the same facts, always."""
     facts.sort(key=_order)
     return facts
@@ -110,7 +113,8 @@ def _order(fact: Fact) -> tuple[int, int, str]:
     return fact.occurred_at, EVENT_RANK[fact.event], fact.evidence
 
 
-def _fact(row: Sequence[Any], run_id: int) -> Fact:
+def fact_of(row: Sequence[Any], run_id: int) -> Fact:
+    """The fact of a journal row as ``_FIELDS`` reads it, as the run looks at it."""
     event = _EVENTS[row[7], row[8]]
     return Fact(
         id=row[0], evidence=row[1], order_id=row[2], line_id=row[3], sku=row[4], quantity=row[5],

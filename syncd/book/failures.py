@@ -137,6 +137,7 @@ def _standing(book: Book, account_id: int) -> Iterable[int]:
     """Failed runs of an account for which some kind has not been done since, newest first."""
     rows = book.query(
         "SELECT id, kinds, orders, dry_run FROM run WHERE account_id = ? AND state = 'FAILED' "
+        "AND purpose = 'sync' "
         "ORDER BY id DESC LIMIT ?",
         (account_id, _LOOKED_AT),
     ).fetchall()
@@ -158,7 +159,8 @@ def _good_runs(book: Book, account_id: int, after: int) -> Iterator[tuple[int, s
     """Runs over all orders that ended well, newest first, with the kinds that they did."""
     rows = book.query(
         "SELECT id, kinds, tasks FROM run NOT INDEXED WHERE id > ? AND account_id = ? AND state "
-        "IN ('OK', 'PARTIAL') AND orders = '[]' AND dry_run = 0 ORDER BY id DESC",
+        "IN ('OK', 'PARTIAL') AND orders = '[]' AND dry_run = 0 AND purpose = 'sync' "
+        "ORDER BY id DESC",
         (after, account_id),
     )
     for run_id, kinds, tasks in rows:
@@ -180,7 +182,7 @@ def _repeated(
         return False
     sql = (
         "SELECT 1 FROM run WHERE account_id = ? AND id > ? AND state IN ('OK', 'PARTIAL') "
-        "AND kinds = ? AND orders = ? AND dry_run <= ? LIMIT 1"
+        "AND kinds = ? AND orders = ? AND dry_run <= ? AND purpose = 'sync' LIMIT 1"
     )
     found = book.query(sql, (account_id, run_id, kinds, orders, dry_run)).fetchone()
     return found is not None

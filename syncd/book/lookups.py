@@ -110,7 +110,7 @@ def _newest_run(book: Book, account_id: int, state: str) -> tuple[int, str]:
     """Id and message of the newest run that ended so and was no rehearsal; id 0 for none."""
     row = book.query(
         "SELECT id, message FROM run WHERE account_id = ? AND state = ? AND dry_run = 0 "
-        "AND kinds <> '[]' ORDER BY id DESC LIMIT 1",
+        "AND kinds <> '[]' AND purpose = 'sync' ORDER BY id DESC LIMIT 1",
         (account_id, state),
     ).fetchone()
     return (int(row[0]), str(row[1])) if row else (0, "")
@@ -152,7 +152,7 @@ def tasks(book: Book, now: datetime, account: str | None = None) -> list[TaskVie
 _RUN: Final = (
     "SELECT r.id, a.name, r.kinds, r.orders, r.days, r.dry_run, r.trigger, r.actor, r.state, "
     "r.code, r.message, r.requested_at, r.started_at, r.ended_at, r.counts, r.tasks, r.plan_hash, "
-    "r.plan "
+    "r.plan, r.purpose "
     "FROM run r JOIN account a ON a.id = r.account_id"
 )
 
@@ -196,6 +196,7 @@ def _run(row: Sequence[Any]) -> RunView:
         message=row[10], requested_at=from_micros(row[11]), started_at=moment(row[12]),
         ended_at=moment(row[13]), counts=json_object(row[14]), tasks=json_object(row[15]),
         plan_hash=row[16], plan=tuple(msgspec.json.decode(row[17])), ledger=_ledger(row[14]),
+        purpose=row[18],
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
     """1 to 2: exceptions that a person settles, the safety brake, audits, split parcels."""
     for table, column in (
         ("run", "\"purpose\" TEXT NOT NULL DEFAULT 'sync'"),
+        ("run", "\"place\" TEXT NOT NULL DEFAULT ''"),
         ("orders", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("package", '"successor_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
         ("item", '"settled_at" INTEGER'),

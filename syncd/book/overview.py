@@ -10,12 +10,21 @@ from typing import Final
 
 from syncd.book.brake_lookups import brakes
 from syncd.book.documents import sequence_missing
+from syncd.book.drift import audits
 from syncd.book.lookups import MAX_LIMIT, accounts, tasks
 from syncd.book.overdue_lookups import USUAL, LimitsOf, overdue_counts
-from syncd.book.runs import account_id_of
+from syncd.book.runs import AUDIT, account_id_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
-from syncd.book.views import AccountStatus, AccountView, BrakeView, FactCounts, Status, TaskView
+from syncd.book.views import (
+    AccountStatus,
+    AccountView,
+    AuditView,
+    BrakeView,
+    FactCounts,
+    Status,
+    TaskView,
+)
 from syncd.book.wait_words import overdue_text
 from syncd.book.wording import split_refusal
 from syncd.clock import to_micros
@@ -45,11 +54,12 @@ def status(book: Book, now: datetime, limits: LimitsOf = USUAL) -> Status:
             timers[task.account].append(task)
         running, queued = _runs(book)
         braked = {one.account: one for one in brakes(book, limit=MAX_LIMIT)}
+        audited = audits(book)
         found = [
             _account(
                 book, view, timers[view.name], facts.get(view.name, FactCounts()),
                 running.get(view.name), queued.get(view.name, 0), now,
-                limits.get(view.name, Limits()), braked.get(view.name),
+                limits.get(view.name, Limits()), braked.get(view.name), audited.get(view.name),
             )
             for view in accounts(book)
         ]  # fmt: skip
@@ -89,9 +99,11 @@ def _account(
     now: datetime,
     limits: Limits,
     brake: BrakeView | None,
+    audit: AuditView | None,
 ) -> AccountStatus:
-    successes = [task.last_success for task in timers if task.last_success]
-    coming = [task.next_run for task in timers if task.next_run and task.enabled]
+    syncs = [task for task in timers if task.kind != AUDIT]
+    successes = [task.last_success for task in syncs if task.last_success]
+    coming = [task.next_run for task in syncs if task.next_run and task.enabled]
     stopped = view.state != "CONNECTED"
     late: dict[Wait, tuple[int, int]] = {}
     if view.tenant_state == "LIVE" and view.state != "DISABLED":
@@ -111,10 +123,12 @@ def _account(
                 overdue_text(wait, view.name, count, oldest, to_micros(now))
                 for wait, (count, oldest) in late.items()
             ),
+            *_drifted(view.name, audit),
         ),
         notes=tuple(_buried(book, view.name, facts.tombstones)),
         overdue={wait.value: count for wait, (count, _) in late.items()},
         brake=brake,
+        audit=audit,
     )
 
 
@@ -164,6 +178,14 @@ def _problems(
     ):
         if count:
             yield f"{what} {name}: {count}. {advice}"
+
+
+def _drifted(name: str, audit: AuditView | None) -> Iterable[str]:
+    if audit is not None and audit.open:
+        yield (
+            f"The book of {name} and its panel disagree: {audit.open}. See why and what mends it: "
+            f"syncctl drift --account {name}"
+        )
 
 
 def _because(reason: str) -> str:

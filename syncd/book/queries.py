@@ -1,6 +1,7 @@
 """All that the API and the CLI may ask of the book, in one place. Nothing here writes."""
 
 from syncd.book.brake_lookups import brakes as brakes, held as held
+from syncd.book.drift import MAX_SHOWN as MAX_SHOWN, audits as audits, findings as findings
 from syncd.book.exception_lookups import (
     exception as exception,
     exceptions as exceptions,

@@ -19,6 +19,8 @@ from syncd.statuses import MAX_ID_LENGTH, Kind
 MAX_DAYS: Final = 366
 MAX_ORDERS: Final = 10_000
 TIMER: Final = "timer"
+SYNC: Final = "sync"
+AUDIT: Final = "audit"
 
 
 class RunState(StrEnum):
@@ -71,6 +73,11 @@ class Counts(Struct, kw_only=True):
     orders: int = 0
     pages: int = 0
     calls: int = 0
+    compared: int = 0  # orders that an audit looked at
+    disagreed: int = 0  # its findings
+    mended: int = 0  # of these
+    incomparable: int = 0  # orders of which the panel could not be asked something
+    upcoming: int = 0  # facts that it met and that the next pass will bring
 
     def add(self, other: Counts) -> None:
         """Add another's numbers to these."""
@@ -117,6 +124,7 @@ def enqueue(
     orders: Iterable[str] = (),
     days: int | None = None,
     dry_run: bool = False,
+    purpose: str = SYNC,
     trigger: str,
     actor: str,
     now: datetime,
@@ -135,7 +143,7 @@ def enqueue(
         raise Refused(f"days is {days}; give a number from 1 to {MAX_DAYS}.", code="bad_days")
     with book.write():
         account_id = account_id_of(book, account)
-        waiting = _waiting(book, account_id, order_ids, days, dry_run)
+        waiting = _waiting(book, account_id, order_ids, days, dry_run, purpose)
         for run in waiting:
             if _ordered(run.kinds_list) == wanted:
                 return Enqueued(run.id, True)
@@ -146,7 +154,7 @@ def enqueue(
                     return Enqueued(run.id, True)
         row = Run.create(
             account=account_id, kinds=_json([k.value for k in wanted]), orders=_json(order_ids),
-            days=days, dry_run=dry_run, trigger=trigger, actor=actor,
+            days=days, dry_run=dry_run, purpose=purpose, trigger=trigger, actor=actor,
             requested_at=to_micros(now), counts=Counts().to_json(),
         )  # fmt: skip
         return Enqueued(int(row.id), False)
@@ -159,13 +167,18 @@ class _Waiting(Struct, frozen=True):
 
 
 def _waiting(
-    book: Book, account_id: int, order_ids: Sequence[str], days: int | None, dry_run: bool
+    book: Book,
+    account_id: int,
+    order_ids: Sequence[str],
+    days: int | None,
+    dry_run: bool,
+    purpose: str,
 ) -> list[_Waiting]:
     """Queued runs that ask for the same but for the kinds, oldest first."""
     rows = book.query(
         "SELECT id, kinds, trigger FROM run WHERE account_id = ? AND state = 'QUEUED' "
-        "AND orders = ? AND days IS ? AND dry_run = ? ORDER BY id",
-        (account_id, _json(list(order_ids)), days, dry_run),
+        "AND orders = ? AND days IS ? AND dry_run = ? AND purpose = ? ORDER BY id",
+        (account_id, _json(list(order_ids)), days, dry_run, purpose),
     )
     return [_Waiting(run_id, kinds_of(kinds), trigger) for run_id, kinds, trigger in rows]
 
@@ -176,12 +189,12 @@ def _widen(book: Book, run: _Waiting, wanted: Sequence[Kind]) -> None:
 
 
 def next_queued(book: Book, account: str) -> Run | None:
-    """The oldest waiting run of an account, or None."""
+    """The oldest waiting run of an account, or None. Audits wait until nothing else does."""
     with book.connection():
         row: Run | None = (
             Run.select()
             .where((Run.account == account_id_of(book, account)) & (Run.state == RunState.QUEUED))
-            .order_by(Run.id)
+            .order_by(Run.purpose != SYNC, Run.id)
             .first()
         )
     return row
@@ -200,13 +213,37 @@ def start(book: Book, run_id: int, now: datetime) -> None:
     """Mark a waiting run as running. Raises Refused when it is not waiting any more."""
     with book.write():
         done = book.query(
-            "UPDATE run SET state = 'RUNNING', started_at = ? WHERE id = ? AND state = 'QUEUED'",
+            "UPDATE run SET state = 'RUNNING', started_at = coalesce(started_at, ?) "
+            "WHERE id = ? AND state = 'QUEUED'",
             (to_micros(now), run_id),
         )
         if done.rowcount == 0:
             raise Refused(
                 f"Run {run_id} is {get(book, run_id).state}, only a queued run can start."
             )
+
+
+def sync_waits(book: Book, account_id: int) -> bool:
+    """Whether a run other than an audit waits for the account's worker."""
+    sql = "SELECT 1 FROM run WHERE account_id = ? AND state = 'QUEUED' AND purpose = ? LIMIT 1"
+    return book.query(sql, (account_id, SYNC)).fetchone() is not None
+
+
+def keep_place(
+    book: Book, run_id: int, place: str, counts: Counts, tasks: Mapping[str, Any]
+) -> None:
+    """Note how far a long run has come; whoever takes it up again goes on from there."""
+    with book.write():
+        book.query(
+            "UPDATE run SET place = ?, counts = ?, tasks = ? WHERE id = ?",
+            (place, counts.to_json(), _json(dict(tasks)), run_id),
+        )
+
+
+def put_back(book: Book, run_id: int) -> None:
+    """Let a run that is in hand wait again, with the place that it keeps."""
+    with book.write():
+        book.query("UPDATE run SET state = 'QUEUED' WHERE id = ? AND state = 'RUNNING'", (run_id,))
 
 
 def finish(
@@ -244,10 +281,12 @@ def finish(
 def recover(book: Book, now: datetime) -> list[int]:
     """At start-up: what was running when the program ended is marked, and asked for again.
 
-    Nothing is lost by that, for each page was stored whole and each fact is decided once.
+    Nothing is lost by that, for each page was stored whole and each fact is decided once. An
+    audit waits again, to go on from where it stood.
     Returns the ids of the runs that stand in for the broken ones.
     """
     with book.write():
+        book.query("UPDATE run SET state = 'QUEUED' WHERE state = 'RUNNING' AND purpose <> 'sync'")
         broken = list(
             book.query(
                 "SELECT run.id, account.name, kinds, orders, days, dry_run FROM run "

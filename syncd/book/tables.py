@@ -105,13 +105,14 @@ class Run(Table):
     plan_hash = TextField(default="")
     plan = TextField(default="[]")  # JSON, of a dry run: what it would have done
     purpose = TextField(constraints=[SQL("DEFAULT 'sync'")], default="sync")  # sync, audit
+    place = TextField(constraints=[SQL("DEFAULT ''")], default="")  # JSON: how far an audit is
 
     class Meta:
         indexes = ((("account", "state"), False),)
 
 
 class Task(Table):
-    """A recurrent task: one kind of one account. The timers live here."""
+    """A recurrent task: one kind of one account, or its audit. The timers live here."""
 
     account = ForeignKeyField(Account, on_delete="CASCADE", index=False)
     kind = TextField()

@@ -103,6 +103,37 @@ class HeldPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditView:
+    """The last audit of a whole account. ``open``: disagreements that stand and need someone."""
+
+    run_id: int
+    ended_at: datetime | None
+    state: str
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriftView:
+    """One disagreement between the book and the panel. ``do`` says what would mend it.
+
+    ``fixable``: an audit with --fix sets out to mend this. ``mended``: one did.
+    """
+
+    run_id: int
+    account: str
+    order_id: str
+    line_id: str
+    cause: str
+    means: str
+    do: str
+    book_says: str
+    panel_says: str
+    message: str
+    mended: bool
+    fixable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AccountStatus:
     """An account with its tasks, open work and what a person should do about it.
 
@@ -121,6 +152,7 @@ class AccountStatus:
     notes: tuple[str, ...] = ()
     overdue: Mapping[str, int] = field(default_factory=dict)
     brake: BrakeView | None = None  # if one is on
+    audit: AuditView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +201,7 @@ class RunView:
     plan_hash: str
     plan: tuple[Mapping[str, object], ...] = ()  # of a dry run: what it would have done
     ledger: LedgerView | None = None
+    purpose: str = "sync"  # or audit
 
 
 @dataclass(frozen=True, slots=True)

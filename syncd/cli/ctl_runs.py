@@ -51,7 +51,7 @@ class Span(click.ParamType[float]):
         return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhd])", text)))
 
 
-def _order_ids(given: Sequence[str]) -> list[str]:
+def order_ids(given: Sequence[str]) -> list[str]:
     """The ids of ``--order``; ``-`` stands for one id a line on stdin."""
     ids: list[str] = []
     for one in given:
@@ -86,7 +86,7 @@ def trigger(
     Prints the id of the run. With --wait its result; Ctrl-C then lets the run go on alone.
     """
     _trigger(
-        {"account": target, "kinds": list(tasks), "orders": _order_ids(orders), "days": days,
+        {"account": target, "kinds": list(tasks), "orders": order_ids(orders), "days": days,
          "dry_run": dry_run},
         wait or timeout is not None, timeout,
     )  # fmt: skip
@@ -116,7 +116,7 @@ def _trigger(body: Mapping[str, Any], wait: bool, timeout: float | None) -> None
     for note in asked["notes"]:
         tell(note)
     if not wait:
-        _accepted(asked)
+        accepted(asked)
         return
     all_ended = await_runs(client, asked["runs"], timeout)
     ended = [client.get(path_of("runs", run["run_id"])) for run in asked["runs"]]
@@ -202,7 +202,8 @@ def _piece_number(row: Mapping[str, Any]) -> str:
     return "" if row["piece"] is None else str(row["piece"] + 1)
 
 
-def _accepted(asked: Mapping[str, Any]) -> None:
+def accepted(asked: Mapping[str, Any]) -> None:
+    """Say which runs were queued."""
     if emit(asked, rows="runs"):
         return
     for run in asked["runs"]:
@@ -242,6 +243,8 @@ def runs(account: str | None, limit: int, before: int | None) -> None:
 def _tasks_of(run: Mapping[str, Any]) -> str:
     words = ",".join(run["kinds"]) if len(run["kinds"]) < len(KINDS) else "all"
     orders = f" for {len(run['orders'])} orders" if run["orders"] else ""
+    if run.get("purpose") == "audit":
+        return "audit" + orders + ("" if run["dry_run"] else " fix")
     return (words or "decide") + orders + (" dry" if run["dry_run"] else "")
 
 

@@ -6,6 +6,7 @@ import click
 
 import syncd
 from syncd.cli import (
+    ctl_audit,
     ctl_daemon,
     ctl_exceptions,
     ctl_goods,
@@ -36,6 +37,7 @@ for command in (
     ctl_goods.tenant, ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
     ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
     ctl_daemon.completion, ctl_overdue.overdue, ctl_ship.may_ship, ctl_ship.brake,
+    ctl_audit.audit, ctl_audit.drift,
 ):  # fmt: skip
     main.add_command(command)
 

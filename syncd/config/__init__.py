@@ -11,6 +11,7 @@ from syncd.config.check import (
 from syncd.config.example import commented_example as commented_example
 from syncd.config.model import (
     AccountConfig as AccountConfig,
+    AuditConfig as AuditConfig,
     Config as Config,
     TaskConfig as TaskConfig,
     default_config_path as default_config_path,

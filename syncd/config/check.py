@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from syncd.config.lines import Place, key_lines
 from syncd.config.model import (
+    DEFAULT_AUDIT,
     DEFAULT_TASKS,
     AccountConfig,
     BrakeConfig,
@@ -224,6 +225,7 @@ def _account(name: str, table: AccountTable, defaults: DefaultsTable) -> Account
         limits=Limits(**_said(table.limits, defaults.limits)),
         brake=BrakeConfig(**_said(table.brake, defaults.brake)),
         policies=_policies(table, defaults),
+        audit=DEFAULT_AUDIT.model_copy(update=_said(table.audit, defaults.audit)),
     )
 
 

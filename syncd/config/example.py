@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from syncd.config.model import DEFAULT_TASKS, BrakeConfig, PoliciesConfig
+from syncd.config.model import DEFAULT_AUDIT, DEFAULT_TASKS, BrakeConfig, PoliciesConfig
 from syncd.config.schema import duration_text
 from syncd.config.settings import ENABLED, ChannelInfo, ChannelList
 from syncd.hookspecs import Channel, Pace, secret_fields
@@ -74,7 +74,7 @@ _NO_CHANNEL: Final = """
 
 def commented_example(channels: ChannelList) -> str:
     """A file that loads as it is, with one sleeping account for each channel that works."""
-    parts = [_TOP, *_defaults(), *_brake(), *_policies()]
+    parts = [_TOP, *_defaults(), *_brake(), *_policies(), *_audit()]
     usable = {name: info for name, info in channels.items() if info.state == ENABLED}
     parts.append(_ACCOUNT_HEAD if usable else _NO_CHANNEL)
     for name, info in usable.items():
@@ -110,6 +110,16 @@ def _policies() -> Iterator[str]:
     for key, field in PoliciesConfig.model_fields.items():
         yield from _choices(field.annotation, {})
         yield f"#{key} = {_literal(field.default)}\n"
+
+
+def _audit() -> Iterator[str]:
+    hours, minutes = divmod(int(DEFAULT_AUDIT.at.total_seconds()) // 60, 60)
+    yield (
+        "\n# The audit compares all open orders, and those closed in the last days, with the\n"
+        '# panel. It changes nothing by itself. "at" is a time of day in UTC.\n'
+        f'#[defaults.audit]\n#enabled = true\n#every = "{duration_text(DEFAULT_AUDIT.every)}"\n'
+        f'#at = "{hours:02}:{minutes:02}"\n#closed_days = {DEFAULT_AUDIT.closed_days}\n'
+    )
 
 
 def _account(name: str, info: ChannelInfo) -> Iterator[str]:

@@ -68,6 +68,22 @@ DEFAULT_TASKS: Final[Mapping[Kind, TaskConfig]] = MappingProxyType(
 )
 
 
+class AuditConfig(_Frozen):
+    """When an account is compared with its panel by itself.
+
+    ``at``: since midnight UTC, where ``every`` is whole days. Orders that were closed up to
+    ``closed_days`` ago are compared as well.
+    """
+
+    enabled: bool = True
+    every: timedelta = timedelta(days=1)
+    at: timedelta = timedelta(hours=20, minutes=30)
+    closed_days: int = 45
+
+
+DEFAULT_AUDIT: Final = AuditConfig()
+
+
 class AccountConfig(_Frozen):
     """One seller login on a channel.
 
@@ -86,6 +102,7 @@ class AccountConfig(_Frozen):
     limits: Limits = Limits()
     brake: BrakeConfig = BrakeConfig()
     policies: PoliciesConfig = PoliciesConfig()
+    audit: AuditConfig = DEFAULT_AUDIT
 
 
 class Config(_Frozen):

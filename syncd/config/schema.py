@@ -21,6 +21,7 @@ HIGHEST_UID: Final = 2**32 - 2
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION: Final = re.compile(r"(?:\d{1,9}[smhdw])+")
+_CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -54,6 +55,14 @@ def _interval(span: timedelta) -> timedelta:
             f'to "{duration_text(LONGEST_EVERY)}"'
         )
     return span
+
+
+def _time_of_day(value: Any) -> timedelta:
+    """Since midnight, of a text such as "20:30"."""
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+        raise ValueError('must be a time of day in UTC, in quotes, such as "20:30"')
+    hours, minutes = map(int, value.split(":"))
+    return timedelta(hours=hours, minutes=minutes)
 
 
 def _look_back(span: timedelta) -> timedelta:
@@ -143,6 +152,7 @@ Every = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_int
 LookBack = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_look_back)]
 DeepEvery = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_deep_every)]
 Limit = Annotated[timedelta, BeforeValidator(read_duration), AfterValidator(_limit)]
+TimeOfDay = Annotated[timedelta, BeforeValidator(_time_of_day)]
 Folder = Annotated[Path, BeforeValidator(_path), AfterValidator(_absolute)]
 File = Annotated[Folder, AfterValidator(_file)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
@@ -206,6 +216,14 @@ class PoliciesTable(Strict):
     partial_cancel: Literal["repack", "ship_short"] | None = None
 
 
+class AuditTable(Strict):
+    """``[defaults.audit]`` and ``[accounts.NAME.audit]``."""
+
+    every: Every | None = None
+    at: TimeOfDay | None = None
+    closed_days: int | None = Field(default=None, ge=1, le=365)
+
+
 class DefaultsTable(Strict):
     """``[defaults]``."""
 
@@ -213,6 +231,7 @@ class DefaultsTable(Strict):
     limits: LimitsTable = Field(default_factory=LimitsTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
     policies: PoliciesTable = Field(default_factory=PoliciesTable)
+    audit: AuditTable = Field(default_factory=AuditTable)
 
 
 class SyncdTable(Strict):
@@ -238,6 +257,7 @@ class AccountTable(Strict):
     limits: LimitsTable = Field(default_factory=LimitsTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
     policies: PoliciesTable = Field(default_factory=PoliciesTable)
+    audit: AuditTable = Field(default_factory=AuditTable)
 
 
 class FileTable(Strict):

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 import syncd
 from syncd.control import (
+    api_audits,
     api_daemon,
     api_exceptions,
     api_goods,
@@ -49,6 +50,8 @@ def make_app(
     for failure in DATABASE_ERRORS:
         api.add_exception_handler(failure, problems.of_store)
     api.add_exception_handler(Exception, problems.of_mistake)
-    for module in (api_daemon, api_runs, api_orders, api_goods, api_exceptions, api_ship):
+    for module in (
+        api_daemon, api_runs, api_orders, api_goods, api_exceptions, api_ship, api_audits,
+    ):  # fmt: skip
         api.include_router(module.router)
     return Guard(api, own_uid=daemon_uid(), operators=operators, closed=service.closed)

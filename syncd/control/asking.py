@@ -29,6 +29,7 @@ class Wish(Struct, frozen=True):
     orders: tuple[str, ...] = ()
     days: int | None = None
     dry_run: bool = False
+    purpose: str = runs.SYNC
 
 
 class AskedRun(Struct, frozen=True):
@@ -63,12 +64,12 @@ def ask(
     actor: str,
     now: datetime,
 ) -> Asked:
-    """Queue a run for each account that ``target`` means. See ``Service.trigger``.
+    """Queue a run for each account that ``target`` means, all that run if it is empty.
 
     Raises NotFound for an unknown name, Refused when an account cannot run or the wish cannot
     be met; then nothing is queued.
     """
-    accounts = _accounts_of(book, target)
+    accounts = _accounts_of(book, target) if target else _runnable(book, config)
     kinds = {one.name: _check(one, channels, config, wish.kinds) for one in accounts}
     named = _named(wish.orders)
     owned = {one.name: _known(book, one.name, named) for one in accounts}
@@ -110,7 +111,7 @@ def _queue(
 ) -> AskedRun:
     done = runs.enqueue(
         book, account, kinds, orders=orders, days=wish.days, dry_run=wish.dry_run,
-        trigger=OPERATOR, actor=actor, now=now,
+        purpose=wish.purpose, trigger=OPERATOR, actor=actor, now=now,
     )  # fmt: skip
     return AskedRun(account, done.run_id, done.folded)
 
@@ -126,6 +127,18 @@ def _accounts_of(book: Book, target: str) -> list[AccountView]:
     near = get_close_matches(target, names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names) or 'none yet'}."
     raise NotFound(f"There is no account or channel {target[:80]!r}. {hint}")
+
+
+def _runnable(book: Book, config: Config) -> list[AccountView]:
+    """All accounts that are connected and configured. Raises Refused when there is none."""
+    everyone = queries.accounts(book)
+    found = [one for one in everyone if one.state == "CONNECTED" and one.name in config.accounts]
+    if not found:
+        raise Refused(
+            "No account can be audited: none is connected. See: syncctl status",
+            code="account_disabled",
+        )
+    return found
 
 
 def _check(

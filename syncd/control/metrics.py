@@ -55,6 +55,10 @@ def _lines(status: Status, engine: Engine) -> Iterator[str]:
             for wait in SHOWN
         ],
     )  # fmt: skip
+    yield from _metric(
+        "syncd_disagreements", "Disagreements with the panel by the last audits.",
+        [(_of(one), one.audit.open) for one in status.accounts if one.audit is not None],
+    )  # fmt: skip
     tasks = [task for one in status.accounts for task in one.tasks]
     yield from _metric(
         "syncd_task_failures", "Failures of the task in a row.",

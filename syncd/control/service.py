@@ -16,6 +16,7 @@ from syncd.book.acts import Change
 from syncd.book.documents import DocumentKind
 from syncd.book.putaways import Disposition
 from syncd.book.rulesheet import RuleSheet
+from syncd.book.runs import AUDIT
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.views import (
@@ -262,6 +263,37 @@ class Service:
             )  # fmt: skip
         self._wake(run.account for run in asked.runs)
         return asked
+
+    def audit(
+        self, target: str, *, orders: Sequence[str] = (), fix: bool = False, actor: str
+    ) -> Asked:
+        """Ask for an audit of an account, of a channel's accounts, or, empty, of all.
+
+        Without ``fix`` it only looks, which is open before the tenant is live.
+        """
+        with self.book.connection():
+            wish = asking.Wish(orders=tuple(orders), dry_run=not fix, purpose=AUDIT)
+            asked = asking.ask(
+                self.book, self.channels, self.config, target, wish, actor=actor,
+                now=self.clock.now(),
+            )  # fmt: skip
+        self._wake(run.account for run in asked.runs)
+        return asked
+
+    def drift(
+        self,
+        *,
+        run_id: int | None = None,
+        account: str | None = None,
+        order_id: str | None = None,
+        limit: int = queries.MAX_SHOWN,
+    ) -> list[Any]:
+        """Findings of an audit; without one, what stands now. Raises NotFound."""
+        return list(
+            queries.findings(
+                self.book, run_id=run_id, account=account, order_id=order_id, limit=limit
+            )
+        )
 
     def import_orders(self, file: ImportFile, actor: str) -> Imported:
         """Take orders out of a file's text. Facts that waited for them are decided next."""

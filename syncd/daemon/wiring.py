@@ -51,6 +51,7 @@ class Wiring:
             locations=config.locations,
             brake=Brake(config.brake.enabled, config.brake.share, config.brake.floor),
             policies=policies_of(config),
+            audit_days=config.audit.closed_days,
         )
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
@@ -94,4 +95,5 @@ class Wiring:
             return None
         look_back = {kind: task.look_back for kind, task in account.tasks.items()}
         place = (account.channel, account.tenant, account.facility, dict(account.locations))
-        return (*place, loaded.settings.get(name), look_back, account.brake, account.policies)
+        mine = (account.brake, account.policies, account.audit.closed_days)
+        return (*place, loaded.settings.get(name), look_back, *mine)

@@ -14,7 +14,7 @@ from syncd.book.store import Book
 from syncd.clock import Clock
 from syncd.engine import Conduct
 from syncd.engine.progress import ENDED, Progress
-from syncd.errors import Stopped
+from syncd.errors import GaveWay, Stopped
 from syncd.log import mask
 
 IDLE_SECONDS: Final = 30.0  # an idle worker looks into the book this often without being woken
@@ -194,6 +194,8 @@ class _Worker:
     def _carry_out(self, run_id: int) -> None:
         try:
             self._shop.conduct(run_id, self._stop, _Told(self, self._shop.progress))
+        except GaveWay:
+            pass  # it waits in the queue again
         except Stopped:
             self._give_back(run_id)
         except BaseException as error:  # a plugin may raise anything, even SystemExit

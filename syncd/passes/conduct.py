@@ -21,9 +21,10 @@ from syncd.book.runs import Counts, RunState
 from syncd.book.store import Book
 from syncd.book.worker import AccountView, Task
 from syncd.clock import Clock, to_micros
-from syncd.errors import PanelRefused, Refused, Stopped, SyncdError
+from syncd.errors import GaveWay, PanelRefused, Refused, Stopped, SyncdError
 from syncd.log import mask
 from syncd.panel import Panel
+from syncd.passes.audit import Audit
 from syncd.passes.fetch import Fetcher
 from syncd.passes.job import Job, Progress, Setup, TaskNote
 from syncd.passes.keep import BookKeeper, Notebook
@@ -45,7 +46,10 @@ class Conductor:
         self._clock = clock
 
     def conduct(self, run_id: int, stop: threading.Event, progress: Progress) -> None:
-        """Take the run to its end and write down how it ended. Raises nothing of a channel's."""
+        """Take the run to its end and write down how it ended. Raises nothing of a channel's.
+
+        Raises GaveWay when the run is an audit that went back into the queue.
+        """
 
         def tell(event: str, **fields: Any) -> None:
             progress.emit(run_id, event, **fields)
@@ -99,7 +103,12 @@ class _Pass:
         job = self.job
         try:
             return self._take(setups(job.name), panels)
+        except GaveWay:
+            raise
         except Stopped as error:
+            if job.purpose == runs.AUDIT:
+                runs.put_back(job.book, job.run_id)
+                raise GaveWay("The daemon is stopping.") from error
             runs.enqueue(
                 job.book,
                 job.name,
@@ -131,6 +140,8 @@ class _Pass:
             _check_tenant(job)
         panel = panels(setup, job.stop)
         try:
+            if job.purpose == runs.AUDIT:
+                return self._audit(setup, panel)
             if job.dry_run:
                 return self._rehearse(setup, panel)
             fetcher = Fetcher(job, setup, panel, BookKeeper(job, setup))
@@ -142,8 +153,30 @@ class _Pass:
                     acts.credentials_refused(job.book, job.name, str(error), now=job.clock.now())
             raise
         finally:
-            job.counts.calls = panel.calls
+            job.counts.calls = job.calls_before + panel.calls
             panel.close()
+
+    def _audit(self, setup: Setup, panel: Panel) -> End:
+        """Compare the book with the panel; unless it is only a look, mend what facts can mend."""
+        job = self.job
+        clerk = self._clerk(setup)
+
+        def settle() -> str:
+            self._settle(clerk, setup)
+            goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
+            return clerk.plan.hexdigest()
+
+        audit = Audit(job, setup, panel, clerk.task, settle)
+        try:
+            audit.conduct()
+        except _Brake as error:
+            return self._held(error.held, clerk)
+        except (GaveWay, Stopped):
+            job.counts.calls = job.calls_before + panel.calls
+            audit.keep_place()
+            raise
+        state, code, message = audit.verdict()
+        return End(state, code, message)
 
     def _decide(self, setup: Setup, fetcher: Fetcher) -> End:
         """Decide what is open, ask for orders that are missing, decide what that woke."""
@@ -330,7 +363,17 @@ def _write_end(job: Job, end: End) -> None:
             plan=end.plan,
             now=now,
         )
-        if not job.dry_run and not job.orders:
+        if job.purpose == runs.AUDIT:
+            passing.note_task(
+                job.book,
+                job.account_id,
+                runs.AUDIT,
+                start=job.started,
+                end=to_micros(now),
+                result=end.state.value.lower(),
+                message=end.message,
+            )
+        elif not job.dry_run and not job.orders:
             for kind in job.kinds:
                 _note_task(job, kind, end, to_micros(now))
 

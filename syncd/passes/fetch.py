@@ -70,9 +70,9 @@ class Fetcher:
         except Stopped:
             raise
         except SyncdError as error:
-            _fail(note, error)
+            fail(note, error)
         except (Exception, SystemExit) as error:
-            _fail(note, self._broken(Kind.ORDERS, error))
+            fail(note, self._broken(Kind.ORDERS, error))
         return woken
 
     def _guarded(self, kind: Kind, note: TaskNote) -> None:
@@ -81,13 +81,13 @@ class Fetcher:
         except Stopped:
             raise
         except PanelRefused as error:
-            _fail(note, error)
+            fail(note, error)
             if error.code == PanelRefused.code:
                 raise
         except SyncdError as error:
-            _fail(note, error)
+            fail(note, error)
         except (Exception, SystemExit) as error:
-            _fail(note, self._broken(kind, error))
+            fail(note, self._broken(kind, error))
 
     def _broken(self, kind: Kind, error: BaseException) -> PluginError:
         log.exception("plugin failed", account=self._job.name, kind=kind.value)
@@ -142,7 +142,7 @@ class Fetcher:
         self, kind: Kind, refs: Sequence[OrderRef], window: Window
     ) -> Iterator[Page[Any]]:
         setup = self._setup
-        for part in _parts(refs, self._channel.orders_per_call):
+        for part in parts(refs, self._channel.orders_per_call):
             yield from setup.channel.fetch(kind, setup.account, window, part, self._panel)
 
 
@@ -202,7 +202,8 @@ class _Gatherer:
             self._fetcher._job.tell(self._kind.value)
 
 
-def _fail(note: TaskNote, error: SyncdError) -> None:
+def fail(note: TaskNote, error: SyncdError) -> None:
+    """Note that fetching a kind failed, and why."""
     note.state, note.code, note.message = "failed", error.code, str(error)
     note.wait_seconds = getattr(error, "retry_after", None) or 0.0
     log.warning("fetch failed", code=error.code, reason=str(error))
@@ -223,7 +224,8 @@ def _gap_text(plan: Reach) -> str:
     )
 
 
-def _parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]]:
+def parts(refs: Sequence[OrderRef], size: int) -> Iterator[tuple[OrderRef, ...]]:
+    """The references in parts of at most ``size``."""
     iterator = iter(refs)
     while part := tuple(islice(iterator, max(1, size))):
         yield part

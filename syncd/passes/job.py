@@ -29,6 +29,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     locations: Mapping[str, str]  # the channel's location id -> facility code
     brake: Brake = Brake()
     policies: Policies = Policies()
+    audit_days: int = 45  # so long after its last change a closed order is still audited
+    audit_portion: int = 500  # orders that an audit compares at once
 
 
 def policies_of(config: AccountConfig) -> Policies:
@@ -56,6 +58,7 @@ class TaskNote(msgspec.Struct, kw_only=True):
     new: int = 0
     pages: int = 0
     wait_seconds: float = 0.0  # the panel asked not to be called sooner
+    incomparable: int = 0  # of an audit: orders of which it could not be asked this
 
 
 class Job:
@@ -79,10 +82,17 @@ class Job:
         self.orders = runs.orders_of(run.orders)
         self.days: int | None = run.days
         self.dry_run = bool(run.dry_run)
+        self.purpose = str(run.purpose)
+        self.place = str(run.place)
         self.actor = str(run.actor)
         self.started = to_micros(clock.now())
         self.counts = Counts()
         self.notes: dict[Kind, TaskNote] = {}
+        if self.place:  # an audit that goes on
+            self.counts = Counts.from_json(run.counts)
+            stored = msgspec.json.decode(run.tasks, type=dict[str, TaskNote])
+            self.notes = {Kind(kind): note for kind, note in stored.items()}
+        self.calls_before = self.counts.calls
         self._tell = tell
 
     def tell(self, doing: str) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import msgspec
 
 from syncd.book import inbox, intake, passing
 from syncd.book.intake_checks import Problem, misplaced
+from syncd.clock import to_micros
 from syncd.errors import PluginError
 from syncd.passes.job import Job, Setup, TaskNote
 from syncd.statuses import MAX_ID_LENGTH, Kind, NewOrder, OrderRef, Status, StatusChange
+from syncd.windows import FIRST_LOOK_BACK
 
 
 class _UndoAll(Exception):
@@ -21,6 +23,7 @@ class _UndoAll(Exception):
 
 
 MAX_NOTED: Final = 200_000  # rows that a rehearsal keeps in memory
+RETURNS_MARGIN: Final = timedelta(days=7)  # asked by id so long beyond the returns' look-back
 
 
 class Keeper(Protocol):
@@ -83,8 +86,13 @@ class BookKeeper:
     def refs(self, chosen: Sequence[str]) -> list[OrderRef]:
         """What the book knows of these orders, or of all that are open."""
         book, account_id = self._job.book, self._job.account_id
-        ids = chosen or passing.open_orders(book, account_id)
+        ids = chosen or passing.open_orders(book, account_id, self._since())
         return passing.order_refs(book, account_id, ids)
+
+    def _since(self) -> int:
+        """What was delivered before, the passes ask for no more: the returns' time is over."""
+        look_back = self._setup.look_back.get(Kind.RETURNS, timedelta(0))
+        return to_micros(self._job.clock.now() - max(look_back, FIRST_LOOK_BACK) - RETURNS_MARGIN)
 
     @contextmanager
     def undone(self) -> Iterator[None]:

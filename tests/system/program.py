@@ -41,7 +41,10 @@ page_size = {page_size}
 """
 
 
-NO_TIMERS = "\n".join(f"[defaults.tasks.{kind.value}]\nenabled = false\n" for kind in Kind)
+NO_TIMERS = "\n".join(
+    f"[defaults.{each}]\nenabled = false\n"
+    for each in ("audit", *(f"tasks.{kind.value}" for kind in Kind))
+)
 
 
 class Answer:

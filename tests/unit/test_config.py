@@ -585,3 +585,27 @@ policies = { invoice_issuer = "channel" }
 def test_an_unknown_policy_value_is_told(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, '[defaults.policies]\ninvoice_issuer = "moon"\n')
     assert problem.startswith("line 2: defaults.policies.invoice_issuer: ")
+
+
+def test_the_audits_own_settings_go_before_defaults_key_by_key(tmp_path: Path) -> None:
+    text = (
+        ACCOUNT
+        + """
+[accounts.one.audit]
+at = "03:15"
+[defaults.audit]
+every = "2d"
+at = "01:00"
+closed_days = 60
+"""
+    )
+    audit = load(write(tmp_path, text), {}).accounts["one"].audit
+    assert (audit.every, audit.closed_days) == (timedelta(days=2), 60)
+    assert audit.at == timedelta(hours=3, minutes=15)
+    assert audit.enabled
+
+
+@pytest.mark.parametrize("line", ['at = "25:00"', "at = 3", "closed_days = 0", 'evry = "1d"'])
+def test_a_wrong_audit_setting_is_told(tmp_path: Path, line: str) -> None:
+    (problem,) = problems(tmp_path, f"{ACCOUNT}\n[defaults.audit]\n{line}\n")
+    assert "defaults.audit" in problem

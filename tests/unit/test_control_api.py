@@ -655,3 +655,18 @@ def test_a_person_packs_without_a_sequence_where_the_channel_invoices(house: Hou
     done = house.service.advance("OD9", "PICKED", None, "test")
     assert done.moved == {"FULFILLABLE": 1}
     assert house.service.advance("OD9", "PACKED", None, "test").invoices == ()
+
+
+def test_an_audit_is_asked_for_and_read(house: House) -> None:
+    status, _, asked = house.ask("POST", "/v1/audits", {})
+    assert status == 202
+    assert [run["account"] for run in asked["runs"]] == ["shop"]
+    house.await_run(asked["run_id"])
+    run = house.ask("GET", f"/v1/runs/{asked['run_id']}")[2]
+    assert (run["purpose"], run["dry_run"]) == ("audit", True)
+    assert house.ask("GET", f"/v1/audits/{asked['run_id']}")[2] == {"findings": []}
+    assert house.ask("GET", "/v1/audits/99")[0] == 404
+    assert house.ask("GET", "/v1/drift?account=shop")[2] == {"findings": []}
+    assert house.ask("POST", "/v1/audits", {"fix": "yes"})[0] == 422
+    house.ask("POST", "/v1/accounts/shop/pause", {})
+    assert house.ask("POST", "/v1/audits", {"account": "shop"})[0] == 409

@@ -11,6 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
+from syncd.book import drift
+from syncd.book.causes import Cause
+from syncd.book.drift import Finding
 from syncd.book.passing import MAX_PLAN
 from syncd.book.runs import Counts, RunState
 from syncd.book.watch import Watch
@@ -53,6 +56,58 @@ def packed_order(house: House, order_id: str = "OD1") -> None:
 def parked_fact(house: House) -> None:
     house.seller.tell(house.seller.change("OD1", Status.DISPATCHED))
     house.seller.settle()
+
+
+# --- auditing
+
+
+def a_finding(house: House, run_id: int) -> None:
+    found = Finding(
+        order_id="OD1", line_id="1", cause=Cause.MISSED, book_says="1 OPEN",
+        panel_says="1 DISPATCHED", message="DISPATCHED of yesterday.",
+    )  # fmt: skip
+    with house.book.write():
+        drift.record(house.book, run_id, 1, ["OD1"], [found])
+
+
+def test_an_audit_is_a_run_that_only_looks_unless_told_to_mend(house: House) -> None:
+    assert ran(house, "audit", "shop").strip() == "1"
+    house.await_run(1)
+    text = ran(house, "audit", "--all", "--fix", "--order", "OD1", "--wait")
+    assert "ok" in text.lower()
+    assert house.rows("SELECT purpose, dry_run, orders FROM run") == [
+        ("audit", 1, "[]"), ("audit", 0, '["OD1"]'),
+    ]  # fmt: skip
+    assert "audit for 1 orders fix" in ran(house, "runs")
+    ran(house, "audit", code=Exit.USAGE)
+    ran(house, "audit", "shop", "--all", code=Exit.USAGE)
+    ran(house, "audit", "nobody", code=Exit.NOT_FOUND)
+
+
+def test_drift_is_told_by_cause_with_what_mends_it(house: House) -> None:
+    assert "No disagreement stands" in house.ctl("drift").stderr
+    ran(house, "audit", "shop", "--wait")
+    a_finding(house, 1)
+    text = ran(house, "drift", code=Exit.FAILED)
+    assert "shop, missed: 1" in text
+    assert "OD1 line 1: book 1 OPEN; panel 1 DISPATCHED. DISPATCHED of yesterday." in text
+    assert "syncctl audit shop --order OD1 --fix" in text
+    assert json.loads(ran(house, "--json", "drift", "1", code=1))["findings"][0]["fixable"]
+    assert "syncctl drift --account shop" in ran(house, "status")
+    house.seller.order("OD1", ("1", "SKU-A", 1))
+    assert "Audit 1: line 1, the book says 1 OPEN" in ran(house, "explain", "OD1")
+    assert "syncd_disagreements" in house.ask("GET", "/metrics")[2]
+    with house.book.write():
+        house.book.query("UPDATE drift SET mended = 1")
+    assert "mended" in ran(house, "drift", "1")
+    assert "No disagreement stands" in house.ctl("drift", "--account", "shop").stderr
+
+
+def test_drift_of_a_run_that_is_no_audit(house: House) -> None:
+    ran(house, "trigger", "shop", "--wait")
+    ran(house, "drift", "1", code=Exit.NOT_FOUND)
+    ran(house, "drift", "7", code=Exit.NOT_FOUND)
+    ran(house, "drift", "1", "--account", "shop", code=Exit.USAGE)
 
 
 # --- looking

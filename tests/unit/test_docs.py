@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from syncd import hookspecs
+from syncd.book.causes import CAUSES, Cause
 from syncd.book.wording import REASONS, SAID, STANDS
 from syncd.channels import discover
 from syncd.cli.syncctl import main as syncctl
@@ -271,3 +272,11 @@ def test_each_choice_of_an_exception_is_explained(choice: str) -> None:
     assert f"| `{choice}` |" in section_of(
         DOCS / "operating.md", "When two things cannot both be true"
     )
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_cause_of_a_disagreement_has_words_and_is_explained(cause: Cause) -> None:
+    words = CAUSES[cause]
+    assert words.means.endswith(".")
+    assert words.do
+    assert f"`{cause}`" in section_of(DOCS / "operating.md", "Compare the book with the panel")

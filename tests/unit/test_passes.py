@@ -319,6 +319,25 @@ def test_a_channel_that_answers_only_by_id_is_asked_for_the_open_orders(tmp_path
     assert [orders for _, _, orders in shop.asked] == [("OD1",)]
 
 
+def test_what_was_delivered_long_ago_is_left_to_the_audit(tmp_path: Path) -> None:
+    """Asked by id for as long as a return may begin, and a margin; not for ever."""
+    office = Office(tmp_path, Shop(reads_by=frozenset({ReadsBy.ORDERS})))
+    for order_id, days in (("OLD", 38), ("YOUNG", 36), ("OPEN", 300)):
+        office.seller.order(order_id, ("L1", "SHIRT", 1))
+        at = to_micros(START - days * DAY)
+        position = "DISPATCHED" if order_id == "OPEN" else "DELIVERED"
+        with office.book.write():
+            office.book.query(
+                "UPDATE item SET position = ?, delivered_at = ?, changed_at = ? WHERE id = "
+                "(SELECT max(id) FROM item)", (position, at, at),
+            )  # fmt: skip
+    office.run(Kind.DISPATCHED)
+    assert [orders for _, _, orders in office.shop.asked] == [("YOUNG", "OPEN")]
+    office.look_back[Kind.RETURNS] = 60 * DAY
+    office.run(Kind.DISPATCHED)
+    assert office.shop.asked[-1][2] == ("OLD", "YOUNG", "OPEN")
+
+
 def test_an_order_that_only_the_channel_knows_is_asked_for_and_then_decided(
     office: Office,
 ) -> None:

@@ -17,13 +17,14 @@ from syncd.book import runs
 from syncd.book.store import Book
 from syncd.book.tables import Account, Facility, Run, Task, Tenant
 from syncd.clock import HandClock, SystemClock, from_micros
-from syncd.config import AccountConfig, Config, TaskConfig
+from syncd.config import AccountConfig, AuditConfig, Config, TaskConfig
 from syncd.config.model import DEFAULT_TASKS
 from syncd.statuses import Kind
 from syncd.timetable import (
     SPREAD_SECONDS,
     Timetable,
     due,
+    enqueue_audit_due,
     enqueue_due,
     ensure_tasks,
     spread,
@@ -258,7 +259,7 @@ def test_only_what_the_channel_offers_becomes_a_task(book: Book, clock: HandCloc
     ensure_tasks(book, config("a"), clock.now(), {"a": [Kind.RETURNS]})
     assert due(book, clock.now()) == {"a": [Kind.RETURNS]}
     with book.connection():
-        assert {row.kind for row in Task.select()} == {"dispatched", "returns"}
+        assert {row.kind for row in Task.select()} == {"dispatched", "returns", "audit"}
 
 
 def test_look_back_is_written_down(book: Book, clock: HandClock) -> None:
@@ -355,3 +356,69 @@ def test_fault_B12_local_time_is_utc_in_this_process() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "1 0\n"
+
+
+def audited(audit: AuditConfig) -> Config:
+    found = config("a")
+    return found.model_copy(
+        update={"accounts": {"a": found.accounts["a"].model_copy(update={"audit": audit})}}
+    )
+
+
+def audit_at() -> datetime:
+    row = Task.select().where(Task.kind == "audit").get()
+    return from_micros(row.next_run)
+
+
+def test_the_audit_waits_for_its_hour_and_only_looks(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, config("a"), clock.now())
+    with book.connection():
+        assert audit_at() == datetime(2026, 3, 29, 20, 30, tzinfo=UTC)
+    assert enqueue_audit_due(book, "a", clock.now()) is None
+    clock.advance(timedelta(hours=22, minutes=31))
+    run_id = enqueue_audit_due(book, "a", clock.now())
+    assert run_id is not None
+    with book.connection():
+        run = runs.get(book, run_id)
+        assert (run.purpose, bool(run.dry_run), run.trigger) == ("audit", True, "timer")
+        assert audit_at() == datetime(2026, 3, 30, 20, 30, tzinfo=UTC)
+
+
+def test_missed_nights_are_one_audit_and_the_hour_stays(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, config("a"), clock.now())
+    clock.advance(timedelta(days=5))
+    assert enqueue_audit_due(book, "a", clock.now()) is not None
+    assert enqueue_audit_due(book, "a", clock.now()) is None
+    with book.connection():
+        assert audit_at() == datetime(2026, 4, 3, 20, 30, tzinfo=UTC)
+
+
+def test_an_audit_is_never_folded_into_a_pass(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, config("a"), clock.now())
+    clock.advance(timedelta(days=2))
+    audit = enqueue_audit_due(book, "a", clock.now())
+    sync = enqueue_due(book, "a", clock.now())
+    assert audit != sync
+    again = runs.enqueue(
+        book, "a", tuple(Kind), dry_run=True, purpose="audit", trigger="t", actor="t",
+        now=clock.now(),
+    )  # fmt: skip
+    assert (again.run_id, again.folded) == (audit, True)
+    first = runs.next_queued(book, "a")
+    assert first is not None
+    assert first.id == sync
+
+
+def test_another_hour_counts_from_its_next_coming(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, config("a"), clock.now())
+    ensure_tasks(book, audited(AuditConfig(at=timedelta(hours=3))), clock.now())
+    with book.connection():
+        assert audit_at() == datetime(2026, 3, 29, 3, 0, tzinfo=UTC)
+    ensure_tasks(book, audited(AuditConfig(enabled=False)), clock.now())
+    clock.advance(timedelta(days=3))
+    assert enqueue_audit_due(book, "a", clock.now()) is None
+
+
+def test_a_short_interval_begins_at_once(book: Book, clock: HandClock) -> None:
+    ensure_tasks(book, audited(AuditConfig(every=timedelta(minutes=5))), clock.now())
+    assert enqueue_audit_due(book, "a", clock.now()) is not None

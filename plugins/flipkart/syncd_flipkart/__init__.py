@@ -92,6 +92,7 @@ def describe_channel() -> Channel:
         overlap=timedelta(hours=1),
         longest_window=timedelta(days=7),
         orders_per_call=100,
+        window_only=frozenset({"returns"}),
         paces=PACES,
         unverified=UNVERIFIED,
     )

@@ -1,0 +1,105 @@
+"""Why the book and a panel may disagree: a closed set of words, and what would mend each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from syncd.book.wording import Words
+
+
+class Cause(StrEnum):
+    """Why they disagree. Stable strings: stored, shown and documented."""
+
+    MISSED = "missed"
+    UNDECIDED = "undecided"
+    REFUSED = "refused"
+    WAITING = "waiting"
+    PARKED = "parked"
+    UNREADABLE = "unreadable"
+    SET_ASIDE = "set_aside"
+    CONTRADICTION = "contradiction"
+    AHEAD_BY_HAND = "ahead_by_hand"
+    AHEAD = "ahead"
+    NOT_CARRIED_OUT = "not_carried_out"
+    ORDER_MISSING = "order_missing"
+    LINE_MISSING = "line_missing"
+    QUANTITY = "quantity"
+    UNKNOWN_TO_PANEL = "unknown_to_panel"
+
+
+FIX: Final = "syncctl audit ACCOUNT --order ORDER --fix"
+
+CAUSES: Final[Mapping[Cause, Words]] = MappingProxyType(
+    {
+        Cause.MISSED: Words(
+            "The panel tells of something that no pass has heard.", f"Mend it: {FIX}"
+        ),
+        Cause.UNDECIDED: Words(
+            "The book has heard of it, and no pass has decided it yet.", f"Decide it: {FIX}"
+        ),
+        Cause.REFUSED: Words(
+            "The book has heard of it and could not carry it out.",
+            "See what helps: syncctl explain ORDER --account ACCOUNT",
+        ),
+        Cause.WAITING: Words(
+            "The book has heard of it; it waits for proof or for an earlier fact.",
+            "See what helps: syncctl explain ORDER --account ACCOUNT",
+        ),
+        Cause.PARKED: Words(
+            "The panel speaks of an order or line that the book does not have.",
+            "Import it: syncctl trigger ACCOUNT --task orders --order ORDER",
+        ),
+        Cause.UNREADABLE: Words(
+            "The panel shows a row that could not be read, so it was kept for a person.",
+            "See the row: syncctl failed --account ACCOUNT",
+        ),
+        Cause.SET_ASIDE: Words(
+            "A person set aside what the panel tells, so the book does not follow it.",
+            "Nothing, if that was meant. Else: syncctl explain ORDER --account ACCOUNT",
+        ),
+        Cause.CONTRADICTION: Words(
+            "Two facts cannot both be true; the exception is open.",
+            "A person must settle it: syncctl exceptions --account ACCOUNT",
+        ),
+        Cause.AHEAD_BY_HAND: Words(
+            "A person moved it on here, and the panel knows nothing of it.",
+            "Do the same in the panel, or find out who is right: syncctl explain ORDER "
+            "--account ACCOUNT",
+        ),
+        Cause.AHEAD: Words(
+            "The book is further than anything that the panel tells.",
+            "A person must look at the order in the panel: syncctl explain ORDER --account ACCOUNT",
+        ),
+        Cause.NOT_CARRIED_OUT: Words(
+            "What the panel told is decided, yet the piece does not stand where that leads.",
+            "A person must look: syncctl explain ORDER --account ACCOUNT",
+        ),
+        Cause.ORDER_MISSING: Words(
+            "The panel has an order that the book lacks.",
+            f"Take it into the book: {FIX}",
+        ),
+        Cause.LINE_MISSING: Words(
+            "The panel's order has a line that the book lacks.", f"Take it into the book: {FIX}"
+        ),
+        Cause.QUANTITY: Words(
+            "The panel's line has another number of pieces than the book's.",
+            "A person must look at the order in the panel: syncctl order ORDER --account ACCOUNT",
+        ),
+        Cause.UNKNOWN_TO_PANEL: Words(
+            "The panel does not know an open order of the book.",
+            "A person must look: was it deleted, or is it another login's order? syncctl explain "
+            "ORDER --account ACCOUNT",
+        ),
+    }
+)
+
+HEALED_BY_FIX: Final = frozenset(
+    {Cause.MISSED, Cause.UNDECIDED, Cause.ORDER_MISSING, Cause.LINE_MISSING}
+)
+"""What ``--fix`` sets out to mend; whether it did is found by comparing again."""
+
+NEEDS_NOBODY: Final = frozenset({Cause.SET_ASIDE})
+"""Told, and not counted among what waits for a person."""

@@ -1,0 +1,408 @@
+"""Compare orders of the book with what their panel tells of them, line by line.
+
+Pieces of one line are alike to a panel, so what is compared is how many of a line stand where.
+Three lines of thought meet: where the book has the pieces; where all facts lead from the start,
+those of the journal and those that only the panel tells; and where the facts that the journal
+lacks would move the pieces from where they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from syncd.book.causes import Cause
+from syncd.book.drift import Finding
+from syncd.book.inbox import is_quarantined, journal
+from syncd.book.records import BY_HAND, Act
+from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
+from syncd.book.store import Book
+from syncd.book.worker import AccountView, Ships
+from syncd.book.worksheet import Order, Worksheet
+from syncd.clock import from_micros
+from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
+
+Words = Mapping[str, int]
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """What a panel told of some orders.
+
+    ``changes`` by kind. ``orders`` those that it showed, None where it was not asked.
+    ``since`` tells from when on a kind was read, in microseconds: 0 where the panel answered by
+    order. A kind that is not in it could not be asked.
+    """
+
+    changes: dict[Kind, list[StatusChange]] = {}
+    orders: dict[str, NewOrder] | None = None
+    since: dict[Kind, int] = {}
+
+
+class Horizon(msgspec.Struct, frozen=True):
+    """Until when a kind's passes have read the panel, in microseconds, and a sentence of it."""
+
+    until: int | None
+    why: str
+
+
+class Compared(msgspec.Struct, kw_only=True):
+    """What came of a comparison. ``incomparable``: by kind, orders that it says nothing of."""
+
+    findings: list[Finding] = []
+    incomparable: dict[Kind, set[str]] = {}
+    upcoming: int = 0  # facts that no pass can have heard yet
+
+
+class Comparer:
+    """Compares orders of one account. ``horizons`` by kind; ``now`` when the panel was asked."""
+
+    def __init__(
+        self,
+        book: Book,
+        account: AccountView,
+        ships: Ships | None,
+        horizons: Mapping[Kind, Horizon],
+        now: datetime,
+    ) -> None:
+        self._book = book
+        self._account = account
+        self._ships = ships
+        self._horizons = horizons
+        self._now = now
+        self._replay = Replay(book, account, ships)
+
+    def compare(self, order_ids: Sequence[str], told: Told) -> Compared:
+        """Every disagreement about these orders of the book, each with its cause."""
+        out = Compared()
+        facts = known_facts(self._book, self._account.id, order_ids)
+        missed = self._missed(facts, told, set(order_ids), out)
+        held = [fact for fact in facts if fact.state not in _SETTLED]
+        done = [fact for fact in facts if fact.state in _SETTLED]
+        every = [*done, *held, *missed]
+        ahead = self._replay.from_start(order_ids, every)
+        case = _Case(
+            book=self._replay.stands(order_ids),
+            ahead=ahead.sheet,
+            decided=self._replay.from_start(order_ids, every, as_decided=True).sheet,
+            after=self._replay.from_now(order_ids, missed).sheet,
+            held=_by_order(held),
+            missed=_by_order(missed),
+            marks=_marks(self._book, self._account.id, order_ids),
+        )
+        for order_id, order in case.book.orders.items():
+            out.findings += self._order(order, case, told, out)
+            out.findings += _against_lines(order, told)
+            if told.orders is None:
+                out.incomparable.setdefault(Kind.ORDERS, set()).add(order_id)
+        out.findings += self._unreadable(set(order_ids), told)
+        out.findings += self._undecided(ahead.undecided, out.findings)
+        return out
+
+    def _undecided(self, facts: Iterable[Known], findings: Iterable[Finding]) -> list[Finding]:
+        """Facts that lead nowhere, for want of proof or of their line, and are not told yet."""
+        told = {(one.order_id, one.line_id) for one in findings}
+        found: dict[tuple[str, str], Finding] = {}
+        for fact in facts:
+            where = (fact.order_id, fact.line_id)
+            if where in told or where in found or fact.state in _SETTLED:
+                continue
+            missed = fact.id < 0
+            found[where] = Finding(
+                order_id=fact.order_id,
+                line_id=fact.line_id,
+                cause=Cause.MISSED if missed else _CAUSE_OF[fact.state],
+                book_says="",
+                panel_says=str(fact.event),
+                message=self._of_missed(fact) if missed else _of_fact(fact),
+            )
+        return list(found.values())
+
+    def _of_missed(self, fact: Known) -> str:
+        when = from_micros(fact.occurred_at)
+        return f"{fact.event} of {when:%Y-%m-%d %H:%M} UTC. {self._horizons[Kind(fact.kind)].why}"
+
+    def _missed(
+        self, facts: Iterable[Known], told: Told, wanted: set[str], out: Compared
+    ) -> list[Known]:
+        """What the panel tells, the journal lacks, and a pass should have heard."""
+        known = {(fact.order_id, fact.evidence) for fact in facts}
+        missed: list[Known] = []
+        for kind, changes in told.changes.items():
+            horizon = self._horizons[kind].until
+            for row in journal(self._account.id, kind, changes, run_id=0, observed_at=self._now):
+                if is_quarantined(row) or row[3] not in wanted or (row[3], row[2]) in known:
+                    continue
+                known.add((row[3], row[2]))
+                fact = told_fact(row, len(missed) + 1)
+                if horizon is not None and fact.occurred_at >= horizon:
+                    out.upcoming += 1
+                else:
+                    missed.append(fact)
+        return missed
+
+    def _order(self, order: Order, case: _Case, told: Told, out: Compared) -> Iterator[Finding]:
+        expected = line_words(case.ahead.orders[order.order_id])
+        decided = line_words(case.decided.orders[order.order_id])
+        after = line_words(case.after.orders[order.order_id])
+        clashes = _clashes(case.after, order)
+        marks = case.marks.get(order.order_id) or _Marks()
+        for line_id, words in line_words(order).items():
+            moves = after[line_id] != words or line_id in clashes
+            if expected[line_id] == words:
+                continue
+            if not moves and not marks.exception(line_id):
+                if decided[line_id] == words:
+                    continue  # it follows from the order in which the book heard of it
+                if marks.settled & {line_id, ""}:
+                    continue  # a person has decided it, with the evidence before them
+            cause, why = self._cause(order, line_id, expected[line_id], moves, case, marks)
+            if cause in _AHEAD and self._silent(order, line_id, expected[line_id], told, out):
+                continue
+            yield Finding(
+                order_id=order.order_id,
+                line_id=line_id,
+                item_id=_odd_one(order, line_id, words, expected[line_id]),
+                cause=cause,
+                book_says=_said(words),
+                panel_says=_said(expected[line_id]),
+                message=why,
+            )
+
+    def _cause(
+        self, order: Order, line_id: str, expected: Words, moves: bool, case: _Case, marks: _Marks
+    ) -> tuple[Cause, str]:
+        """The first thing that explains it, the most telling first."""
+        if exception := marks.exception(line_id):
+            return Cause.CONTRADICTION, exception
+        held = [fact for fact in case.held.get(order.order_id, ()) if _about(fact, line_id, order)]
+        missed = [
+            fact for fact in case.missed.get(order.order_id, ()) if _about(fact, line_id, order)
+        ]
+        first = min(held, key=lambda fact: _STATES_FIRST.index(fact.state), default=None)
+        if moves and missed and (first is None or first.state == "IGNORED"):
+            return Cause.MISSED, self._of_missed(missed[0])
+        if first is not None:
+            return _CAUSE_OF[first.state], _of_fact(first)
+        if line_id in marks.by_hand:
+            return Cause.AHEAD_BY_HAND, marks.by_hand[line_id]
+        counts = line_words(order)[line_id]
+        surplus = Counter(counts) - Counter(expected)
+        if set(expected) - set(counts) <= {OPEN} and OPEN not in surplus:
+            return Cause.AHEAD, ""
+        return Cause.NOT_CARRIED_OUT, ""
+
+    def _silent(
+        self, order: Order, line_id: str, expected: Words, told: Told, out: Compared
+    ) -> bool:
+        """Whether the panel's silence says nothing: it could not be asked, or does not ship."""
+        if self._ships is not None and not self._ships(_ref(order)):
+            return True
+        placed = _placed_at(self._book, order.pk)
+        silent = False
+        for word in Counter(line_words(order)[line_id]) - Counter(expected):
+            kind = _KIND_OF.get(word)
+            if kind is not None and (kind not in told.since or told.since[kind] > placed):
+                out.incomparable.setdefault(kind, set()).add(order.order_id)
+                silent = True
+        return silent
+
+    def _unreadable(self, wanted: set[str], told: Told) -> Iterator[Finding]:
+        """Rows of these orders that cannot be read, now or before; but for those set aside."""
+        set_aside, seen = self._quarantine(wanted)
+        found = dict(seen)
+        for kind, changes in told.changes.items():
+            for row in journal(self._account.id, kind, changes, run_id=0, observed_at=self._now):
+                if is_quarantined(row) and row[3] in wanted and row[2] not in set_aside:
+                    found.setdefault((row[3], row[4]), row[-2])
+        for (order_id, line_id), problem in found.items():
+            yield Finding(
+                order_id=order_id, line_id=line_id, cause=Cause.UNREADABLE, book_says="",
+                panel_says="a row that cannot be read", message=problem,
+            )  # fmt: skip
+
+    def _quarantine(self, wanted: set[str]) -> tuple[set[str], dict[tuple[str, str], str]]:
+        rows = self._book.query(
+            "SELECT order_id, line_id, evidence, state, message FROM inbox WHERE account_id = ? "
+            "AND order_id IN (SELECT value FROM json_each(?)) AND status = 'UNKNOWN' "
+            "AND kind <> 'orders'",  # what the intake set aside is compared by lines
+            (self._account.id, _json(wanted)),
+        ).fetchall()
+        set_aside = {row[2] for row in rows if row[3] != "QUARANTINED"}
+        return set_aside, {(row[0], row[1]): row[4] for row in rows if row[3] == "QUARANTINED"}
+
+
+class _Case(msgspec.Struct, kw_only=True):
+    """All that is known of the orders in hand."""
+
+    book: Worksheet
+    ahead: Worksheet
+    decided: Worksheet
+    after: Worksheet
+    held: Mapping[str, list[Known]]
+    missed: Mapping[str, list[Known]]
+    marks: Mapping[str, _Marks]
+
+
+class _Marks(msgspec.Struct):
+    """What people did to the lines of an order, and what waits for them.
+
+    By line id; an exception of the whole order stands under the empty one.
+    """
+
+    open: dict[str, str] = {}
+    settled: set[str] = set()
+    by_hand: dict[str, str] = {}
+
+    def exception(self, line_id: str) -> str:
+        """The open exception of the line or of its order, or nothing."""
+        return self.open.get(line_id) or self.open.get("", "")
+
+
+def _clashes(after: Worksheet, order: Order) -> set[str]:
+    """The lines of an order for which the facts that were missed would open an exception."""
+    items = {row[2] for row in after.troubles if row[1] == order.order_id}
+    return {p.line_id for p in order.pieces if p.item_id in items or None in items}
+
+
+def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _Marks]:
+    wanted = _json(order_ids)
+    marks: dict[str, _Marks] = {}
+    for order_id, line_id, state, number, code, closed_by in book.query(
+        _EXCEPTIONS, (account_id, wanted)
+    ):
+        mark = marks.setdefault(order_id, _Marks())
+        if state == "OPEN":
+            mark.open[line_id] = f"Exception {number}: {code}."
+        elif closed_by != "a later fact":
+            mark.settled.add(line_id)
+    for order_id, line_id in book.query(_SETTLED_ITEMS, (account_id, wanted)):
+        marks.setdefault(order_id, _Marks()).settled.add(line_id)
+    for order_id, line_id, actor, after, at in book.query(_BY_HAND, (account_id, wanted)):
+        text = f"{actor} moved it to {after} at {from_micros(at):%Y-%m-%d %H:%M} UTC."
+        marks.setdefault(order_id, _Marks()).by_hand[line_id] = text
+    return marks
+
+
+def _against_lines(order: Order, told: Told) -> Iterator[Finding]:
+    """Lines and quantities as the panel shows the order; what is cancelled it may leave out."""
+    if told.orders is None:
+        return
+    shown = told.orders.get(order.order_id)
+    if shown is None:
+        if _open_and_silent(order, told):
+            yield Finding(
+                order_id=order.order_id, cause=Cause.UNKNOWN_TO_PANEL,
+                book_says=f"{len(order.pieces)} pieces", panel_says="no such order",
+            )  # fmt: skip
+        return
+    if shown.problem:
+        return
+    for line in shown.lines:
+        pieces = [piece for piece in order.pieces if piece.line_id == line.line_id]
+        size = line.quantity * max(1, len(line.components))
+        live = sum(word_of(piece) != "CANCELLED" for piece in pieces)
+        if pieces and live <= size <= len(pieces):
+            continue
+        yield Finding(
+            order_id=order.order_id,
+            line_id=line.line_id,
+            cause=Cause.QUANTITY if pieces else Cause.LINE_MISSING,
+            book_says=f"{len(pieces)} pieces",
+            panel_says=f"{size} pieces",
+        )
+
+
+def _open_and_silent(order: Order, told: Told) -> bool:
+    """Whether the book has the order open and the panel tells nothing of it at all."""
+    if all(word_of(piece) in _FINAL for piece in order.pieces):
+        return False
+    changes = (change for kind in told.changes.values() for change in kind)
+    return all(change.order_id != order.order_id for change in changes)
+
+
+def _odd_one(order: Order, line_id: str, words: Words, expected: Words) -> int | None:
+    """A piece of the line that stands where the panel has none too many."""
+    surplus = Counter(words) - Counter(expected)
+    for piece in order.pieces:
+        if piece.line_id == line_id and word_of(piece) in surplus:
+            return piece.item_id
+    return None
+
+
+def _about(fact: Known, line_id: str, order: Order) -> bool:
+    """Whether a fact may be about this line."""
+    if fact.line_id:
+        return fact.line_id == line_id
+    return not fact.sku or any(p.sku == fact.sku for p in order.pieces if p.line_id == line_id)
+
+
+def _by_order(facts: Iterable[Known]) -> dict[str, list[Known]]:
+    found: dict[str, list[Known]] = {}
+    for fact in sorted(facts, key=lambda fact: fact.occurred_at):
+        found.setdefault(fact.order_id, []).append(fact)
+    return found
+
+
+def _of_fact(fact: Known) -> str:
+    code = f" ({fact.code})" if fact.code else ""
+    return f"Fact {fact.id}, {fact.event}{code}. {fact.message}".strip()
+
+
+def _said(words: Words) -> str:
+    return ", ".join(f"{count} {word}" for word, count in sorted(words.items())) or "nothing"
+
+
+def _ref(order: Order) -> OrderRef:
+    facts = msgspec.json.decode(order.facts or "{}", type=dict[str, str])
+    return OrderRef(order_id=order.order_id, facts=facts)
+
+
+def _placed_at(book: Book, order_pk: int) -> int:
+    return int(book.query("SELECT placed_at FROM orders WHERE id = ?", (order_pk,)).fetchone()[0])
+
+
+def _json(values: Iterable[str]) -> str:
+    return msgspec.json.encode(list(values)).decode()
+
+
+_SETTLED: Final = frozenset({"DONE", "TOMBSTONE"})
+_CAUSE_OF: Final[Mapping[str, Cause]] = {
+    "REFUSED": Cause.REFUSED,
+    "WAITING": Cause.WAITING,
+    "PARKED": Cause.PARKED,
+    "NEW": Cause.UNDECIDED,
+    "QUARANTINED": Cause.UNREADABLE,
+    "IGNORED": Cause.SET_ASIDE,
+}
+_STATES_FIRST: Final = list(_CAUSE_OF)
+_AHEAD: Final = frozenset({Cause.AHEAD, Cause.AHEAD_BY_HAND, Cause.NOT_CARRIED_OUT})
+_FINAL: Final = frozenset({"CANCELLED", "DELIVERED", "RETURNED_RTO", "RETURNED_CIR", "LOST"})
+_KIND_OF: Final[Mapping[str, Kind]] = {
+    "DISPATCHED": Kind.DISPATCHED,
+    "DELIVERED": Kind.DELIVERED,
+    "CANCELLED": Kind.CANCELLED,
+    "RETURN_NOTICED_RTO": Kind.RETURNS,
+    "RETURN_NOTICED_CIR": Kind.RETURNS,
+    "RETURNED_RTO": Kind.RETURNS,
+    "RETURNED_CIR": Kind.RETURNS,
+    "LOST": Kind.RETURNS,
+}
+_OF_ORDERS: Final = "o.account_id = ? AND o.order_id IN (SELECT value FROM json_each(?))"
+_EXCEPTIONS: Final = (
+    "SELECT e.order_id, coalesce(i.line_id, ''), e.state, e.id, e.code, e.closed_by FROM "
+    "exceptions e LEFT JOIN item i ON i.id = e.item_id WHERE e.account_id = ? "
+    "AND e.order_id IN (SELECT value FROM json_each(?)) ORDER BY e.id"
+)
+_SETTLED_ITEMS: Final = (
+    "SELECT o.order_id, i.line_id FROM orders o JOIN item i ON i.order_id = o.id "
+    f"WHERE {_OF_ORDERS} AND i.settled_at IS NOT NULL"
+)
+_BY_HAND: Final = (
+    "SELECT o.order_id, i.line_id, d.actor, d.after, d.decided_at FROM orders o JOIN item i ON "
+    "i.order_id = o.id JOIN decision d ON d.order_id = o.id AND d.item_id = i.id "
+    f"WHERE {_OF_ORDERS} AND d.outcome = '{BY_HAND}' AND d.event = '{Act.ADVANCE}' ORDER BY d.id"
+)

@@ -1,0 +1,195 @@
+"""Where facts lead: the rules played over orders in memory. Nothing is written.
+
+The worksheet, the worker and the verbs are those of a pass; only the house is an open one,
+where each facility can invoice and each SKU is on the shelf, for whether a fact could be
+carried out is not what is asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from syncd.book.documents import SequenceRow
+from syncd.book.facts import Fact, fact_of, in_order
+from syncd.book.inbox import COLUMNS, Journal
+from syncd.book.stock import Bucket
+from syncd.book.store import Book
+from syncd.book.worker import AccountView, Ships, Task, Worker
+from syncd.book.worksheet import Facility, Order, Piece, Shared, Worksheet
+from syncd.rules import Position
+
+_FIRST_PACKAGE: Final = 1 << 40  # no parcel of the book has such an id
+_AT_ONCE: Final = 500
+_DECIDED: Final = frozenset({"DONE", "TOMBSTONE"})
+
+
+class Known(Fact, kw_only=True, gc=False):
+    """A fact of the journal with when it was decided, and why it may not be settled."""
+
+    kind: str
+    message: str
+    decided_at: int | None
+
+
+def known_facts(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Known]:
+    """All facts of these orders in the journal that could be read."""
+    found: list[Known] = []
+    for start in range(0, len(order_ids), _AT_ONCE):
+        part = order_ids[start : start + _AT_ONCE]
+        rows = book.query(_KNOWN.format(marks=",".join("?" * len(part))), (account_id, *part))
+        found.extend(_known(row) for row in rows)
+    return found
+
+
+def told_fact(row: Journal, number: int) -> Known:
+    """A fact that the journal has not got yet, from its journal row."""
+    named = dict(zip(COLUMNS, row, strict=True))
+    named |= {"id": -number, "tries": 1, "decided_run": None, "decided_at": None}
+    return _known([named[name] for name in _FIELDS])
+
+
+class Played(msgspec.Struct, frozen=True):
+    """Orders after facts were played over them, and the facts that could not be decided."""
+
+    sheet: Worksheet
+    undecided: list[Known]
+
+
+class Replay:
+    """The orders of one account as facts would have them."""
+
+    def __init__(self, book: Book, account: AccountView, ships: Ships | None) -> None:
+        self._book = book
+        self._account = account
+        self._ships = ships
+
+    def from_start(
+        self, order_ids: Sequence[str], facts: Sequence[Known], *, as_decided: bool = False
+    ) -> Played:
+        """The orders after these facts, from before any of them.
+
+        In the order in which they happened; with ``as_decided`` in that in which the book
+        took them up, the undecided ones last.
+        """
+        sheet = self._sheet(order_ids)
+        for order in sheet.orders.values():
+            order.pieces = [_new(piece) for piece in order.pieces]
+            order.packages = []
+        sheet.packages.clear()
+        ordered = list(in_order(list(facts)))
+        if as_decided:
+            ordered.sort(key=_turn)
+        return self._play(sheet, ordered)
+
+    def from_now(self, order_ids: Sequence[str], facts: Sequence[Known]) -> Played:
+        """The orders as they stand in the book, after these facts as well."""
+        return self._play(self._sheet(order_ids), list(in_order(list(facts))))
+
+    def stands(self, order_ids: Sequence[str]) -> Worksheet:
+        """The orders as they stand in the book."""
+        return self._sheet(order_ids)
+
+    def _sheet(self, order_ids: Sequence[str]) -> Worksheet:
+        sheet = Worksheet(self._book, _OpenHouse(self._book), self._account.id, None, 0)
+        sheet.load(order_ids)
+        return sheet
+
+    def _play(self, sheet: Worksheet, facts: Sequence[Known]) -> Played:
+        task = Task(
+            account=self._account, run_id=0, actor="audit", ships=self._ships, sweep_done=True,
+            rehearsal=True,
+        )  # fmt: skip
+        undecided = facts
+        for _ in range(2):  # what waits for a fact that comes after it has its chance as well
+            worker = Worker(task, sheet)
+            undecided = [fact for fact in undecided if worker.decide(fact).state not in _DECIDED]
+        return Played(sheet, list(undecided))
+
+
+class _OpenHouse(Shared):
+    """Every facility is active and numbers its invoices; nothing is ever out of stock."""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__(book)
+        self.package_id = _FIRST_PACKAGE
+
+    def facility(self, facility_id: int) -> Facility:
+        found = self.facilities.get(facility_id)
+        if found is None:
+            found = self.facilities[facility_id] = Facility(
+                id=facility_id, code="", active=True, traceability="NONE",
+                sequence=SequenceRow(0, "", 1, 1),
+            )  # fmt: skip
+        return found
+
+    def on_hand(self, facility_id: int, sku: str) -> int:
+        return 1
+
+    def count(self, facility_id: int, sku: str, source: Bucket, target: Bucket) -> None:
+        """Stock is not counted here."""
+
+
+def line_words(order: Order) -> Mapping[str, dict[str, int]]:
+    """How many pieces of each line stand where, in the words of :func:`word_of`."""
+    lines: dict[str, dict[str, int]] = {}
+    for piece in order.pieces:
+        words = lines.setdefault(piece.line_id, {})
+        word = word_of(piece)
+        words[word] = words.get(word, 0) + 1
+    return lines
+
+
+def word_of(piece: Piece) -> str:
+    """Where a piece stands as a panel could know it: what only a warehouse knows is left out."""
+    if piece.hold == "cancelled_after_manifest":
+        return "CANCELLED"
+    return _WORDS.get(piece.position, OPEN)
+
+
+OPEN: Final = "OPEN"
+_WORDS: Final[Mapping[Position, str]] = {
+    Position.DISPATCHED: "DISPATCHED",
+    Position.SHIPPED: "DISPATCHED",
+    Position.DELIVERED: "DELIVERED",
+    Position.CANCELLED: "CANCELLED",
+    Position.RETURN_EXPECTED: "RETURN_NOTICED_RTO",
+    Position.CIR_CREATED: "RETURN_NOTICED_CIR",
+    Position.RETURNED: "RETURNED_RTO",
+    Position.RETURN_ACKNOWLEDGED: "RETURNED_RTO",
+    Position.CIR_COMPLETE: "RETURNED_CIR",
+    Position.LOST: "LOST",
+}
+
+
+def _new(piece: Piece) -> Piece:
+    """The piece before anything was heard of it."""
+    return Piece(
+        order_pk=piece.order_pk, item_id=piece.item_id, facility_id=piece.facility_id,
+        line_id=piece.line_id, sku=piece.sku, piece=piece.piece, bundle=piece.bundle,
+        position=Position.FULFILLABLE, allocated=True, short=False,
+    )  # fmt: skip
+
+
+def _turn(fact: Known) -> int:
+    return 1 << 62 if fact.decided_at is None else fact.decided_at
+
+
+def _known(row: Sequence[Any]) -> Known:
+    fact = fact_of(row, 0)
+    values = {name: getattr(fact, name) for name in fact.__struct_fields__}
+    return Known(**values, kind=row[-3], message=row[-2], decided_at=row[-1])
+
+
+_FIELDS: Final = (
+    "id", "evidence", "order_id", "line_id", "sku", "quantity", "cumulative", "status",
+    "return_type", "return_id", "native_status", "shipment_id", "tracking_number", "courier",
+    "left_seller", "facts", "occurred_at", "observed_at", "run_id", "state", "code", "tries",
+    "decided_run", "kind", "message", "decided_at",
+)  # fmt: skip
+_KNOWN: Final = (
+    f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
+    "AND status <> 'UNKNOWN'"
+)
