@@ -29,7 +29,7 @@ class Fact(RulesFact, kw_only=True, gc=False):
     decided_run: int | None  # the run that decided it last, and left it open
 
 
-_FIELDS: Final = (
+FIELDS: Final = (
     "id, evidence, order_id, line_id, sku, quantity, cumulative, status, return_type, return_id, "
     "native_status, shipment_id, tracking_number, courier, left_seller, facts, occurred_at, "
     "observed_at, run_id, state, outcome, code, tries, decided_run"
@@ -43,15 +43,15 @@ _NEXT: Final = (
     "ORDER BY occurred_at, id LIMIT ?"
 )
 _OF_ORDERS: Final = (
-    f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
+    f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
     f"AND {OPEN_FACTS} AND {_THIS_TURN}"
 )
 
 _OPEN_OF: Final = (
-    f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) AND {OPEN_FACTS}"
+    f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) AND {OPEN_FACTS}"
 )
 _STOPPING: Final = (
-    f"SELECT {_FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND status IN "
+    f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND status IN "
     "('CANCELLED', 'CANCEL_REQUESTED', 'CANCEL_WITHDRAWN') AND state IN "
     "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE')"
 )
@@ -83,7 +83,7 @@ def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int)
 
 def facts_by_id(book: Book, ids: Sequence[int]) -> dict[int, Fact]:
     """These facts, whatever has become of them; those that have no event are left out."""
-    sql = f"SELECT {_FIELDS} FROM inbox WHERE id IN ({','.join('?' * len(ids))})"
+    sql = f"SELECT {FIELDS} FROM inbox WHERE id IN ({','.join('?' * len(ids))})"
     rows = book.query(sql, ids)
     return {row[0]: fact_of(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
 
@@ -114,7 +114,7 @@ def _order(fact: Fact) -> tuple[int, int, str]:
 
 
 def fact_of(row: Sequence[Any], run_id: int) -> Fact:
-    """The fact of a journal row as ``_FIELDS`` reads it, as the run looks at it."""
+    """The fact of a journal row as ``FIELDS`` reads it, as the run looks at it."""
     event = _EVENTS[row[7], row[8]]
     return Fact(
         id=row[0], evidence=row[1], order_id=row[2], line_id=row[3], sku=row[4], quantity=row[5],

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from syncd.book.documents import SequenceRow
-from syncd.book.facts import Fact, fact_of, in_order
+from syncd.book.facts import FIELDS, Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
@@ -183,12 +183,7 @@ def _known(row: Sequence[Any]) -> Known:
     return Known(**values, kind=row[-3], message=row[-2], decided_at=row[-1])
 
 
-_FIELDS: Final = (
-    "id", "evidence", "order_id", "line_id", "sku", "quantity", "cumulative", "status",
-    "return_type", "return_id", "native_status", "shipment_id", "tracking_number", "courier",
-    "left_seller", "facts", "occurred_at", "observed_at", "run_id", "state", "code", "tries",
-    "decided_run", "kind", "message", "decided_at",
-)  # fmt: skip
+_FIELDS: Final = (*FIELDS.split(", "), "kind", "message", "decided_at")
 _KNOWN: Final = (
     f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
     "AND status <> 'UNKNOWN'"

@@ -219,6 +219,7 @@ class PoliciesTable(Strict):
 class AuditTable(Strict):
     """``[defaults.audit]`` and ``[accounts.NAME.audit]``."""
 
+    enabled: bool | None = None
     every: Every | None = None
     at: TimeOfDay | None = None
     closed_days: int | None = Field(default=None, ge=1, le=365)

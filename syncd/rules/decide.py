@@ -63,8 +63,12 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     A buyer's wish to cancel stops only our own people: what a channel says has happened to
     the piece is applied, and the hold, moot by then, is released first. A piece that the
     channel has cancelled while it was on a closed manifest meets every fact as a cancelled
-    one: it is never dispatched by us, and a person hears of whatever contradicts it.
+    one: it is never dispatched by us, and a person hears of whatever contradicts it. What a
+    person has settled stays so until something newer happens than they had before them.
     """
+    if piece.settled_at is not None and fact.occurred_at <= piece.settled_at:
+        decision = rulings.all[piece.position][fact.event]
+        return _but(decision, Outcome.NOOP, piece.position, Reason.SETTLED_BY_PERSON, ())
     if not piece.hold:
         decision = rulings.simple[piece.position].get(fact.event)
         if decision is not None:

@@ -301,3 +301,21 @@ def test_a_decision_says_whether_it_changes_the_book() -> None:
     assert decide(piece("CREATED"), fact(Event.DISPATCHED)).changes
     assert decide(piece("MANIFESTED"), fact(Event.CANCELLED)).changes
     assert not decide(piece("CANCELLED"), fact(Event.DISPATCHED)).changes
+
+
+@pytest.mark.parametrize("hold", ["", "buyer_cancel_requested", "cancelled_after_manifest"])
+@pytest.mark.parametrize("event", Event)
+@pytest.mark.parametrize("at", [EARLIER, THEN])
+def test_what_a_person_settled_stands_against_what_is_not_newer(
+    event: Event, at: int, hold: str
+) -> None:
+    settled = piece("MANIFESTED", settled_at=THEN, hold=hold)
+    decision = decide(settled, fact(event, at))
+    assert said(decision) == ("NOOP", "MANIFESTED", "settled_by_person")
+    assert decision.steps == ()
+
+
+@pytest.mark.parametrize("event", Event)
+def test_something_newer_than_a_settlement_is_decided(event: Event) -> None:
+    settled, usual = piece("DISPATCHED", settled_at=THEN), piece("DISPATCHED")
+    assert decide(settled, fact(event, LATER)) == decide(usual, fact(event, LATER))

@@ -169,7 +169,7 @@ def test_every_reason_can_be_reached(repository: Path) -> None:
     ]
     named = set(re.findall(r"\bReason\.([A-Z_]+)", "\n".join(source)))
     by_name = {reason for reason in Reason if reason.name in named}
-    # Of orders that replace others, and of facts older than a person's word on the piece.
+    # The second of these two stands in decide(), for every cell.
     unreached = {Reason.AMBIGUOUS_REPLACEMENT, Reason.SETTLED_BY_PERSON}
     assert set(Reason) - by_cell - by_name <= unreached
 

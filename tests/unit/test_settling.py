@@ -673,3 +673,15 @@ def test_a_mistake_in_the_choices_is_told(text: str, problem: str) -> None:
     closing = "\n[[closing]]\nof = '*'"
     with pytest.raises(ConfigError, match=problem):
         read(text + closing)
+
+
+def test_a_settlement_stands_against_older_facts_and_yields_to_newer_ones(seller: Seller) -> None:
+    cancelled(seller)
+    long_ago = seller.clock.now() - timedelta(minutes=30)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "reopen")
+    tell(seller, Status.CANCELLED, occurred_at=long_ago)
+    assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    tell(seller, Status.DELIVERED)
+    assert seller.positions("OD1") == ["DELIVERED"]
