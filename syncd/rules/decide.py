@@ -67,8 +67,8 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     person has settled stays so until something newer happens than they had before them.
     """
     if piece.settled_at is not None and fact.occurred_at <= piece.settled_at:
-        decision = rulings.all[piece.position][fact.event]
-        return _but(decision, Outcome.NOOP, piece.position, Reason.SETTLED_BY_PERSON, ())
+        met = rulings.all[piece.position][fact.event]
+        return _but(met, Outcome.NOOP, piece.position, Reason.SETTLED_BY_PERSON, ())
     if not piece.hold:
         decision = rulings.simple[piece.position].get(fact.event)
         if decision is not None:
