@@ -21,6 +21,7 @@ from syncd.rules import (
     Event,
     Gates,
     Outcome,
+    Policies,
     Position,
     Reason,
     Refusal,
@@ -61,6 +62,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ships: Ships | None
     sweep_done: bool
     rehearsal: bool = False  # undone afterwards, so the tenant need not be live
+    policies: Policies = Policies()
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from syncd.rules.decide import decide, decide_unknown
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
+from syncd.rules.policies import InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
 from syncd.rules.table import TABLE
 from syncd.rules.words import (
     CHANGING,
@@ -39,9 +40,13 @@ __all__ = [
     "Fact",
     "Fallback",
     "Gates",
+    "InvoiceIssuer",
     "Outcome",
+    "PartialCancel",
     "Piece",
+    "Policies",
     "Position",
+    "PutawayAfterCancel",
     "Reason",
     "Refusal",
     "Since",
