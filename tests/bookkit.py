@@ -15,7 +15,7 @@ from syncd.book.store import Book
 from syncd.book.tables import Account, Facility, Tenant
 from syncd.book.worker import AccountView, Task
 from syncd.clock import HandClock
-from syncd.rules import Position
+from syncd.rules import RANK, Policies, Position
 from syncd.statuses import STATUSES_OF, Kind, NewOrder, OrderLine, OrderRef, Status, StatusChange
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -26,6 +26,7 @@ class Seller:
 
     def __init__(self, folder: Path, *, live: bool = True, sequence: bool = True) -> None:
         self.clock = HandClock(START)
+        self.policies = Policies()
         self._told_in: int | None = None
         self.book = Book.open(folder / "book.sqlite3", self.clock)
         with self.book.write():
@@ -93,6 +94,7 @@ class Seller:
             actor="test",
             ships=ships,
             sweep_done=sweep_done,
+            policies=self.policies,
         )
         return Clerk(self.book, task, self.clock)
 
@@ -166,6 +168,8 @@ def check_invariants(book: Book) -> None:
             "AND inbox_id IS NOT NULL"
         ).fetchall()
         assert not backwards, f"a piece moved by a decision that moves nothing: {backwards}"
+        _check_no_way_back(book)
+        _check_parcels(book)
         alive = book.query(
             "SELECT i.id FROM item i JOIN package p ON p.id = i.package_id "
             "WHERE i.position NOT IN ('CANCELLED') AND p.state = 'CANCELLED'"
@@ -176,6 +180,44 @@ def check_invariants(book: Book) -> None:
             "AND inbox_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1"
         ).fetchall()
         assert not twice, f"a fact that took effect twice on a piece: {twice}"
+
+
+def _check_no_way_back(book: Book) -> None:
+    """No fact moves a piece backwards, but by the dated rules and where a parcel is repacked."""
+    rows = book.query(
+        "SELECT before, after, code FROM decision WHERE outcome LIKE 'APPLY%' AND before <> after "
+        "AND code NOT IN ('redelivered', 'found_after_lost', 'return_withdrawn')"
+    )
+    for before, after, code in rows:
+        if code == "repacked_after_cancel":
+            assert (before, after) in (("PACKED", "CREATED"), ("READY_TO_SHIP", "CREATED"))
+            continue
+        was, now = RANK[Position(before)], RANK[Position(after)]
+        assert was is None or now is None or was < now, f"{before} back to {after} by {code}"
+
+
+def _check_parcels(book: Book) -> None:
+    """Nobody is in a parcel that was parted, each of which leads on; who left has an invoice."""
+    inside = book.query(
+        "SELECT p.code FROM item i JOIN package p ON p.id = i.package_id "
+        "WHERE p.state IN ('SPLITTED', 'MERGED')"
+    ).fetchall()
+    assert not inside, f"pieces in parcels that are no more: {inside}"
+    ends = book.query(
+        "SELECT code FROM package WHERE state IN ('SPLITTED', 'MERGED') AND successor_id IS NULL"
+    ).fetchall()
+    assert not ends, f"parcels that were parted and lead nowhere: {ends}"
+    issued = book.query(
+        "SELECT p.code FROM package p JOIN invoice v ON v.package_id = p.id "
+        "WHERE v.state = 'ISSUED' AND NOT EXISTS (SELECT 1 FROM item i WHERE i.package_id = p.id "
+        "AND i.position <> 'CANCELLED')"
+    ).fetchall()
+    assert not issued, f"an invoice of a parcel in which nothing is left: {issued}"
+    mixed = book.query(
+        "SELECT p.code FROM item i JOIN package p ON p.id = i.package_id "
+        "WHERE i.facility_id <> p.facility_id OR i.order_id <> p.order_id"
+    ).fetchall()
+    assert not mixed, f"pieces in a parcel of another facility or order: {mixed}"
 
 
 def _check_stock(book: Book) -> None:

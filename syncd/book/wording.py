@@ -197,6 +197,16 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
             "The channel uses one order id for an order and its replacement.",
             "Look at the order in the panel and settle the exception.",
         ),
+        Reason.REPACKED_AFTER_CANCEL: Words(
+            "A piece of its packed parcel was cancelled. The parcel's invoice is void; what is "
+            "left of it is in a new parcel, to be packed and invoiced again.",
+            "Take the cancelled piece out, and the old label and invoice off; then pack the rest "
+            "again: syncctl warehouse ORDER PACKED",
+        ),
+        Reason.SHIPS_SHORT: Words(
+            "Its parcel goes without a piece that is cancelled, under an invoice that lists it.",
+            "Take the cancelled piece out and tell the buyer, or correct the invoice.",
+        ),
         Reason.ACCOUNT_AUTH_FAILED: Words(
             "The panel refuses the account's credentials.",
             "Put the credentials right, then: syncctl resume ACCOUNT",

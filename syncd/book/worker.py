@@ -12,6 +12,7 @@ from typing import Final, cast
 import msgspec
 
 from syncd.book.facts import Fact
+from syncd.book.repack import after_cancel
 from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
 from syncd.rules import (
@@ -105,8 +106,11 @@ class Worker:
         refusal = self._gate(order, fact, pieces, decisions)
         if refusal is not None:
             return self._refuse(order, fact, pieces, refusal)
+        wanted = [piece for piece in pieces if piece.position is not Position.CANCELLED]
         for piece, decision in zip(pieces, decisions, strict=True):
             self._carry_out(order, fact, piece, decision)
+        if fact.event is Event.CANCELLED:
+            self._mend_parcels(order, fact, wanted)
         if choice.excess:
             self.sheet.open_trouble(
                 None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
@@ -234,6 +238,21 @@ class Worker:
             order, fact, piece, before, decision.outcome._value_, reason,
             recipe.text, "; ".join(desk.notes), decision.outcome is Outcome.APPLY_CHAIN,
         )  # fmt: skip
+
+    def _mend_parcels(self, order: Order, fact: Fact, pieces: Sequence[Piece]) -> None:
+        """Pack again, or let go short, the invoiced parcels that this fact took pieces of."""
+        parcels: set[int] = set()
+        for piece in pieces:
+            parcel = piece.package_id
+            if piece.position is not Position.CANCELLED or parcel is None or parcel in parcels:
+                continue
+            parcels.add(parcel)
+            policy = self.task.policies.partial_cancel
+            for met in after_cancel(self.sheet, order, fact, piece, policy):
+                outcome, reason = met.outcome.value, met.reason.value
+                self._record(
+                    order, fact, met.piece, met.before, outcome, reason, met.steps, met.note
+                )
 
     def _record(
         self, order: Order, fact: Fact, piece: Piece, before: Position, outcome: str, code: str,

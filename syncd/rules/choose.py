@@ -6,6 +6,7 @@ always give the same choice, in whatever order the pieces are handed in:
 * Pieces that carry the fact's return, shipment or tracking number go first, and fill its
   quantity even where nothing is left to do: the same parcel told of twice is one parcel.
   Without a quantity they alone are meant. A piece cancelled in its parcel did not leave in it.
+  A parcel that was split or merged is known by its old names too.
 * Else pieces go first which the fact would change. One that is there already takes up a fact
   only when no other is left, so a second «1 more dispatched» takes a second piece, while a
   single piece told of twice is no contradiction. A contradiction is the last resort.
@@ -161,6 +162,8 @@ def _near(piece: Piece, fact: Fact) -> int:
             return _RETURN
         if piece.position in _IN_RETURN:
             return _BARRED
+    if piece.former and (fact.shipment_id in piece.former or fact.tracking_number in piece.former):
+        return _PARCEL
     if fact.shipment_id and piece.shipment_id:
         if piece.shipment_id == fact.shipment_id:
             return _PARCEL

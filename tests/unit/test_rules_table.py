@@ -164,6 +164,9 @@ def test_every_reason_of_a_decision_is_used() -> None:
         Reason.AMBIGUOUS_REPLACEMENT,
         Reason.ACCOUNT_AUTH_FAILED,
         Reason.DISPATCH_UNPROVEN,
+        Reason.SETTLED_BY_PERSON,
+        Reason.REPACKED_AFTER_CANCEL,
+        Reason.SHIPS_SHORT,
     }
     used = {cell.reason for cell in CELLS} | {c.older.reason for c in CELLS if c.older}
     assert used == set(Reason) - of_gates
