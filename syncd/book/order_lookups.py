@@ -79,8 +79,9 @@ def _packages(book: Book, order_pk: int) -> Iterable[PackageView]:
         )
     rows = book.query(
         "SELECT p.id, p.code, p.state, f.code, p.shipment_id, p.tracking_number, p.courier, "
-        "p.blocked, p.created_at, p.dispatched_at FROM package p "
-        "JOIN facility f ON f.id = p.facility_id WHERE p.order_id = ? ORDER BY p.id",
+        "p.blocked, p.created_at, p.dispatched_at, coalesce(s.code, '') FROM package p "
+        "JOIN facility f ON f.id = p.facility_id LEFT JOIN package s ON s.id = p.successor_id "
+        "WHERE p.order_id = ? ORDER BY p.id",
         (order_pk,),
     )
     for row in rows:
@@ -90,5 +91,6 @@ def _packages(book: Book, order_pk: int) -> Iterable[PackageView]:
                 from_micros(row[8]),
                 moment(row[9]),
                 tuple(invoices[row[0]]),
+                row[10],
             )
         )

@@ -32,6 +32,8 @@ class Act(StrEnum):
     PUTAWAY = "putaway"
     RETRY = "retry"
     IGNORE = "ignore"
+    SPLIT = "split"
+    MERGE = "merge"
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -146,7 +146,10 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True)
 class PackageView:
-    """A parcel with its documents; ``blocked`` is why it must not leave, or empty."""
+    """A parcel with its documents; ``blocked`` is why it must not leave, or empty.
+
+    ``successor`` is the parcel, or one of those, that it became; empty of one that goes on.
+    """
 
     code: str
     state: str
@@ -158,6 +161,7 @@ class PackageView:
     created_at: datetime
     dispatched_at: datetime | None
     invoices: tuple[InvoiceView, ...]
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

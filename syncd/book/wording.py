@@ -228,6 +228,8 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "stock_allocated": Words("Stock came and was promised to it."),
         "moved_by_hand": Words("The warehouse moved it on by hand."),
+        "parcel_split": Words("Its parcel was divided by hand."),
+        "parcels_merged": Words("Its parcel was put together with another by hand."),
         "putaway_good": Words("It was put on the shelf as good and is sellable again."),
         "putaway_bad": Words("It was put away as bad stock."),
         "putaway_qc_rejected": Words("It failed the quality check and was put away as bad stock."),

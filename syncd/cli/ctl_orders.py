@@ -72,6 +72,8 @@ def _say_package(package: Mapping[str, Any], now: datetime) -> None:
     ):
         if value:
             say(f"  {name:<10} {value}")
+    if package["successor"]:
+        say(f"  went on as {package['successor']}")
     if package["dispatched_at"]:
         say(f"  dispatched {when(package['dispatched_at'], now)}")
     for invoice in package["invoices"]:

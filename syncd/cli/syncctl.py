@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import syncd
-from syncd.cli import ctl_daemon, ctl_goods, ctl_orders, ctl_runs
+from syncd.cli import ctl_daemon, ctl_goods, ctl_orders, ctl_parcels, ctl_runs
 from syncd.cli.ctl_root import Root
 
 
@@ -24,7 +24,7 @@ for command in (
     ctl_daemon.status, ctl_runs.trigger, ctl_runs.returns, ctl_runs.runs, ctl_runs.run,
     ctl_runs.events, ctl_runs.tasks, ctl_orders.order, ctl_orders.explain, ctl_orders.failed,
     ctl_orders.retry, ctl_orders.exceptions, ctl_orders.import_, ctl_goods.putaway,
-    ctl_goods.stock, ctl_goods.warehouse, ctl_goods.sequence, ctl_goods.tenant,
+    ctl_goods.stock, ctl_goods.warehouse, ctl_parcels.parcel, ctl_goods.sequence, ctl_goods.tenant,
     ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
     ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
     ctl_daemon.completion,

@@ -162,8 +162,8 @@ def _near(piece: Piece, fact: Fact) -> int:
             return _RETURN
         if piece.position in _IN_RETURN:
             return _BARRED
-    if piece.former and (fact.shipment_id in piece.former or fact.tracking_number in piece.former):
-        return _PARCEL
+    if piece.former:
+        return _near_parted(piece, fact)
     if fact.shipment_id and piece.shipment_id:
         if piece.shipment_id == fact.shipment_id:
             return _PARCEL
@@ -171,6 +171,24 @@ def _near(piece: Piece, fact: Fact) -> int:
         return _BARRED if gone else _ELSEWHERE
     if fact.tracking_number and piece.tracking_number:
         return _PARCEL if piece.tracking_number == fact.tracking_number else _ELSEWHERE
+    return _FREE
+
+
+def _near_parted(piece: Piece, fact: Fact) -> int:
+    """The same of a piece in what became of a parcel that was split or merged.
+
+    Its parcel's own name wins: if it has another one of its own, the old name only may mean it.
+    """
+    for told, own in (
+        (fact.shipment_id, piece.shipment_id),
+        (fact.tracking_number, piece.tracking_number),
+    ):
+        if told and told == own:
+            return _PARCEL
+        if told and told in piece.former:
+            return _FREE if own else _PARCEL
+        if told and own:
+            return _ELSEWHERE
     return _FREE
 
 
