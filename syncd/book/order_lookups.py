@@ -28,13 +28,15 @@ def order(book: Book, order_id: str, account: str | None = None) -> OrderView:
 def order_view(book: Book, order_pk: int, account: str) -> OrderView:
     """The order with this row id."""
     row = book.query(
-        "SELECT order_id, state, placed_at, imported_at, source, facts FROM orders WHERE id = ?",
+        "SELECT order_id, state, placed_at, imported_at, source, facts, replaces FROM orders "
+        "WHERE id = ?",
         (order_pk,),
     ).fetchone()
     return OrderView(
         account=account, order_id=row[0], state=row[1], placed_at=from_micros(row[2]),
         imported_at=from_micros(row[3]), source=row[4], facts=json_object(row[5]),
         pieces=tuple(_pieces(book, order_pk)), packages=tuple(_packages(book, order_pk)),
+        replaces=row[6],
     )  # fmt: skip
 
 

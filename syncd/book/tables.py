@@ -210,7 +210,7 @@ class Item(Table):
     withdrawn_at = BigIntegerField(null=True)  # newest withdrawal of a return seen
     uncancelled_at = BigIntegerField(null=True)  # newest withdrawal of a cancel request seen
     replaces = TextField(constraints=[SQL("DEFAULT ''")], default="")
-    # the line of the same order that its own line stands in for
+    # the line of the same order that its own line stands in for; * where no line is named
     settled_at = BigIntegerField(null=True)
     # event time of the newest evidence that a person had before them when they settled an
     # exception of the piece: only what happened later is decided again

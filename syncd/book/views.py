@@ -177,6 +177,7 @@ class OrderView:
     facts: Mapping[str, str]
     pieces: tuple[PieceView, ...]
     packages: tuple[PackageView, ...]
+    replaces: str = ""  # the order that this one stands in for
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,8 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
             "Compare the order with the panel.",
         ),
         Reason.AMBIGUOUS_REPLACEMENT: Words(
-            "The channel uses one order id for an order and its replacement.",
+            "The channel uses one order id for an order and its replacement, and nothing tells "
+            "which of the two it means.",
             "Look at the order in the panel and settle the exception.",
         ),
         Reason.REPACKED_AFTER_CANCEL: Words(

@@ -92,6 +92,8 @@ class Worker:
         fact.waited = fact.waited or self.task.sweep_done
         choice = choose(order.pieces, fact)
         pieces = cast(list[Piece], choice.pieces)  # of those it was given
+        if choice.ambiguous:
+            return self._ambiguous(order, fact)
         if not pieces:
             return self._no_piece(order, fact)
         held = self._held(pieces)
@@ -134,6 +136,13 @@ class Worker:
         return Verdict(
             "PARKED", cell.outcome.value, cell.reason.value, "The book has no such order yet."
         )
+
+    def _ambiguous(self, order: Order, fact: Fact) -> Verdict:
+        """It may mean a line or the replacement of that line: nothing is guessed."""
+        code = Reason.AMBIGUOUS_REPLACEMENT.value
+        more = "It names no line, and the order holds a line and its replacement."
+        self.sheet.open_trouble(None, order, fact, code, "warning", self.now, more)
+        return Verdict("DONE", Outcome.ESCALATE.value, code, more)
 
     def _no_piece(self, order: Order, fact: Fact) -> Verdict:
         """The order is known but none of its pieces fits the fact."""

@@ -35,6 +35,8 @@ def order(order_id: str, account: str | None) -> None:
     say(f"Order {found['order_id']} of {found['account']}: {found['state']}")
     say(f"Placed     {when(found['placed_at'], now)}")
     say(f"In book    {when(found['imported_at'], now)}, from {found['source'] or 'unknown'}")
+    if found["replaces"]:
+        say(f"Replaces   {found['replaces']}")
     say()
     table(
         [

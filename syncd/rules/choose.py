@@ -26,6 +26,9 @@ it names may be that of the line's other pieces, so the name weighs less here:
 * Without a quantity the whole line is meant, but for what travels in another parcel.
 * Of a bundle all that has not left is cancelled; one that has left in part goes after a whole one.
 
+A replacement that the channel sends under the same order id is another line. A fact that names
+neither a line nor a parcel or return of one of the two means neither: it is for a person.
+
 When a decision about one of the chosen pieces is PARK, the whole fact should wait: a part of it
 carried out now would be counted a second time when it is decided again.
 """
@@ -114,10 +117,13 @@ class Choice(Struct):
     """The pieces that a fact means, and how many more it speaks of than there are.
 
     ``excess`` counts bundles as one. It is at least 1 when no piece was found at all.
+    ``ambiguous``: the fact names no line of an order that holds a line and its replacement, and
+    no parcel or return that tells them apart, so no piece is chosen.
     """
 
     pieces: list[Piece]
     excess: int
+    ambiguous: bool = False
 
 
 class _Row(Struct):
@@ -133,6 +139,10 @@ class _Row(Struct):
 def choose(pieces: Sequence[Piece], fact: Fact) -> Choice:
     """Choose among all the pieces of one order. Pure, and the same every time."""
     meant = _meant(pieces, fact)
+    if not fact.line_id and any(piece.replaces for piece in meant):
+        meant = _told_apart(meant, fact)
+        if not meant:
+            return Choice([], fact.quantity or 1, ambiguous=True)
     if len(meant) == 1:
         found = [piece for piece in meant if _near(piece, fact) != _BARRED]
         return Choice(found, max(0, (fact.quantity or 1) - len(found)))
@@ -153,6 +163,16 @@ def _meant(pieces: Sequence[Piece], fact: Fact) -> list[Piece]:
         return list(pieces)
     bundles = {piece.bundle for piece in pieces if piece.sku == fact.sku and piece.bundle}
     return [piece for piece in pieces if piece.sku == fact.sku or piece.bundle in bundles]
+
+
+def _told_apart(meant: Sequence[Piece], fact: Fact) -> list[Piece]:
+    """Of lines and their replacements, the side that the fact's ids name; empty for neither."""
+    if all(piece.replaces for piece in meant):
+        return list(meant)
+    sides = {bool(piece.replaces) for piece in meant if _near(piece, fact) in (_RETURN, _PARCEL)}
+    if len(sides) != 1:
+        return []
+    return [piece for piece in meant if bool(piece.replaces) in sides]
 
 
 def _near(piece: Piece, fact: Fact) -> int:
