@@ -524,7 +524,8 @@ def ledger_others_are_told_once_of_each_change(ledger: Ledger) -> Iterator[str]:
     told = {row[0] for row in ledger.query("SELECT inbox_id FROM outbox")}
     for fact in ledger.facts.values():
         effects = ledger.effects_of.get(fact.id)
-        wanted = fact.state == "DONE" and fact.outcome in TOLD_ON and bool(effects)
+        of_a_piece = any(d.item_id is not None for d in effects or ())
+        wanted = fact.state == "DONE" and fact.outcome in TOLD_ON and of_a_piece
         if wanted != (fact.id in told):
             yield f"fact {fact.id} ({fact.outcome}) has {'no' if wanted else 'a'} message"
 
