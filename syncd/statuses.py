@@ -136,7 +136,9 @@ class OrderLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of an order; ``quantity`` pieces of ``sku``.
 
     ``components`` lists the stock keeping units of a bundle when one line is several
-    physical pieces; empty for a plain line.
+    physical pieces; empty for a plain line. ``replaces_line_id`` is the line of the same order
+    that this one stands in for: a replacement that the channel sends under the same order id
+    must have a line id of its own.
     """
 
     line_id: str
@@ -151,6 +153,9 @@ class NewOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order as the channel (or an import file) knows it. Carries no buyer's data.
 
     ``facts`` is stored with the order and handed to ``provides_shipping``.
+    ``replaces`` is the id of the order that this one stands in for. It is an order of its own:
+    no status flows between the two. The same id says that the channel has reused it, and that
+    all these lines are the replacement.
     ``raw`` and ``problem`` as in StatusChange: a row that could not be read has a problem.
     """
 
@@ -159,6 +164,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: tuple[OrderLine, ...]
     location_id: str = ""
     facts: Mapping[str, str] = NO_FACTS
+    replaces: str = ""
     raw: str = ""
     problem: str = ""
 

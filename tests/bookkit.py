@@ -14,7 +14,7 @@ from syncd.book.store import Book
 from syncd.book.tables import Account, Facility, Tenant
 from syncd.book.worker import AccountView, Task
 from syncd.clock import HandClock
-from syncd.rules import Position
+from syncd.rules import Policies, Position
 from syncd.statuses import STATUSES_OF, Kind, NewOrder, OrderLine, OrderRef, Status, StatusChange
 from tests.invariants import check_invariants as check_invariants
 
@@ -23,6 +23,8 @@ START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 class Seller:
     """One live tenant with one facility BLR and one account; with a sequence, unless told not."""
+
+    policies = Policies()
 
     def __init__(self, folder: Path, *, live: bool = True, sequence: bool = True) -> None:
         self.clock = HandClock(START)
@@ -102,6 +104,7 @@ class Seller:
             actor="test",
             ships=ships,
             sweep_done=sweep_done,
+            policies=self.policies,
         )
         return Clerk(self.book, task, self.clock)
 

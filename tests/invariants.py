@@ -27,7 +27,10 @@ from syncd.rules.laws import MOVES
 Query = Callable[[str], Sequence[tuple[Any, ...]]]
 P, B = Position, Bucket
 
-WAYS_BACK: Final = {"redelivered", "return_withdrawn"}
+REPACKED: Final = "repacked_after_cancel"
+WAYS_BACK: Final = {
+    "redelivered", "return_withdrawn", REPACKED, "parcel_split", "parcels_merged",
+}  # fmt: skip
 """Reason codes of a decision that may move a piece to a lower rank."""
 
 SETTLES: Final = "settled_"
@@ -60,6 +63,9 @@ SETTLED_OUTCOMES: Final = {
     "held": ("HOLD",), "escalated": ("ESCALATE",), "skipped": ("SKIPPED",),
 }  # fmt: skip
 """A run's counts, by the outcomes of the facts that it settled."""
+
+OF_AN_ORDER: Final = {"quantity_exceeds", "ambiguous_replacement"}
+"""Codes of facts that were settled with an exception of the order, and of no piece."""
 
 PARCELS_AT_REST: Final = {"SPLITTED", "MERGED"}
 """States of a parcel that is only a trace of what became of it."""
@@ -409,7 +415,8 @@ def i07_a_decision_does_what_its_steps_say(ledger: Ledger) -> Iterator[str]:
                 end, withdrawn = MOVES[Verb(verb)].value, verb in WITHDRAWS
         # A withdrawn return ends where the piece stood before its notice.
         back = withdrawn and d.after in (P.DISPATCHED, P.SHIPPED, P.DELIVERED)
-        if d.after != end and not back:
+        again = d.code == REPACKED and d.after == P.CREATED
+        if d.after != end and not back and not again:
             yield f"decision {d.id}: the steps {d.steps} lead to {end}, the piece is {d.after}"
 
 
@@ -503,7 +510,7 @@ def ledger_a_facts_mark_is_what_its_records_say(ledger: Ledger) -> Iterator[str]
                 yield f"fact {fact.id} is {fact.state}, but decision {effects[0].id} carried it out"
             continue
         if not effects:
-            if fact.code != "quantity_exceeds":
+            if fact.code not in OF_AN_ORDER:
                 yield f"fact {fact.id} is done as {fact.outcome}, but nothing records it"
             continue
         strongest = max(effects, key=lambda d: (WEIGHT[d.outcome], -d.id))
@@ -517,7 +524,8 @@ def ledger_others_are_told_once_of_each_change(ledger: Ledger) -> Iterator[str]:
     told = {row[0] for row in ledger.query("SELECT inbox_id FROM outbox")}
     for fact in ledger.facts.values():
         effects = ledger.effects_of.get(fact.id)
-        wanted = fact.state == "DONE" and fact.outcome in TOLD_ON and bool(effects)
+        of_a_piece = any(d.item_id is not None for d in effects or ())
+        wanted = fact.state == "DONE" and fact.outcome in TOLD_ON and of_a_piece
         if wanted != (fact.id in told):
             yield f"fact {fact.id} ({fact.outcome}) has {'no' if wanted else 'a'} message"
 

@@ -25,6 +25,7 @@ from syncd.book.goods import (
     allocate_waiting as allocate_waiting,
     receive_stock as receive_stock,
 )
+from syncd.book.parting import Names as Names, merge as merge, split as split
 from syncd.book.putaways import (
     Disposition as Disposition,
     PutAway as PutAway,

@@ -189,6 +189,10 @@ def _now(order_id: str, account: str, channel: str, order: OrderView | None) -> 
         yield f"Order {order_id} of {account} ({channel}) is not in the book."
         return
     yield f"Order {order_id} of {account} ({channel}) is {order.state}."
+    if order.replaces == order_id:
+        yield "The channel has used its id again: it holds a replacement of a line of its own."
+    elif order.replaces:
+        yield f"It stands in for order {order.replaces}; each of the two goes its own way."
     parcels = {package.code: package for package in order.packages}
     by_line: dict[str, list[PieceView]] = defaultdict(list)
     for piece in order.pieces:

@@ -12,6 +12,7 @@ from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
 from syncd.book.intake_known import Desk, Known, Tombstone, load_known, load_tombstones, unpark
 from syncd.book.records import refresh_orders
+from syncd.book.replacing import ambiguous, open_exception, replaced_order, stands_in_for
 from syncd.book.stock import Bucket, Moves, on_hand
 from syncd.book.wording import pieces
 from syncd.clock import to_micros
@@ -42,7 +43,8 @@ class Batch:
         self._package_rows: list[tuple[Any, ...]] = []
         self._decision_rows: list[tuple[Any, ...]] = []
         self._used_tombstones: dict[int, int] = {}
-        self._facts_rows: list[tuple[str, int]] = []
+        self._facts_rows: list[tuple[str, str, int]] = []
+        self._doubtful: list[tuple[int]] = []  # tombstones that may mean a line or its replacement
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
 
@@ -72,14 +74,20 @@ class Batch:
 
     def _take_order(self, order: NewOrder, facility_id: int) -> None:
         known = self._found.get(order.order_id)
+        doubt = ambiguous(order, known)
+        if doubt:
+            open_exception(self._desk, order.order_id, doubt)
+            self.problems.append(Problem(order.order_id, doubt, raw=order.raw))
+            return
         if known is None:
             self._take_new(order, facility_id)
             return
         added = self._add_pieces(order, known, facility_id, to_micros(order.placed_at))
         merged = _merged(known.facts, order.facts)
-        if merged != known.facts:
-            known.facts = merged
-            self._facts_rows.append((merged, known.pk))
+        replaces = known.replaces or replaced_order(order)
+        if (merged, replaces) != (known.facts, known.replaces):
+            known.facts, known.replaces = merged, replaces
+            self._facts_rows.append((merged, replaces, known.pk))
         elif not added:
             self.known += 1
             return
@@ -88,7 +96,7 @@ class Batch:
             self._widened.add(known.pk)
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
-        known = Known(self._order_pk, _facts_text(order.facts))
+        known = Known(self._order_pk, _facts_text(order.facts), replaced_order(order))
         self._order_pk += 1
         self._found[order.order_id] = known
         placed_at = to_micros(order.placed_at)
@@ -98,7 +106,7 @@ class Batch:
         self._order_rows.append(
             (
                 known.pk, self._desk.account_id, order.order_id, str(state), placed_at,
-                self._desk.at, self._desk.source, known.facts,
+                self._desk.at, self._desk.source, known.facts, known.replaces,
             )
         )  # fmt: skip
         self.new += 1
@@ -112,6 +120,9 @@ class Batch:
             wanted = _wanted(line)
             have = known.lines.setdefault(line.line_id, [])
             self._compare(order, line, wanted, have)
+            stands_in = known.stands_in.get(line.line_id, "")
+            if not have and (stands_in := stands_in_for(order, line)):
+                known.stands_in[line.line_id] = stands_in
             for number in range(len(have), len(wanted)):
                 sku, bundle = wanted[number]
                 have.append(sku)
@@ -119,6 +130,7 @@ class Batch:
                     Piece(
                         item_id=self._item_id, line_id=line.line_id, sku=sku, piece=number,
                         bundle=bundle, position=Position.UNFULFILLABLE, changed_at=placed_at,
+                        replaces=stands_in,
                     )
                 )  # fmt: skip
                 self._item_id += 1
@@ -231,11 +243,10 @@ class Batch:
     def _bury(self, order_pk: int, pieces: list[Piece], tombstones: Sequence[Tombstone]) -> None:
         """Cancel the pieces that the channel had cancelled before they were known here."""
         for stone in tombstones:
-            chosen = [
-                piece
-                for piece in choose(pieces, stone.fact()).pieces
-                if piece.position is not Position.CANCELLED
-            ]
+            choice = choose(pieces, stone.fact())
+            if choice.ambiguous:
+                self._doubtful.append((stone.id,))
+            chosen = [piece for piece in choice.pieces if piece.position is not Position.CANCELLED]
             for piece in chosen:
                 piece.position = Position.CANCELLED
                 piece.changed_at = stone.occurred_at
@@ -256,7 +267,7 @@ class Batch:
         book.executemany(_ADD_ORDER, self._order_rows)
         book.executemany(_ADD_PACKAGE, self._package_rows)
         book.executemany(_ADD_ITEM, self._item_rows)
-        book.executemany("UPDATE orders SET facts = ? WHERE id = ?", self._facts_rows)
+        book.executemany("UPDATE orders SET facts = ?, replaces = ? WHERE id = ?", self._facts_rows)
         book.executemany(_ADD_DECISION, self._decision_rows)
         book.executemany(
             _USE_TOMBSTONE,
@@ -270,6 +281,8 @@ class Batch:
         self._moves.flush(book)
         refresh_orders(book, self._widened)
         self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
+        book.executemany(_DECIDE_TOMBSTONE, self._doubtful)
+        self.unparked += len(self._doubtful)
 
 
 def _wanted(line: OrderLine) -> list[tuple[str, str]]:
@@ -307,13 +320,13 @@ def _item_row(order_pk: int, facility_id: int, piece: Piece) -> tuple[Any, ...]:
     return (
         piece.item_id, order_pk, facility_id, piece.line_id, piece.sku, piece.piece,
         piece.bundle, piece.position.value, piece.package_id, piece.allocated,
-        piece.changed_at, piece.dispatched_at, piece.delivered_at,
+        piece.changed_at, piece.dispatched_at, piece.delivered_at, piece.replaces,
     )  # fmt: skip
 
 
 _ADD_ORDER: Final = (
-    "INSERT INTO orders (id, account_id, order_id, state, placed_at, imported_at, source, facts) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO orders (id, account_id, order_id, state, placed_at, imported_at, source, facts, "
+    "replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ADD_PACKAGE: Final = (
     "INSERT INTO package (id, order_id, facility_id, code, state, shipment_id, tracking_number, "
@@ -321,8 +334,9 @@ _ADD_PACKAGE: Final = (
 )
 _ADD_ITEM: Final = (
     "INSERT INTO item (id, order_id, facility_id, line_id, sku, piece, bundle, position, "
-    "package_id, allocated, changed_at, dispatched_at, delivered_at, short, hold, return_type, "
-    "return_id, return_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', '')"
+    "package_id, allocated, changed_at, dispatched_at, delivered_at, replaces, short, hold, "
+    "return_type, return_id, return_from) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', '')"
 )
 _ADD_DECISION: Final = (
     "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
@@ -333,6 +347,7 @@ _TELL: Final = (
     "INSERT INTO outbox (inbox_id, account_id, topic, created_at) "
     "VALUES (?, ?, 'order.changed', ?) ON CONFLICT (inbox_id) DO NOTHING"
 )
+_DECIDE_TOMBSTONE: Final = "UPDATE inbox SET state = 'NEW' WHERE id = ?"
 _USE_TOMBSTONE: Final = (
     f"UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', code = "
     f"'{Reason.CANCELLED_BEFORE_IMPORT}', message = ?, decided_at = ? "

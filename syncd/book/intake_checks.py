@@ -54,6 +54,9 @@ def _of_order(order: NewOrder) -> str:
     moment: object = order.placed_at  # a plugin's value: its type is not proven
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         return "placed_at is missing or has no time zone; write an offset such as +05:30."
+    replaces: object = order.replaces
+    if not isinstance(replaces, str) or len(replaces) > MAX_ID_LENGTH:
+        return f"replaces must be the id of an order, up to {MAX_ID_LENGTH} characters."
     if not order.lines:
         return "The order has no lines."
     if len(order.lines) > MAX_LINES:
@@ -76,6 +79,9 @@ def _of_lines(order: NewOrder) -> str:
     for line in order.lines:
         if not _is_id(line.line_id) or not _is_id(line.sku):
             return f"A line id and a SKU must be text of 1 to {MAX_ID_LENGTH} characters."
+        stands_in: object = line.replaces_line_id
+        if not isinstance(stands_in, str) or len(stands_in) > MAX_ID_LENGTH:
+            return f"Line {line.line_id} replaces something that is not a line id."
         if not all(map(_is_id, line.components)):
             return f"Line {line.line_id} has a component that is not a SKU."
         quantity = line.quantity

@@ -1,7 +1,9 @@
 """Order files: CSV and JSON Lines, read one line at a time, a bad line costing its order only.
 
 CSV columns: ``order_id``, ``line_id``, ``sku``, ``quantity``, ``placed_at`` are needed;
-``location``, ``state`` and any number of ``fact.NAME`` may be there. Separator comma, semicolon
+``location``, ``state``, ``replaces`` (the order that this one stands in for), ``replaces_line``
+(the line of the same order that this one stands in for) and any number of ``fact.NAME`` may be
+there. Separator comma, semicolon
 or tab. Lines of one order may be scattered over the file. ``placed_at`` is ISO 8601; a time
 without an offset is taken in the zone handed in. An order with a bad line is left out whole: an
 order that lacks a line would be shipped so.
@@ -33,7 +35,7 @@ MAX_ROWS: Final = 1_000_000
 MAX_SHOWN: Final = 500
 
 NEEDED: Final = ("order_id", "line_id", "sku", "quantity", "placed_at")
-OPTIONAL: Final = ("location", "state")
+OPTIONAL: Final = ("location", "state", "replaces", "replaces_line")
 FACT: Final = "fact."
 _SEPARATORS: Final = "\t;,"
 _DELIVERED: Final = RANK[Position.DELIVERED] or 0
@@ -76,6 +78,8 @@ class _Line(Struct, frozen=True, gc=False):
     placed_at: datetime
     location: str
     state: str
+    replaces: str
+    replaces_line: str
     facts: tuple[tuple[str, str], ...]
 
 
@@ -170,6 +174,8 @@ def _csv_line(
         placed_at=_moment(row["placed_at"], zone),
         location=row.get("location", ""),
         state=_state(row.get("state", "")),
+        replaces=row.get("replaces", ""),
+        replaces_line=row.get("replaces_line", ""),
         facts=tuple(
             (name[len(FACT) :], value)
             for name, value in row.items()
@@ -201,9 +207,15 @@ def _order(group: Sequence[_Line]) -> Iterator[ImportedOrder | BadLine]:
         placed_at=first.placed_at,
         location_id=first.location,
         lines=tuple(
-            OrderLine(line_id=line.line_id, sku=line.sku, quantity=line.quantity)
+            OrderLine(
+                line_id=line.line_id,
+                sku=line.sku,
+                quantity=line.quantity,
+                replaces_line_id=line.replaces_line,
+            )
             for line in kept.values()
         ),
+        replaces=first.replaces,
         facts=facts,
         states={line.line_id: line.state for line in kept.values() if line.state},
     )
@@ -215,8 +227,10 @@ def _clash(first: _Line, same: _Line | None, line: _Line) -> str:
         return f"placed_at differs from line {first.number} of the same order."
     if line.location != first.location:
         return f"location differs from line {first.number} of the same order."
-    if same is not None and (same.sku, same.quantity, same.state) != (
-        line.sku, line.quantity, line.state,
+    if line.replaces != first.replaces:
+        return f"replaces differs from line {first.number} of the same order."
+    if same is not None and (same.sku, same.quantity, same.state, same.replaces_line) != (
+        line.sku, line.quantity, line.state, line.replaces_line,
     ):  # fmt: skip
         return f"line_id {line.line_id} stands on line {same.number} already, with other values."
     return ""

@@ -53,12 +53,14 @@ class Desk:
 class Known:
     """An order that the book or this batch has already: its lines' pieces and its facts."""
 
-    __slots__ = ("facts", "lines", "pk")
+    __slots__ = ("facts", "lines", "pk", "replaces", "stands_in")
 
-    def __init__(self, pk: int, facts: str) -> None:
+    def __init__(self, pk: int, facts: str, replaces: str = "") -> None:
         self.pk = pk
         self.facts = facts
+        self.replaces = replaces
         self.lines: dict[str, list[str]] = {}  # line id -> SKUs of its pieces
+        self.stands_in: dict[str, str] = {}  # line id -> the line it stands in for, if any
 
 
 class Tombstone(Struct, frozen=True):
@@ -84,20 +86,23 @@ def load_known(book: Book, account_id: int, ids: Sequence[str]) -> dict[str, Kno
     """Those of these orders that the book has, with the SKUs of each line's pieces."""
     marks = ",".join("?" * len(ids))
     rows = book.query(
-        f"SELECT order_id, id, facts FROM orders WHERE account_id = ? AND order_id IN ({marks})",
+        "SELECT order_id, id, facts, replaces FROM orders WHERE account_id = ? "
+        f"AND order_id IN ({marks})",
         (account_id, *ids),
     )
-    found = {order_id: Known(pk, facts) for order_id, pk, facts in rows}
+    found = {order_id: Known(*rest) for order_id, *rest in rows}
     by_pk = {known.pk: known for known in found.values()}
     if by_pk:
         marks = ",".join("?" * len(by_pk))
         items = book.query(
-            f"SELECT order_id, line_id, sku FROM item WHERE order_id IN ({marks}) "
+            f"SELECT order_id, line_id, sku, replaces FROM item WHERE order_id IN ({marks}) "
             "ORDER BY order_id, line_id, piece",
             tuple(by_pk),
         )
-        for pk, line_id, sku in items:
+        for pk, line_id, sku, replaces in items:
             by_pk[pk].lines.setdefault(line_id, []).append(sku)
+            if replaces:
+                by_pk[pk].stands_in[line_id] = replaces
     return found
 
 

@@ -36,6 +36,8 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("run", "\"place\" TEXT NOT NULL DEFAULT ''"),
         ("orders", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("package", '"successor_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
+        ("package", '"came_from_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
+        ("item", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("item", '"settled_at" INTEGER'),
         ("exceptions", '"against_id" INTEGER REFERENCES "inbox" ("id") ON DELETE RESTRICT'),
         ("exceptions", "\"choice\" TEXT NOT NULL DEFAULT ''"),
@@ -45,6 +47,9 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("task", '"next_deep" INTEGER NOT NULL DEFAULT 0'),
     ):
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    db.execute(
+        'CREATE INDEX "package_succeeded" ON "package" ("order_id") WHERE successor_id IS NOT NULL'
+    )
     for statement in (*_BRAKE_AND_DRIFT, *_WAITS):
         db.execute(statement)
     for column in ("tracking_number", "shipment_id"):

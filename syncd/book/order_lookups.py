@@ -29,7 +29,8 @@ def order(book: Book, order_id: str, account: str | None = None) -> OrderView:
 def order_view(book: Book, order_pk: int, account: str) -> OrderView:
     """The order with this row id."""
     row = book.query(
-        "SELECT order_id, state, placed_at, imported_at, source, facts FROM orders WHERE id = ?",
+        "SELECT order_id, state, placed_at, imported_at, source, facts, replaces FROM orders "
+        "WHERE id = ?",
         (order_pk,),
     ).fetchone()
     return OrderView(
@@ -37,6 +38,7 @@ def order_view(book: Book, order_pk: int, account: str) -> OrderView:
         imported_at=from_micros(row[3]), source=row[4], facts=json_object(row[5]),
         pieces=tuple(_pieces(book, order_pk)), packages=tuple(_packages(book, order_pk)),
         exceptions=tuple(exceptions(book, state=None, account=account, order_id=row[0])),
+        replaces=row[6],
     )  # fmt: skip
 
 
@@ -81,8 +83,9 @@ def _packages(book: Book, order_pk: int) -> Iterable[PackageView]:
         )
     rows = book.query(
         "SELECT p.id, p.code, p.state, f.code, p.shipment_id, p.tracking_number, p.courier, "
-        "p.blocked, p.created_at, p.dispatched_at FROM package p "
-        "JOIN facility f ON f.id = p.facility_id WHERE p.order_id = ? ORDER BY p.id",
+        "p.blocked, p.created_at, p.dispatched_at, coalesce(s.code, '') FROM package p "
+        "JOIN facility f ON f.id = p.facility_id LEFT JOIN package s ON s.id = p.successor_id "
+        "WHERE p.order_id = ? ORDER BY p.id",
         (order_pk,),
     )
     for row in rows:
@@ -92,5 +95,6 @@ def _packages(book: Book, order_pk: int) -> Iterable[PackageView]:
                 from_micros(row[8]),
                 moment(row[9]),
                 tuple(invoices[row[0]]),
+                row[10],
             )
         )

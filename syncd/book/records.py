@@ -33,6 +33,8 @@ class Act(StrEnum):
     RETRY = "retry"
     IGNORE = "ignore"
     SETTLE = "settle"
+    SPLIT = "split"
+    MERGE = "merge"
 
 
 class Record(Struct, frozen=True, kw_only=True):

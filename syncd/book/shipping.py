@@ -126,6 +126,9 @@ def _of_order(
     if order is None:
         raise NotFound(f"Order {order_id} of {account} has no pieces, so there is no parcel.")
     pieces = order.pieces
+    gone = None if packages is None or len(packages) > 1 else _replaced(book, min(packages))
+    if gone is not None:
+        return ShipVerdict(account, order_id, False, gone.code, gone.words, (gone,))
     if packages is not None:
         pieces = [piece for piece in pieces if piece.package_id in packages]
     else:
@@ -142,6 +145,22 @@ def _of_order(
     verdicts = [one for one in verdicts if one.code != "parcel_cancelled"] or verdicts
     worst = next((one for one in verdicts if not one.may_ship), verdicts[0])
     return ShipVerdict(account, order_id, worst.may_ship, worst.code, worst.words, tuple(verdicts))
+
+
+def _replaced(book: Book, package_id: int) -> ParcelVerdict | None:
+    """The verdict over a parcel that became another, which it names; None for any other."""
+    row = book.query(
+        "SELECT old.code, old.state, new.code FROM package old JOIN package new "
+        "ON new.id = old.successor_id WHERE old.id = ?",
+        (package_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    words = (
+        f"Parcel {row[0]} is no more: it was packed again, split or merged. Take its label off "
+        f"and ask for the parcel that it became: syncctl may-ship {row[2]}"
+    )
+    return ParcelVerdict(row[0], row[1], False, "parcel_replaced", words)
 
 
 def _verdicts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -217,6 +217,7 @@ def _decided(
 ) -> Iterable[str]:
     """What was done, once for all pieces that met the same; pieces are named where they differ."""
     groups = list(_alike(records).values())
+    void = set(_notes(records)[0])
     name_pieces = known.pieces > 1 and (
         name_pieces or len({_pieces(known, group) for group in groups}) > 1
     )
@@ -226,14 +227,14 @@ def _decided(
         if first.outcome in ("REFUSED", "PARK") and len(groups) > 1:
             means = f"At first: {means}"
         yield f"{_pieces(known, group)}: {means}" if name_pieces else means
-        yield from _done(known, group)
+        yield from _done(known, group, void)
 
 
-def _done(known: Told, group: Sequence[StoryRecord]) -> Iterable[str]:
+def _done(known: Told, group: Sequence[StoryRecord], void: Container[str]) -> Iterable[str]:
     """What the steps did and where the pieces came from and stand then, a line each."""
     first = group[0]
     voided, notes = _notes(group)
-    clauses = [*steps_told(first.steps), *_of_invoices(known, group, voided)]
+    clauses = [*steps_told(first.steps), *_of_invoices(known, group, voided, void)]
     noted = "; ".join(notes)
     if clauses:
         yield f"Done: {', '.join(clauses)}{f' ({noted})' if noted else ''}."
@@ -254,14 +255,19 @@ def _notes(group: Sequence[StoryRecord]) -> tuple[list[str], list[str]]:
     )
 
 
-def _of_invoices(known: Told, group: Sequence[StoryRecord], voided: Sequence[str]) -> Iterable[str]:
-    """Which invoices were voided, and which were to be but for other pieces in their parcels."""
+def _of_invoices(
+    known: Told, group: Sequence[StoryRecord], voided: Sequence[str], void: Container[str]
+) -> Iterable[str]:
+    """Which invoices were voided, and which were to be but for other pieces in their parcels.
+
+    ``void`` are those that were voided together with these, for other pieces.
+    """
     for number in voided:
         yield f"invoice {number} was voided"
     if Verb.VOID_INVOICE in verbs_of(group[0].steps):
         numbers = (known.invoices.get((one.line_id, one.piece), "") for one in group)
         for number in dict.fromkeys(filter(None, numbers)):
-            if number not in voided:
+            if number not in void:
                 yield f"invoice {number} stands, because other pieces are in its parcel"
 
 

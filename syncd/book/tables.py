@@ -171,7 +171,7 @@ class Package(Table):
     order = ForeignKeyField(Order, on_delete="RESTRICT", index=False)
     facility = ForeignKeyField(Facility, on_delete="RESTRICT", index=False)
     code = TextField()  # made from the id
-    state = TextField()  # a Position, CREATED .. RETURN_ACKNOWLEDGED
+    state = TextField()  # a Position, CREATED .. RETURN_ACKNOWLEDGED; SPLITTED, MERGED for good
     shipment_id = TextField(default="")
     tracking_number = TextField(default="")
     courier = TextField(default="")
@@ -179,7 +179,14 @@ class Package(Table):
     created_at = BigIntegerField()
     dispatched_at = BigIntegerField(null=True)
     successor = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
-    # of a parcel that is SPLITTED or MERGED: the one, or one of those, that it became
+    # of a parcel that is SPLITTED, MERGED or was repacked: the one, or one of those, it became
+    came_from = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
+    # the parcel, or one of those, whose pieces it took over
+
+
+Package.add_index(
+    Package.index(Package.order, name="package_succeeded", where=SQL("successor_id IS NOT NULL"))
+)
 
 
 for _name in ("tracking_number", "shipment_id"):
@@ -218,6 +225,8 @@ class Item(Table):
     return_from = TextField(default="")  # the position before the notice
     withdrawn_at = BigIntegerField(null=True)  # newest withdrawal of a return seen
     uncancelled_at = BigIntegerField(null=True)  # newest withdrawal of a cancel request seen
+    replaces = TextField(constraints=[SQL("DEFAULT ''")], default="")
+    # the line of the same order that its own line stands in for; * where no line is named
     settled_at = BigIntegerField(null=True)
     # event time of the newest evidence that a person had before them when they settled an
     # exception of the piece: only what happened later is decided again

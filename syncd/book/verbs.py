@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket
+from syncd.book.succession import PARTED, close_repack, is_live, name_pieces, old_names
 from syncd.book.worksheet import Order, Package, Piece, Worksheet
 from syncd.rules import Event, Position, Reason, Step, Verb
 
@@ -77,28 +78,43 @@ def create_shipment(desk: Desk, piece: Piece, step: Step) -> None:
     if piece.package_id is not None:
         return
     fact = desk.fact
-    package = _parcel_for(desk.order, fact) or desk.sheet.new_package(
+    package = _parcel_for(desk.order, piece, fact) or desk.sheet.new_package(
         desk.order, piece, shipment_id=fact.shipment_id, tracking_number=fact.tracking_number,
         courier=fact.courier, created_at=desk.now, dispatched_at=None, made_by=fact.evidence,
     )  # fmt: skip
     piece.package_id = package.id
     piece.shipment_id = package.shipment_id
     piece.tracking_number = package.tracking_number
+    if package.came_from_id is not None:
+        name_pieces(desk.order, package)
 
 
-def _parcel_for(order: Order, fact: Fact) -> Package | None:
-    """The parcel of this order that the fact names, or that this fact has just made."""
+def _parcel_for(order: Order, piece: Piece, fact: Fact) -> Package | None:
+    """The order's parcel at the piece's facility that the fact names, or has just made.
+
+    A name that a parcel had before a person parted it leads to what it became.
+    """
+    named = [name for name in (fact.shipment_id, fact.tracking_number) if name]
+    formerly: Package | None = None
     for package in order.packages:
-        if package.state == Position.CANCELLED:
+        if package.state == Position.CANCELLED or package.state in PARTED:
             continue
-        if fact.shipment_id or fact.tracking_number:
-            if fact.shipment_id and package.shipment_id == fact.shipment_id:
+        if package.facility_id != piece.facility_id:
+            continue  # a parcel leaves from one place
+        if not named:
+            if package.made_by == fact.evidence:
                 return package
-            if fact.tracking_number and package.tracking_number == fact.tracking_number:
-                return package
-        elif package.made_by == fact.evidence:
+        elif _is_called(package, fact):
             return package
-    return None
+        elif formerly is None and not set(named).isdisjoint(old_names(order, package)):
+            formerly = package
+    return formerly
+
+
+def _is_called(package: Package, fact: Fact) -> bool:
+    if fact.shipment_id and package.shipment_id == fact.shipment_id:
+        return True
+    return bool(fact.tracking_number and package.tracking_number == fact.tracking_number)
 
 
 def allocate(desk: Desk, piece: Piece, step: Step) -> None:
@@ -129,6 +145,7 @@ def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
         raise AssertionError("the gate for a missing sequence must stand before this step")
     number = desk.sheet.issue_invoice(package, sequence, desk.now)
     desk.notes.append(f"invoice {number}")
+    close_repack(desk.sheet, desk.order, package, f"invoice {number} was issued", desk.now)
 
 
 def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
@@ -145,40 +162,48 @@ def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     if package is not None:
         package.dirty = True
         package.dispatched_at = package.dispatched_at or fact.occurred_at
-        _fill(package, fact)
-        _name(desk.order, package)
+        _fill(package, piece, fact)
+        name_pieces(desk.order, package)
 
 
 def leaves_apart(sheet: Worksheet, piece: Piece, fact: Fact) -> bool:
     """Whether the channel ships the piece in another parcel than the one it was put in."""
     if piece.package_id is None or not fact.shipment_id or fact.return_type:
         return False
+    if fact.shipment_id in piece.former:
+        return False
     package = sheet.packages[piece.package_id]
     return bool(package.shipment_id) and package.shipment_id != fact.shipment_id
 
 
 def _split_off(desk: Desk, piece: Piece, step: Step) -> None:
-    """The piece gets the parcel that the channel names, with its own invoice."""
+    """The piece gets the parcel that the channel names, with its own invoice.
+
+    The parcel that the book had packed is over when nothing of it is left.
+    """
+    old = parcel_of(desk, piece)
     piece.package_id = None
+    piece.former, piece.off_shelf = (), False
     create_shipment(desk, piece, step)
     create_invoice(desk, piece, step)
     desk.notes.append("in a parcel of its own")
+    if old is not None and not is_live(desk.order, old):
+        old.successor_id = piece.package_id
+        old.dirty = True
+        _void(desk, old)
 
 
-def _name(order: Order, package: Package) -> None:
-    """Let the parcel's pieces carry its names, as they do when they are loaded."""
-    for piece in order.pieces:
-        if piece.package_id == package.id:
-            piece.shipment_id = package.shipment_id
-            piece.tracking_number = package.tracking_number
+def _fill(package: Package, piece: Piece, fact: Fact) -> None:
+    """Learn the channel's names for the parcel where the book has none.
 
-
-def _fill(package: Package, fact: Fact) -> None:
-    """Learn the channel's names for the parcel where the book has none."""
+    The name of a parcel that was parted is left with it: it is not that of one of its parts.
+    """
     if fact.return_type:
         return  # a return's numbers name another parcel
-    package.shipment_id = package.shipment_id or fact.shipment_id
-    package.tracking_number = package.tracking_number or fact.tracking_number
+    if fact.shipment_id not in piece.former:
+        package.shipment_id = package.shipment_id or fact.shipment_id
+    if fact.tracking_number not in piece.former:
+        package.tracking_number = package.tracking_number or fact.tracking_number
     package.courier = package.courier or fact.courier
 
 
@@ -187,9 +212,9 @@ def fill_tracking(desk: Desk, piece: Piece, step: Step) -> None:
     package = parcel_of(desk, piece)
     if package is not None:
         before = (package.shipment_id, package.tracking_number, package.courier)
-        _fill(package, desk.fact)
+        _fill(package, piece, desk.fact)
         package.dirty |= before != (package.shipment_id, package.tracking_number, package.courier)
-        _name(desk.order, package)
+        name_pieces(desk.order, package)
 
 
 def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
@@ -235,22 +260,22 @@ def cancel_item(desk: Desk, piece: Piece, step: Step) -> None:
     if not package.invoice:
         piece.package_id = None
         piece.shipment_id = piece.tracking_number = ""
-
-
-def _live(order: Order, package: Package) -> bool:
-    return any(
-        piece.package_id == package.id and piece.position is not Position.CANCELLED
-        for piece in order.pieces
-    )
+        piece.former, piece.off_shelf = (), False
+        if not is_live(desk.order, package):
+            close_repack(desk.sheet, desk.order, package, "nothing is left to pack", desk.now)
 
 
 def void_invoice(desk: Desk, piece: Piece, step: Step) -> None:
     """Void the parcel's invoice when nothing live is left in it; the number stays used."""
     package = parcel_of(desk, piece)
-    if package is not None and package.invoice and not _live(desk.order, package):
-        desk.sheet.void_invoice(package)
+    if package is not None and not is_live(desk.order, package):
+        _void(desk, package)
+
+
+def _void(desk: Desk, package: Package) -> None:
+    if package.invoice:
         desk.notes.append(f"invoice {package.invoice} void")
-        package.invoice = ""
+        desk.sheet.void_invoice(package)
 
 
 def open_putaway(desk: Desk, piece: Piece, step: Step) -> None:

@@ -238,7 +238,10 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True)
 class PackageView:
-    """A parcel with its documents; ``blocked`` is why it must not leave, or empty."""
+    """A parcel with its documents; ``blocked`` is why it must not leave, or empty.
+
+    ``successor`` is the parcel, or one of those, that it became; empty of one that goes on.
+    """
 
     code: str
     state: str
@@ -250,6 +253,7 @@ class PackageView:
     created_at: datetime
     dispatched_at: datetime | None
     invoices: tuple[InvoiceView, ...]
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +270,7 @@ class OrderView:
     pieces: tuple[PieceView, ...]
     packages: tuple[PackageView, ...]
     exceptions: tuple[ExceptionView, ...] = ()
+    replaces: str = ""  # the order that this one stands in for
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from syncd.book.runs import account_id_of
 from syncd.book.shipping import check_pieces
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
+from syncd.book.succession import close_repack
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
@@ -212,6 +213,9 @@ def _invoice(bench: _Bench) -> None:
             raise Refused(sequence_missing(facility.code), code="sequence_missing")
         number = bench.sheet.issue_invoice(package, facility.sequence, bench.at)
         bench.invoices.append(number)
+        close_repack(
+            bench.sheet, bench.order, package, f"invoice {number} was issued", bench.at, bench.actor
+        )
         _note(bench, piece, "create_invoice")
 
 

@@ -195,8 +195,19 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
             "Compare the order with the panel.",
         ),
         Reason.AMBIGUOUS_REPLACEMENT: Words(
-            "The channel uses one order id for an order and its replacement.",
+            "The channel uses one order id for an order and its replacement, and nothing tells "
+            "which of the two it means.",
             "Look at the order in the panel and settle the exception.",
+        ),
+        Reason.REPACKED_AFTER_CANCEL: Words(
+            "A piece of its packed parcel was cancelled. The parcel's invoice is void; what is "
+            "left of it is in a new parcel, to be packed and invoiced again.",
+            "Take the cancelled piece out, and the old label and invoice off; then pack the rest "
+            "again: syncctl warehouse ORDER PACKED",
+        ),
+        Reason.SHIPS_SHORT: Words(
+            "Its parcel goes without a piece that is cancelled, under an invoice that lists it.",
+            "Take the cancelled piece out and tell the buyer, or correct the invoice.",
         ),
         Reason.ACCOUNT_AUTH_FAILED: Words(
             "The panel refuses the account's credentials.",
@@ -242,6 +253,8 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "stock_allocated": Words("Stock came and was promised to it."),
         "moved_by_hand": Words("The warehouse moved it on by hand."),
+        "parcel_split": Words("Its parcel was divided by hand."),
+        "parcels_merged": Words("Its parcel was put together with another by hand."),
         "putaway_good": Words("It was put on the shelf as good and is sellable again."),
         "putaway_bad": Words("It was put away as bad stock."),
         "putaway_qc_rejected": Words("It failed the quality check and was put away as bad stock."),

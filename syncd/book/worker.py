@@ -13,6 +13,7 @@ import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
 from syncd.book.facts import Fact
+from syncd.book.repack import after_cancel
 from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
 from syncd.rules import (
@@ -96,6 +97,8 @@ class Worker:
         fact.waited = fact.waited or self.task.sweep_done
         choice = choose(order.pieces, fact)
         pieces = cast(list[Piece], choice.pieces)  # of those it was given
+        if choice.ambiguous:
+            return self._ambiguous(order, fact)
         if not pieces:
             return self._no_piece(order, fact)
         held = self._held(pieces)
@@ -110,8 +113,11 @@ class Worker:
         refusal = self._gate(order, fact, pieces, decisions)
         if refusal is not None:
             return self._refuse(order, fact, pieces, refusal)
+        wanted = [piece for piece in pieces if piece.position is not Position.CANCELLED]
         for piece, decision in zip(pieces, decisions, strict=True):
             self._carry_out(order, fact, piece, decision)
+        if fact.event is Event.CANCELLED:
+            self._mend_parcels(order, fact, wanted)
         if choice.excess:
             self.sheet.open_trouble(
                 None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
@@ -142,6 +148,13 @@ class Worker:
         return Verdict(
             "PARKED", cell.outcome.value, cell.reason.value, "The book has no such order yet."
         )
+
+    def _ambiguous(self, order: Order, fact: Fact) -> Verdict:
+        """It may mean a line or the replacement of that line: nothing is guessed."""
+        code = Reason.AMBIGUOUS_REPLACEMENT.value
+        more = "It names no line, and the order holds a line and its replacement."
+        self.sheet.open_trouble(None, order, fact, code, "warning", self.now, more)
+        return Verdict("DONE", Outcome.ESCALATE.value, code, more)
 
     def _no_piece(self, order: Order, fact: Fact) -> Verdict:
         """The order is known but none of its pieces fits the fact."""
@@ -285,6 +298,21 @@ class Worker:
         """Close what this decision settles: the contradiction is gone, or nobody need choose."""
         codes = closes(reason, piece.position if moved else None)
         self.sheet.close_troubles(piece, codes, LATER_FACT, answer_text(fact, reason), self.now)
+
+    def _mend_parcels(self, order: Order, fact: Fact, pieces: Sequence[Piece]) -> None:
+        """Pack again, or let go short, the invoiced parcels that this fact took pieces of."""
+        parcels: set[int] = set()
+        for piece in pieces:
+            parcel = piece.package_id
+            if piece.position is not Position.CANCELLED or parcel is None or parcel in parcels:
+                continue
+            parcels.add(parcel)
+            policy = self.task.policies.partial_cancel
+            for met in after_cancel(self.sheet, order, fact, piece, policy):
+                outcome, reason = met.outcome.value, met.reason.value
+                self._record(
+                    order, fact, met.piece, met.before, outcome, reason, met.steps, met.note
+                )
 
     def _record(
         self, order: Order, fact: Fact, piece: Piece, before: Position, outcome: str, code: str,

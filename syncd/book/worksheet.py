@@ -12,6 +12,7 @@ from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_n
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
+from syncd.book.succession import name_pieces
 from syncd.rules import RANK, USUAL, InvoiceIssuer, Piece as RulesPiece, Policies, Position
 
 _CHUNK: Final = 500
@@ -47,6 +48,8 @@ class Package(msgspec.Struct, kw_only=True, gc=False):
     blocked: str
     created_at: int
     dispatched_at: int | None
+    successor_id: int | None = None
+    came_from_id: int | None = None
     made_by: str = ""  # evidence of the fact that made it, in this batch
     invoice: str = ""  # number; empty: none issued, or voided
     fresh: bool = False
@@ -54,7 +57,7 @@ class Package(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """A row of ``orders`` with its pieces and packages."""
+    """A row of ``orders`` with its pieces and packages, the tombstones of a live one with it."""
 
     pk: int
     order_id: str
@@ -172,12 +175,28 @@ class Worksheet:
                 package = _package(row)
                 self.packages[package.id] = package
                 of_package[package.id].packages.append(package)
+        came = [p for p in self.packages.values() if p.came_from_id is not None]
+        if came:
+            self._load_former({p.order_pk: of_package[p.id] for p in came})
         for order in self.orders.values():
             for piece in order.pieces:
                 if piece.package_id is not None:
                     package = self.packages[piece.package_id]
                     piece.shipment_id = package.shipment_id
                     piece.tracking_number = package.tracking_number
+        for package in came:
+            name_pieces(of_package[package.id], package)
+
+    def _load_former(self, by_pk: Mapping[int, Order]) -> None:
+        """The parcels that these orders' parcels came from, as far as no piece is in them."""
+        wanted = list(by_pk)
+        for start in range(0, len(wanted), _CHUNK):
+            part = wanted[start : start + _CHUNK]
+            for row in self.book.query(_LOAD_FORMER.format(marks=",".join("?" * len(part))), part):
+                if row[0] not in self.packages:
+                    package = _package(row)
+                    self.packages[package.id] = package
+                    by_pk[package.order_pk].packages.append(package)
 
     def new_package(self, order: Order, piece: Piece, **known: Any) -> Package:
         """Make a parcel for pieces of this order. ``known`` are fields the channel told."""
@@ -226,15 +245,17 @@ class Worksheet:
     def void_invoice(self, package: Package) -> None:
         """The package's sale invoice no longer counts; its number stays used."""
         self.voided.append((package.id, DocumentKind.SALE_INVOICE.value))
+        package.invoice = ""
 
     def open_putaway(self, piece: Piece, kind: str, reason: str, at: int) -> None:
         """Ask the warehouse to put the piece on a shelf."""
         self.putaways.append((piece.item_id, piece.facility_id, kind, reason, at))
 
     def open_trouble(
-        self, piece: Piece | None, order: Order, fact: Fact, code: str, severity: str, at: int
-    ) -> None:
-        """Open an exception for a person, with this fact as the evidence.
+        self, piece: Piece | None, order: Order, fact: Fact, code: str, severity: str, at: int,
+        more: str = "",
+    ) -> None:  # fmt: skip
+        """Open an exception for a person, with this fact as the evidence; ``more`` is added.
 
         The fact that brought the piece to where it is, the other side, is looked up here.
         """
@@ -243,7 +264,7 @@ class Worksheet:
         if piece is not None:
             against, whose = brought_by(self.book, self.decisions, order.pk, piece.item_id)
             self.questions.setdefault(piece.item_id, []).append((code, fact.id))
-        message = trouble_text(code, piece, fact, whose)
+        message = f"{trouble_text(code, piece, fact, whose)} {more}".rstrip()
         self.troubles.append(
             (
                 self.account_id,
@@ -287,7 +308,8 @@ class Worksheet:
         book = self.book
         packages = [p for p in self.packages.values() if p.fresh or p.dirty]
         book.insert(_ADD_PACKAGE, [_new_package(p) for p in packages if p.fresh])
-        book.executemany(_SET_PACKAGE, [_old_package(p) for p in packages if not p.fresh])
+        old = [p for p in packages if not p.fresh or p.successor_id is not None]
+        book.executemany(_SET_PACKAGE, [_old_package(p) for p in old])
         book.insert(_ADD_INVOICE, self.invoices)
         book.executemany(_VOID_INVOICE, self.voided)
         book.executemany(
@@ -391,7 +413,7 @@ def _piece(row: Sequence[Any]) -> Piece:
         allocated=bool(row[12]), short=bool(row[13]), hold=row[14], changed_at=row[15],
         dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
         return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
-        uncancelled_at=row[23], held_at=row[24], settled_at=row[25],
+        uncancelled_at=row[23], held_at=row[24], settled_at=row[25], replaces=row[26],
         shipment_id="", tracking_number="",
     )  # fmt: skip
 
@@ -400,7 +422,8 @@ def _package(row: Sequence[Any]) -> Package:
     return Package(
         id=row[0], order_pk=row[1], facility_id=row[2], code=row[3], state=row[4],
         shipment_id=row[5], tracking_number=row[6], courier=row[7], blocked=row[8],
-        created_at=row[9], dispatched_at=row[10], invoice=row[11] or "",
+        created_at=row[9], dispatched_at=row[10], invoice=row[11] or "", successor_id=row[12],
+        came_from_id=row[13],
     )  # fmt: skip
 
 
@@ -417,13 +440,14 @@ def _item(p: Piece) -> tuple[Any, ...]:
 def _new_package(p: Package) -> tuple[Any, ...]:
     return (
         p.id, p.order_pk, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
-        p.courier, p.blocked, p.created_at, p.dispatched_at,
+        p.courier, p.blocked, p.created_at, p.dispatched_at, p.came_from_id,
     )  # fmt: skip
 
 
 def _old_package(p: Package) -> tuple[Any, ...]:
     return (
-        p.state, p.shipment_id, p.tracking_number, p.courier, p.blocked, p.dispatched_at, p.id,
+        p.state, p.shipment_id, p.tracking_number, p.courier, p.blocked, p.dispatched_at,
+        p.successor_id, p.id,
     )  # fmt: skip
 
 
@@ -433,17 +457,21 @@ _LOAD_PIECES: Final = """
 SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku, i.piece,
        i.bundle, i.position, i.package_id, i.allocated, i.short, i.hold, i.changed_at,
        i.dispatched_at, i.delivered_at, i.return_type, i.return_id, i.return_noticed_at,
-       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at, i.settled_at
+       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at, i.settled_at, i.replaces
 FROM orders o JOIN item i ON i.order_id = o.id
 WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
 """
-_LOAD_PACKAGES: Final = """
+_PACKAGES: Final = """
 SELECT p.id, p.order_id, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
-       p.courier, p.blocked, p.created_at, p.dispatched_at, v.number
+       p.courier, p.blocked, p.created_at, p.dispatched_at, v.number, p.successor_id,
+       p.came_from_id
 FROM package p LEFT JOIN invoice v
      ON v.package_id = p.id AND v.kind = 'SALE_INVOICE' AND v.state = 'ISSUED'
-WHERE p.id IN ({marks}) ORDER BY p.id
 """
+_LOAD_PACKAGES: Final = f"{_PACKAGES}WHERE p.id IN ({{marks}}) ORDER BY p.id"
+_LOAD_FORMER: Final = (
+    f"{_PACKAGES}WHERE p.order_id IN ({{marks}}) AND p.successor_id IS NOT NULL ORDER BY p.id"
+)
 _LOAD_SHELVES: Final = (
     "SELECT p.item_id, p.state, p.disposition FROM json_each(?) wanted "
     "JOIN putaway p ON p.item_id = wanted.value ORDER BY p.opened_at, p.id"
@@ -455,11 +483,12 @@ FROM facility f LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHER
 _LOAD_STOCK: Final = "SELECT quantity FROM stock WHERE facility_id = ? AND sku = ? AND bucket = ?"
 _ADD_PACKAGE: Final = (
     "INSERT INTO package (id, order_id, facility_id, code, state, shipment_id, tracking_number, "
-    "courier, blocked, created_at, dispatched_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "courier, blocked, created_at, dispatched_at, came_from_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SET_PACKAGE: Final = (
     "UPDATE package SET state = ?, shipment_id = ?, tracking_number = ?, courier = ?, "
-    "blocked = ?, dispatched_at = ? WHERE id = ?"
+    "blocked = ?, dispatched_at = ?, successor_id = ? WHERE id = ?"
 )
 _ADD_INVOICE: Final = (
     "INSERT INTO invoice (package_id, facility_id, kind, number, state, issued_at) "

@@ -35,6 +35,8 @@ def order(order_id: str, account: str | None) -> None:
     say(f"Order {found['order_id']} of {found['account']}: {found['state']}")
     say(f"Placed     {when(found['placed_at'], now)}")
     say(f"In book    {when(found['imported_at'], now)}, from {found['source'] or 'unknown'}")
+    if found["replaces"]:
+        say(f"Replaces   {found['replaces']}")
     say()
     table(
         [
@@ -92,6 +94,8 @@ def _say_package(package: Mapping[str, Any], now: datetime) -> None:
     ):
         if value:
             say(f"  {name:<10} {value}")
+    if package["successor"]:
+        say(f"  went on as {package['successor']}")
     if package["dispatched_at"]:
         say(f"  dispatched {when(package['dispatched_at'], now)}")
     for invoice in package["invoices"]:

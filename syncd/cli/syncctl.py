@@ -12,6 +12,7 @@ from syncd.cli import (
     ctl_goods,
     ctl_orders,
     ctl_overdue,
+    ctl_parcels,
     ctl_runs,
     ctl_ship,
 )
@@ -33,7 +34,8 @@ for command in (
     ctl_daemon.status, ctl_runs.trigger, ctl_runs.returns, ctl_runs.runs, ctl_runs.run,
     ctl_runs.events, ctl_runs.tasks, ctl_orders.order, ctl_orders.explain, ctl_orders.failed,
     ctl_orders.retry, ctl_exceptions.exceptions, ctl_exceptions.settle,
-    ctl_orders.import_, ctl_goods.putaway, ctl_goods.stock, ctl_goods.warehouse, ctl_goods.sequence,
+    ctl_orders.import_, ctl_goods.putaway, ctl_goods.stock, ctl_goods.warehouse,
+    ctl_parcels.parcel, ctl_goods.sequence,
     ctl_goods.tenant, ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
     ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
     ctl_daemon.completion, ctl_overdue.overdue, ctl_ship.may_ship, ctl_ship.brake,

@@ -26,6 +26,7 @@ from syncd.control.deps import (
 from syncd.control.importing import ImportFile
 
 MOST_IDS = 10_000
+Code = Annotated[str, Field(max_length=200)]
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -65,6 +66,28 @@ class Move(Body):
     account: Word | None = None
 
 
+Lines = Annotated[dict[str, Annotated[int, Field(ge=0, le=10_000)]], Field(max_length=2_000)]
+
+
+class Split(Body):
+    """What of a parcel goes into another. ``take``: line id -> pieces, 0 for the whole line."""
+
+    take: Lines
+    parcel: Code = ""
+    shipment_id: Code = ""
+    tracking_number: Code = ""
+    account: Word | None = None
+
+
+class Merge(Body):
+    """Which parcels become one; none named: all that have not left."""
+
+    parcels: Annotated[list[Word], Field(max_length=1_000, default_factory=list)]
+    shipment_id: Code = ""
+    tracking_number: Code = ""
+    account: Word | None = None
+
+
 @router.get("/v1/orders/{order_id:path}/explain", response_model=Explanation)
 def explain(
     order_id: OrderId,
@@ -92,6 +115,27 @@ def import_orders(body: Import, daemon: Daemon, actor: Actor) -> Response:
 def warehouse(order_id: OrderId, body: Move, daemon: Daemon, actor: Actor) -> Response:
     """Do the warehouse's steps for an order by hand, up to ``to``."""
     return answer(daemon.advance(order_id, body.to, body.account, actor))
+
+
+@router.post("/v1/orders/{order_id:path}/split")
+def split(order_id: OrderId, body: Split, daemon: Daemon, actor: Actor) -> Response:
+    """Divide a parcel in two before it leaves; an invoice that it had is void."""
+    return answer(
+        daemon.split(
+            order_id, body.take, body.parcel, (body.shipment_id, body.tracking_number),
+            body.account, actor,
+        )
+    )  # fmt: skip
+
+
+@router.post("/v1/orders/{order_id:path}/merge")
+def merge(order_id: OrderId, body: Merge, daemon: Daemon, actor: Actor) -> Response:
+    """Put parcels of an order into one before they leave; invoices that they had are void."""
+    return answer(
+        daemon.merge(
+            order_id, body.parcels, (body.shipment_id, body.tracking_number), body.account, actor
+        )
+    )
 
 
 @router.get("/v1/failed", response_model=Failed)

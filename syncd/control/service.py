@@ -430,6 +430,30 @@ class Service:
         chosen = self._policies(account or "")
         return rulesheet.sheet_of(chosen, event=event, at=at)
 
+    def split(
+        self, order_id: str, take: Mapping[str, int], parcel: str, names: tuple[str, str],
+        account: str | None, actor: str,
+    ) -> Any:  # fmt: skip
+        """Divide a parcel of an order in two; ``names``: shipment id, tracking number."""
+        with self.book.connection():
+            owner = queries.order(self.book, order_id, account).account
+            return acts.split(
+                self.book, owner, order_id, take, parcel=parcel, names=acts.Names(*names),
+                actor=actor, now=self.clock.now(),
+            )  # fmt: skip
+
+    def merge(
+        self, order_id: str, parcels: Sequence[str], names: tuple[str, str], account: str | None,
+        actor: str,
+    ) -> Any:  # fmt: skip
+        """Put parcels of an order into one."""
+        with self.book.connection():
+            owner = queries.order(self.book, order_id, account).account
+            return acts.merge(
+                self.book, owner, order_id, parcels, names=acts.Names(*names), actor=actor,
+                now=self.clock.now(),
+            )  # fmt: skip
+
     def reload(self) -> Mapping[str, Any]:
         """Have the configuration read again, and wait until that is done.
 

@@ -6,6 +6,7 @@ always give the same choice, in whatever order the pieces are handed in:
 * Pieces that carry the fact's return, shipment or tracking number go first, and fill its
   quantity even where nothing is left to do: the same parcel told of twice is one parcel.
   Without a quantity they alone are meant. A piece cancelled in its parcel did not leave in it.
+  A parcel that was split or merged is known by its old names too.
 * Else pieces go first which the fact would change. One that is there already takes up a fact
   only when no other is left, so a second «1 more dispatched» takes a second piece, while a
   single piece told of twice is no contradiction. A contradiction is the last resort.
@@ -24,6 +25,9 @@ it names may be that of the line's other pieces, so the name weighs less here:
   but a parcel that came back for another reason must not swallow a cancellation.
 * Without a quantity the whole line is meant, but for what travels in another parcel.
 * Of a bundle all that has not left is cancelled; one that has left in part goes after a whole one.
+
+A replacement that the channel sends under the same order id is another line. A fact that names
+neither a line nor a parcel or return of one of the two means neither: it is for a person.
 
 When a decision about one of the chosen pieces is PARK, the whole fact should wait: a part of it
 carried out now would be counted a second time when it is decided again.
@@ -113,10 +117,13 @@ class Choice(Struct):
     """The pieces that a fact means, and how many more it speaks of than there are.
 
     ``excess`` counts bundles as one. It is at least 1 when no piece was found at all.
+    ``ambiguous``: the fact names no line of an order that holds a line and its replacement, and
+    no parcel or return that tells them apart, so no piece is chosen.
     """
 
     pieces: list[Piece]
     excess: int
+    ambiguous: bool = False
 
 
 class _Row(Struct):
@@ -132,6 +139,10 @@ class _Row(Struct):
 def choose(pieces: Sequence[Piece], fact: Fact) -> Choice:
     """Choose among all the pieces of one order. Pure, and the same every time."""
     meant = _meant(pieces, fact)
+    if not fact.line_id and any(piece.replaces for piece in meant):
+        meant = _told_apart(meant, fact)
+        if not meant:
+            return Choice([], fact.quantity or 1, ambiguous=True)
     if len(meant) == 1:
         found = [piece for piece in meant if _near(piece, fact) != _BARRED]
         return Choice(found, max(0, (fact.quantity or 1) - len(found)))
@@ -154,6 +165,16 @@ def _meant(pieces: Sequence[Piece], fact: Fact) -> list[Piece]:
     return [piece for piece in pieces if piece.sku == fact.sku or piece.bundle in bundles]
 
 
+def _told_apart(meant: Sequence[Piece], fact: Fact) -> list[Piece]:
+    """Of lines and their replacements, the side that the fact's ids name; empty for neither."""
+    if all(piece.replaces for piece in meant):
+        return list(meant)
+    sides = {bool(piece.replaces) for piece in meant if _near(piece, fact) in (_RETURN, _PARCEL)}
+    if len(sides) != 1:
+        return []
+    return [piece for piece in meant if bool(piece.replaces) in sides]
+
+
 def _near(piece: Piece, fact: Fact) -> int:
     """Whether the piece carries the fact's ids, none, or those of another parcel or return."""
     if fact.return_id and piece.return_id and fact.event in _OF_RETURNS:
@@ -162,6 +183,8 @@ def _near(piece: Piece, fact: Fact) -> int:
         if piece.position in _IN_RETURN:
             return _BARRED
         return _ELSEWHERE  # it keeps the end of another return, whose beginning may still come
+    if piece.former:
+        return _near_parted(piece, fact)
     if fact.shipment_id and piece.shipment_id:
         if piece.shipment_id == fact.shipment_id:
             return _PARCEL
@@ -169,6 +192,24 @@ def _near(piece: Piece, fact: Fact) -> int:
         return _BARRED if gone else _ELSEWHERE
     if fact.tracking_number and piece.tracking_number:
         return _PARCEL if piece.tracking_number == fact.tracking_number else _ELSEWHERE
+    return _FREE
+
+
+def _near_parted(piece: Piece, fact: Fact) -> int:
+    """The same of a piece in what became of a parcel that was split or merged.
+
+    Its parcel's own name wins: if it has another one of its own, the old name only may mean it.
+    """
+    for told, own in (
+        (fact.shipment_id, piece.shipment_id),
+        (fact.tracking_number, piece.tracking_number),
+    ):
+        if told and told == own:
+            return _PARCEL
+        if told and told in piece.former:
+            return _FREE if own else _PARCEL
+        if told and own:
+            return _ELSEWHERE
     return _FREE
 
 

@@ -63,18 +63,22 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     A buyer's wish to cancel stops only our own people: what a channel says has happened to
     the piece is applied, and the hold, moot by then, is released first. A piece that the
     channel has cancelled while it was on a closed manifest meets every fact as a cancelled
-    one: it is never dispatched by us, and a person hears of whatever contradicts it. What a
-    person has settled stays so until something newer happens than they had before them.
+    one: it is never dispatched by us, and a person hears of whatever contradicts it. A piece
+    of a parcel that is to be packed again is off its shelf, so that only a putaway frees it. What
+    a person has settled stays so until something newer happens than they had before them.
     """
+    position = piece.position
     if piece.settled_at is not None and fact.occurred_at <= piece.settled_at:
-        met = rulings.all[piece.position][fact.event]
-        return _but(met, Outcome.NOOP, piece.position, Reason.SETTLED_BY_PERSON, ())
+        met = rulings.all[position][fact.event]
+        return _but(met, Outcome.NOOP, position, Reason.SETTLED_BY_PERSON, ())
+    if piece.off_shelf and position is Position.CREATED and fact.event is Event.CANCELLED:
+        position = Position.PICKED  # somebody has it in hand
     if not piece.hold:
-        decision = rulings.simple[piece.position].get(fact.event)
+        decision = rulings.simple[position].get(fact.event)
         if decision is not None:
             return decision
-        return _weigh(piece, fact, rulings.all[piece.position][fact.event])
-    return _decide_held(piece, fact, rulings)
+        return _weigh(piece, fact, rulings.all[position][fact.event])
+    return _decide_held(piece, fact, position, rulings)
 
 
 def decide_unknown(event: Event) -> Decision:
@@ -88,11 +92,11 @@ def superseded(piece: Piece, fact: Fact) -> bool:
     return since is not None and not _newer(piece, fact, since)
 
 
-def _decide_held(piece: Piece, fact: Fact, rulings: Rulings) -> Decision:
+def _decide_held(piece: Piece, fact: Fact, position: Position, rulings: Rulings) -> Decision:
     if piece.hold == Reason.CANCELLED_AFTER_MANIFEST:
         decision = rulings.all[Position.CANCELLED][fact.event]
         return _but(decision, decision.outcome, piece.position, decision.reason, decision.steps)
-    decision = _weigh(piece, fact, rulings.all[piece.position][fact.event])
+    decision = _weigh(piece, fact, rulings.all[position][fact.event])
     if fact.event is Event.CANCEL_REQUESTED and decision.outcome is Outcome.HOLD:
         return _but(decision, Outcome.NOOP, piece.position, Reason.ALREADY_AT_OR_PAST, ())
     if decision.outcome in MOVING and decision.target != piece.position:

@@ -14,6 +14,9 @@ class Piece(Struct, kw_only=True):
     ``return_from`` is the position before the return was noticed. ``withdrawn_at`` is the
     newest withdrawal of a return, ``uncancelled_at`` that of a buyer's wish to cancel.
     ``settled_at`` is when the newest evidence happened that a person settled an exception by.
+    ``former`` are the names of parcels that its own came from, ``off_shelf`` whether it lies
+    among the packed goods although its parcel has to be packed again. ``replaces`` is the line
+    of the same order that the piece's line stands in for.
     """
 
     item_id: int
@@ -38,6 +41,9 @@ class Piece(Struct, kw_only=True):
     withdrawn_at: int | None = None
     uncancelled_at: int | None = None
     settled_at: int | None = None
+    former: tuple[str, ...] = ()
+    off_shelf: bool = False
+    replaces: str = ""
 
 
 class Fact(Struct, kw_only=True):

@@ -147,6 +147,9 @@ class Reason(StrEnum):
     QUANTITY_EXCEEDS = "quantity_exceeds"
     AMBIGUOUS_REPLACEMENT = "ambiguous_replacement"
     ACCOUNT_AUTH_FAILED = "account_auth_failed"
+    # Of parcels whose pieces meet different fates.
+    REPACKED_AFTER_CANCEL = "repacked_after_cancel"
+    SHIPS_SHORT = "ships_short"
 
 
 class Verb(StrEnum):

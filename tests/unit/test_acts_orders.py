@@ -11,7 +11,7 @@ from syncd.book import acts
 from syncd.book.acts import Disposition
 from syncd.book.stock import Bucket, Moves, imbalance, on_hand
 from syncd.errors import NotFound, Refused
-from syncd.rules import Position
+from syncd.rules import PartialCancel, Policies, Position
 from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller, check_invariants
 
@@ -354,6 +354,7 @@ def test_a_held_putaway_says_what_holds_it(seller: Seller) -> None:
 
 
 def test_a_parcel_is_acknowledged_although_a_cancelled_piece_stayed_in_it(seller: Seller) -> None:
+    seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
     seller.stock("SHIRT", 2)
     seller.order("OD1", ("L1", "SHIRT", 2))
     seller.advance("OD1", Position.PACKED)

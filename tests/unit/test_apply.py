@@ -13,7 +13,7 @@ from syncd.book.apply import TenantNotLive
 from syncd.book.person_verbs import PERSON_VERBS
 from syncd.book.putaways import Disposition, complete_putaway
 from syncd.book.verbs import VERBS
-from syncd.rules import TENANT_NOT_LIVE, Position, Verb
+from syncd.rules import TENANT_NOT_LIVE, PartialCancel, Policies, Position, Verb
 from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller, check_invariants
 
@@ -162,6 +162,7 @@ def test_one_item_of_a_parcel_is_cancelled_and_the_rest_goes_on(seller: Seller) 
 
 
 def test_one_of_an_invoiced_parcel_is_cancelled_and_the_invoice_stands(seller: Seller) -> None:
+    seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
     seller.stock("SHIRT", 2)
     seller.order("OD1", ("L1", "SHIRT", 2))
     seller.advance("OD1", Position.PACKED)

@@ -543,6 +543,32 @@ def test_warehouse_steps_are_done_by_hand(house: House) -> None:
     ran(house, "warehouse", "OD1", "packed", code=Exit.REFUSED)
 
 
+def test_a_parcel_is_split_and_put_together_by_hand(house: House) -> None:
+    house.seller.stock("SKU-A", 3)
+    house.seller.order("OD1", ("1", "SKU-A", 2), ("2", "SKU-A", 1))
+    ran(house, "warehouse", "OD1", "PACKED")
+    text = ran(house, "parcel", "split", "OD1", "--take", "1=1", "--shipment", "SH2")
+    assert "Parcel SP-1 is now SP-2, SP-3." in text
+    assert "Invoices void: INV/001. Packing issues new ones." in text
+    shown = ran(house, "order", "OD1")
+    assert "went on as SP-2" in shown
+    assert shown.count("went on as") == 1
+    again = ("--parcel", "SP-2", "--account", "shop", "--json")
+    done = json.loads(ran(house, "parcel", "split", "OD1", "--take", "2", *again))
+    assert done["packages"] == ["SP-4", "SP-5"]
+    assert done["voided"] == []
+    text = ran(house, "parcel", "merge", "OD1", "SP-4", "SP-5", "--tracking", "TN4")
+    assert text == "Parcel SP-4, SP-5 is now SP-6.\n"
+    names = "SELECT shipment_id, tracking_number FROM package WHERE id IN (3, 6) ORDER BY id"
+    assert house.seller.rows(names) == [("SH2", ""), ("", "TN4")]
+    assert json.loads(ran(house, "parcel", "merge", "OD1", "--json"))["packages"] == ["SP-7"]
+    ran(house, "parcel", "merge", "OD1", code=Exit.REFUSED)
+    ran(house, "parcel", "split", "OD1", "--take", "9", code=Exit.REFUSED)
+    ran(house, "parcel", "split", "OD9", "--take", "1", code=Exit.NOT_FOUND)
+    for bad in ("1=0", "1=x", "1="):
+        ran(house, "parcel", "split", "OD1", "--take", bad, code=Exit.USAGE)
+
+
 def test_a_sequence_is_set_and_listed(house: House) -> None:
     text = ran(
         house, "sequence", "set", "BLR", "SALE_INVOICE", "--prefix", "A-", "--start", "5",

@@ -26,7 +26,7 @@ from syncd.book.wording import (
     words_for,
 )
 from syncd.errors import NotFound, Refused
-from syncd.rules import Event, Position, Reason, Verb
+from syncd.rules import Event, PartialCancel, Policies, Position, Reason, Verb
 from syncd.statuses import NewOrder, OrderLine, ReturnType, Status
 from tests.bookkit import Seller
 
@@ -157,17 +157,31 @@ def test_an_invoice_that_stands_is_told_apart_from_a_void_one(seller: Seller) ->
     seller.stock("SHIRT", 2)
     seller.order("OD1", ("L1", "SHIRT", 2))
     seller.advance("OD1", Position.PACKED)
+    seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
     settle(seller, Status.CANCELLED, quantity=1)
     standing = "invoice INV/001 stands, because other pieces are in its parcel"
-    first = explain(seller.book, "OD1").story[-1].text
+    (first,) = (e.text for e in explain(seller.book, "OD1").story if e.source == "fact")
     assert standing in first
     assert "void" not in first
     settle(seller, Status.CANCELLED, quantity=1)
-    first, second = (event.text for event in explain(seller.book, "OD1").story[-2:])
+    first, second = (e.text for e in explain(seller.book, "OD1").story if e.source == "fact")
     assert standing in first
     assert "invoice INV/001 was voided" in second
     assert "stands" not in second
     assert "(invoice" not in second, "the note is not repeated"
+
+
+def test_a_parcel_that_is_packed_again_is_told_with_its_void_invoice(seller: Seller) -> None:
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.advance("OD1", Position.PACKED)
+    settle(seller, Status.CANCELLED, quantity=1)
+    told = explain(seller.book, "OD1")
+    (text,) = (event.text for event in told.story if event.source == "fact")
+    assert "For piece 2: A piece of its packed parcel was cancelled." in text
+    assert "Done: a parcel was made, invoice INV/001 was voided (now in parcel SP-2)." in text
+    assert "stands" not in text
+    assert any("syncctl warehouse OD1 PACKED" in line for line in told.to_do)
 
 
 def test_nothing_is_said_of_an_invoice_that_there_never_was(seller: Seller) -> None:

@@ -10,7 +10,7 @@ import pytest
 from syncd.book import acts, queries
 from syncd.book.shipping import ShipVerdict
 from syncd.errors import NotFound, Refused
-from syncd.rules import Event, Fact, Piece, Position, may_ship
+from syncd.rules import Event, Fact, PartialCancel, Piece, Policies, Position, may_ship
 from syncd.statuses import Status
 from tests.bookkit import Seller
 
@@ -100,7 +100,17 @@ def test_a_cancellation_of_another_line_or_order_stops_nothing(seller: Seller) -
     assert not asked(seller, "SP-2").may_ship
 
 
+def test_a_parcel_that_is_packed_again_names_what_it_became(seller: Seller) -> None:
+    packed(seller)
+    seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L2"))
+    seller.settle()
+    found = asked(seller)
+    assert (found.may_ship, found.code) == (False, "parcel_replaced")
+    assert "syncctl may-ship SP-2" in found.words
+
+
 def test_once_decided_the_rest_may_leave_without_the_cancelled_piece(seller: Seller) -> None:
+    seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
     packed(seller)
     seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L2"))
     seller.settle()

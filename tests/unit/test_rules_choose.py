@@ -21,6 +21,82 @@ def chosen(pieces: list[Piece], told: Fact) -> tuple[list[int], int]:
     return [each.piece for each in choice.pieces], choice.excess
 
 
+PARTED = {"former": ("OLD", "T-OLD")}
+
+
+@pytest.mark.parametrize(
+    ("told", "first", "second", "hit"),
+    [
+        ({"shipment_id": "OLD"}, {}, {}, [0, 1]),
+        ({"tracking_number": "T-OLD"}, {}, {}, [0, 1]),
+        ({"shipment_id": "OLD"}, {"shipment_id": "S1"}, {}, [1]),
+        ({"shipment_id": "OLD"}, {"shipment_id": "S1"}, {"shipment_id": "S2"}, [0, 1]),
+        ({"shipment_id": "S1"}, {"shipment_id": "S1"}, {"shipment_id": "S2"}, [0]),
+        ({"shipment_id": "S1"}, {"shipment_id": "S1"}, {}, [0]),
+        ({"shipment_id": "S2"}, {"shipment_id": "S1"}, {"shipment_id": "S2"}, [1]),
+        ({"tracking_number": "T-OLD"}, {"tracking_number": "T1"}, {}, [1]),
+        ({"tracking_number": "T1"}, {"tracking_number": "T1"}, {}, [0]),
+        ({"tracking_number": "T2"}, {"tracking_number": "T1"}, {}, [1]),
+        ({"shipment_id": "NEW"}, {}, {}, [0, 1]),
+        ({"shipment_id": "NEW"}, {"shipment_id": "S1"}, {}, [1]),
+    ],
+)
+def test_a_parted_parcel_is_found_by_its_old_name_too(
+    told: dict[str, str], first: dict[str, str], second: dict[str, str], hit: list[int]
+) -> None:
+    parts = [piece("CREATED", 0, **PARTED, **first), piece("CREATED", 1, **PARTED, **second)]
+    assert chosen([*parts], fact("DISPATCHED", **told)) == (hit, 0)
+
+
+def test_an_old_name_does_not_mean_a_piece_that_was_never_in_that_parcel() -> None:
+    pieces = [piece("CREATED", 0, **PARTED), piece("CREATED", 1), piece("CREATED", 2)]
+    assert chosen(pieces, fact("DISPATCHED", shipment_id="OLD")) == ([0], 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "hit"),
+    [
+        ({}, None),
+        ({"quantity": 2}, None),
+        ({"shipment_id": "S1"}, [0]),
+        ({"shipment_id": "S2"}, [1]),
+        ({"tracking_number": "T1"}, [0]),
+        ({"shipment_id": "S9"}, None),
+        ({"line_id": "a"}, [0]),
+        ({"line_id": "r"}, [1]),
+    ],
+)
+def test_a_line_and_its_replacement_are_told_apart_by_name_or_not_at_all(
+    told: dict[str, Any], hit: list[int] | None
+) -> None:
+    pieces = [
+        piece("DISPATCHED", 0, line_id="a", shipment_id="S1", tracking_number="T1"),
+        piece("DISPATCHED", 1, line_id="r", shipment_id="S2", replaces="a"),
+    ]
+    choice = choose(pieces, fact("DELIVERED", **{"line_id": "", **told}))
+    assert choice.ambiguous == (hit is None)
+    assert [each.piece for each in choice.pieces] == (hit or [])
+    assert choice.excess == (0 if hit else told.get("quantity", 1))
+
+
+def test_one_shipment_of_a_line_and_its_replacement_tells_nothing_apart() -> None:
+    pieces = [
+        piece("DISPATCHED", 0, line_id="a", shipment_id="S1"),
+        piece("DISPATCHED", 1, line_id="r", shipment_id="S1", replaces="a"),
+    ]
+    assert choose(pieces, fact("DELIVERED", line_id="", shipment_id="S1")).ambiguous
+
+
+def test_replacements_alone_are_in_no_doubt() -> None:
+    pieces = [piece("DISPATCHED", n, line_id="r", replaces="a") for n in range(2)]
+    assert chosen(pieces, fact("DELIVERED", line_id="", quantity=1)) == ([0], 0)
+    returned = [
+        piece("DELIVERED", 0, line_id="a", return_id="R1"),
+        piece("DELIVERED", 1, line_id="r", replaces="a"),
+    ]
+    assert chosen(returned, fact("RETURN_NOTICED_CIR", line_id="", return_id="R1")) == ([0], 0)
+
+
 @pytest.mark.parametrize(
     ("event", "positions", "first"),
     [
@@ -420,6 +496,9 @@ _pieces: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
         return_id=_ids,
         hold=st.sampled_from(["", "buyer_cancel_requested", "cancelled_after_manifest"]),
         withdrawn_at=st.sampled_from([None, DAY, 3 * DAY]),
+        former=st.sampled_from([(), ("X",), ("X", "Y")]),
+        off_shelf=st.booleans(),
+        replaces=st.sampled_from(["", "", "a"]),
     ),
     max_size=6,
 )
@@ -452,6 +531,7 @@ def test_a_choice_is_the_same_whatever_the_order(
     again = choose(shuffled, one)
     assert [each.item_id for each in choice.pieces] == [each.item_id for each in again.pieces]
     assert choice.excess == again.excess
+    assert choice.ambiguous == again.ambiguous
 
 
 @settings(max_examples=300, deadline=None)

@@ -319,3 +319,21 @@ def test_what_a_person_settled_stands_against_what_is_not_newer(
 def test_something_newer_than_a_settlement_is_decided(event: Event) -> None:
     settled, usual = piece("DISPATCHED", settled_at=THEN), piece("DISPATCHED")
     assert decide(settled, fact(event, LATER)) == decide(usual, fact(event, LATER))
+
+
+def test_a_piece_of_a_parcel_to_be_packed_again_is_freed_by_a_putaway_only() -> None:
+    told = fact("CANCELLED")
+    plain = decide(piece("CREATED"), told)
+    assert (plain.reason, plain.target) == ("cancelled_on_channel", "CANCELLED")
+    again = decide(piece("CREATED", off_shelf=True), told)
+    assert (again.outcome, again.target) == ("APPLY", "CANCELLED")
+    assert again.reason == "cancelled_mid_pick"
+    assert [step.verb for step in again.steps] == ["cancel_item", "open_putaway", "alert"]
+    held = decide(piece("CREATED", off_shelf=True, hold="buyer_cancel_requested"), told)
+    assert [step.verb for step in held.steps] == [
+        "release_hold", "cancel_item", "open_putaway", "alert",
+    ]  # fmt: skip
+    left = decide(piece("CREATED", off_shelf=True), fact("DISPATCHED"))
+    assert left == decide(piece("CREATED"), fact("DISPATCHED"))
+    packed = decide(piece("PACKED", off_shelf=True), told)
+    assert packed.reason == "cancelled_after_invoice"

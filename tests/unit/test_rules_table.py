@@ -169,9 +169,7 @@ def test_every_reason_can_be_reached(repository: Path) -> None:
     ]
     named = set(re.findall(r"\bReason\.([A-Z_]+)", "\n".join(source)))
     by_name = {reason for reason in Reason if reason.name in named}
-    # The second of these two stands in decide(), for every cell.
-    unreached = {Reason.AMBIGUOUS_REPLACEMENT, Reason.SETTLED_BY_PERSON}
-    assert set(Reason) - by_cell - by_name <= unreached
+    assert set(Reason) - by_cell - by_name == set()
 
 
 def test_every_verb_is_used_in_the_table_or_by_a_choice() -> None:
