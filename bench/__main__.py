@@ -5,7 +5,8 @@
 The whole way is on: HTTP, decoding, the journal with its cursor, the decision table, stock,
 parcels, invoices, decision records, outgoing messages, SQLite in WAL mode with synchronous=FULL.
 The orders are in the book before the clock starts. ``rss_mb`` is the largest resident size of
-the measured process, which also holds the program's own modules.
+the measured process, which also holds the program's own modules. ``raw_per_second`` is the
+yardstick of ``bench.raw``, taken in the same sitting; ``ratio`` is our speed by it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.raw import pull_raw
 from syncd.book import acts, goods, intake, runs
 from syncd.book.store import Book
 from syncd.book.tables import Account as AccountRow, Facility, Tenant
@@ -171,6 +173,14 @@ def main() -> None:
         book, setup = Book.open(path, CLOCK), make_setup(panel, arguments.page_size)
         for _ in range(2 if arguments.again else 1):
             results.append(run_once(book, setup))
+        # Last, so that it does not count in the measured memory.
+        raw = pull_raw(panel, arguments.page_size, Path(folder) / "raw.sqlite3")
+        if raw["changes"] != arguments.changes:
+            raise SystemExit(f"the yardstick read {raw['changes']} of {arguments.changes} changes")
+        for result in results:
+            result["raw_per_second"] = raw["per_second"]
+            result["raw_cpu_seconds_per_100k"] = raw["cpu_seconds_per_100k"]
+            result["ratio"] = round(result["changes_per_second"] / raw["per_second"], 2)
     if arguments.json:
         print(json.dumps(results))
     else:

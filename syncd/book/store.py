@@ -19,7 +19,7 @@ from syncd.book.tables import database as current_database
 from syncd.clock import Clock
 from syncd.errors import StoreBusy, StoreRefused
 
-ROWS_A_STATEMENT: Final = 25
+ROWS_A_STATEMENT: Final = 100  # of at most 28 columns: far below SQLite's limit of 32,766 values
 BUSY_SECONDS: Final = 30.0
 OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING and upsert with WHERE
 
