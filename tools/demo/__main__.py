@@ -256,6 +256,7 @@ def main() -> int:
                     show.save_picture(wish.picture)
                 summary = demo.summary()
                 if not wish.once:
+                    stage.start_timers()
                     stay(stage, show)
         except (ChildError, RuntimeError) as error:
             print(f"demo: {error}", file=sys.stderr)

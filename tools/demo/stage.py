@@ -28,6 +28,12 @@ socket = "{folder}/syncd.sock"
 [defaults.brake]
 share = 0.5
 """
+# The play dates what its people did some hours back. A pass of a timer in the middle of it would
+# read on from a later time, and never hear of it; so the timers begin when the play is over.
+NO_TIMERS: Final = "".join(
+    f"[defaults.tasks.{kind}]\nenabled = false\n"
+    for kind in ("orders", "dispatched", "cancelled", "returns", "delivered")
+)
 LONGEST_CALL: Final = 180.0  # seconds that one syncctl may take
 
 
@@ -44,7 +50,8 @@ class Stage:
     def __enter__(self) -> Stage:
         try:
             self._start_panels()
-            self._write_config()
+            (self.folder / "state").mkdir(mode=0o700)
+            self._write_config(NO_TIMERS)
             self._start_daemon()
         except BaseException:
             self._ends.close()
@@ -110,9 +117,13 @@ class Stage:
             PanelPeople(one, child) for one, child in zip(CHANNELS, self._children, strict=True)
         ]
 
-    def _write_config(self) -> None:
-        (self.folder / "state").mkdir(mode=0o700)
-        tables = [HEAD.format(folder=self.folder)]
+    def start_timers(self) -> None:
+        """Let the passes come by themselves from now on."""
+        self._write_config()
+        self.ctl("reload")
+
+    def _write_config(self, more: str = "") -> None:
+        tables = [HEAD.format(folder=self.folder), more]
         for panel in self.panels:
             panel.write_secrets(self.folder)
             tables.append(panel.config(LOCATIONS))
