@@ -120,8 +120,8 @@ class Batch:
             wanted = _wanted(line)
             have = known.lines.setdefault(line.line_id, [])
             self._compare(order, line, wanted, have)
-            stands_in = known.stands_in.get(line.line_id, "")
-            if not have and (stands_in := stands_in_for(order, line)):
+            stands_in = known.stands_in.get(line.line_id) or stands_in_for(order, line)
+            if stands_in:
                 known.stands_in[line.line_id] = stands_in
             for number in range(len(have), len(wanted)):
                 sku, bundle = wanted[number]

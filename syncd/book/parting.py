@@ -16,7 +16,7 @@ from msgspec import Struct
 from syncd.book.records import Act, Record, write_records
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
-from syncd.book.succession import MERGED, PARTED, SPLITTED, close_repack, name_pieces
+from syncd.book.succession import MERGED, PARTED, SPLITTED, close_repack
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
@@ -208,7 +208,7 @@ def _taken(old: Package, inside: Sequence[Piece], take: Mapping[str, int]) -> li
     taken: list[Piece] = []
     for line_id, number in take.items():
         units: dict[str | int, list[Piece]] = {}
-        for piece in sorted(inside, key=lambda each: each.piece):
+        for piece in inside:
             if piece.line_id == line_id:
                 units.setdefault(piece.bundle or piece.item_id, []).append(piece)
         if not units or number > len(units):
@@ -268,7 +268,6 @@ def _move(table: _Table, old: Package, new: Package, pieces: Sequence[Piece]) ->
 def _written(book: Book, table: _Table, old: Sequence[Package], made: Sequence[Package]) -> Parted:
     for package in made:
         table.sheet.settle_parcel(table.order, package.id)
-        name_pieces(table.order, package)
     table.sheet.write()
     write_records(book, table.records)
     return Parted(

@@ -50,7 +50,7 @@ def after_cancel(
         for piece in order.pieces
         if piece.package_id == package.id and piece.position is not Position.CANCELLED
     ]
-    if not live or not package.invoice:
+    if not package.invoice:
         return ()
     closed = any(_is_closed(piece) for piece in live)
     if not closed and policy is PartialCancel.REPACK:
@@ -87,7 +87,6 @@ def _repack(
     sheet.void_invoice(old)
     old.shipment_id = old.tracking_number = old.courier = ""
     old.successor_id = new.id
-    old.dirty = True
     met = [_move(piece, new, fact, number) for piece in live]
     for package in (old, new):
         sheet.settle_parcel(order, package.id)

@@ -51,7 +51,6 @@ def old_names(order: Order, package: Package) -> tuple[str, ...]:
     return tuple(
         name
         for old in former(order, package)
-        if old.state in PARTED
         for name in (old.shipment_id, old.tracking_number)
         if name
     )

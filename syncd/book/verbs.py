@@ -183,13 +183,11 @@ def _split_off(desk: Desk, piece: Piece, step: Step) -> None:
     """
     old = parcel_of(desk, piece)
     piece.package_id = None
-    piece.former, piece.off_shelf = (), False
     create_shipment(desk, piece, step)
     create_invoice(desk, piece, step)
     desk.notes.append("in a parcel of its own")
     if old is not None and not is_live(desk.order, old):
         old.successor_id = piece.package_id
-        old.dirty = True
         _void(desk, old)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from syncd.book import acts, intake
 from syncd.book.order_lookups import order as look
 from syncd.book.tables import Facility
+from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused, SyncdError
 from syncd.rules import PartialCancel, Policies, Position
 from syncd.statuses import NewOrder, OrderLine, ReturnType, Status, StatusChange
@@ -61,7 +63,8 @@ def left(seller: Seller, shipment: str = "", tracking: str = "", **more: Any) ->
 
 def test_a_parcel_is_split_and_leads_on(seller: Seller) -> None:
     packed(seller, Position.CREATED, "a", "b", "c")
-    done = split(seller, "b")
+    now = seller.clock.now()
+    done = acts.split(seller.book, "shop", "OD1", {"b": 1}, actor="asha", now=now)
     assert (done.was, done.packages, done.voided) == (("SP-1",), ("SP-2", "SP-3"), ())
     assert seller.rows(PARCELS) == [
         ("SP-1", "SPLITTED", "SH1", 2, None), ("SP-2", "CREATED", "", None, 1),
@@ -85,7 +88,10 @@ def test_a_parcel_is_split_and_leads_on(seller: Seller) -> None:
 @pytest.mark.parametrize("to", [Position.PACKED, Position.READY_TO_SHIP])
 def test_splitting_an_invoiced_parcel_voids_its_invoice(seller: Seller, to: Position) -> None:
     packed(seller, to, "a", "b")
+    seller.clock.advance(timedelta(hours=1))
     assert split(seller, "b").voided == ("INV/001",)
+    now = to_micros(seller.clock.now())
+    assert seller.rows("SELECT changed_at FROM item") == [(now,), (now,)]
     assert seller.rows(WHERE) == [("a", 2, "PICKED"), ("b", 3, "PICKED")]
     assert seller.rows("SELECT before, after, note FROM decision WHERE event = 'split'") == [
         (to.value, "PICKED", "invoice INV/001 void; parcel SP-1 to SP-2"),
@@ -145,6 +151,24 @@ def test_a_part_with_a_name_of_its_own_is_not_the_old_one(
     ]  # fmt: skip
 
 
+def test_an_old_name_makes_no_third_parcel(seller: Seller) -> None:
+    packed(seller, Position.CREATED, "a", "b")
+    split(seller, "b", names=acts.Names("SH2"))
+    assert told(seller, left(seller, "SH1", line_id="b")) == ["CREATED", "DISPATCHED"]
+    assert seller.rows(WHERE) == [("a", 2, "CREATED"), ("b", 3, "DISPATCHED")]
+    assert [row[2] for row in seller.rows(PARCELS)] == ["SH1", "", "SH2"]
+
+
+def test_a_piece_that_leaves_under_an_old_name_joins_what_became_of_it(seller: Seller) -> None:
+    packed(seller, Position.CREATED, "a", "b")
+    split(seller, "b")
+    seller.stock("D", 1)
+    add(seller, OrderLine(line_id="d", sku="D", quantity=1))
+    assert told(seller, left(seller, "SH1", line_id="d")) == ["CREATED", "CREATED", "DISPATCHED"]
+    assert seller.rows("SELECT package_id FROM item WHERE line_id = 'd'") == [(2,)]
+    assert seller.count("package") == 3
+
+
 def test_a_part_that_learns_its_name_still_answers_to_the_old_one(seller: Seller) -> None:
     packed(seller, Position.CREATED, "a", "b")
     split(seller, "b")
@@ -181,7 +205,9 @@ def test_parcels_are_put_together(seller: Seller) -> None:
         ("invoice INV/002 void; parcel SP-3 to SP-4",),
         ("invoice INV/001 void; parcel SP-2 to SP-4",),
     ]
-    assert told(seller, left(seller, "SH2")) == ["DISPATCHED"] * 3
+    seller.stock("D", 1)
+    add(seller, OrderLine(line_id="d", sku="D", quantity=1))
+    assert told(seller, left(seller, "SH2")) == [*["DISPATCHED"] * 3, "FULFILLABLE"]
     assert seller.rows(INVOICES)[-1] == (4, "INV/003", "ISSUED")
     assert seller.count("invoice", "state = 'ISSUED'") == 1
 

@@ -213,6 +213,27 @@ def test_ship_short_keeps_parcel_and_invoice_and_says_so(seller: Seller) -> None
     assert seller.rows("SELECT state FROM package") == [("DISPATCHED",)]
 
 
+def test_a_parcel_whose_other_piece_was_lost_on_its_way_is_not_opened(seller: Seller) -> None:
+    packed(seller, "a", "b")
+    told(seller, dispatch(seller, "b", shipment_id="SH1"))
+    told(seller, seller.change("OD1", Status.LOST, line_id="b", left_seller=True))
+    assert told(seller, cancel(seller, "a")) == ["CANCELLED", "LOST"]
+    assert seller.rows(INVOICES) == [(1, "INV/001", "ISSUED")]
+
+
+def test_ship_short_tells_once_of_a_parcel_and_a_fact(seller: Seller) -> None:
+    seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
+    seller.stock("SHIRT", 4)
+    seller.order("OD1", ("L1", "SHIRT", 4))
+    seller.advance("OD1", Position.PACKED)
+    told(seller, cancel(seller, "L1", quantity=2, cumulative=True))
+    assert len(seller.rows(NOTICES)) == 1
+    assert seller.count("decision", "code = 'ships_short'") == 2
+    told(seller, cancel(seller, "L1", quantity=2, cumulative=True))
+    assert len(seller.rows(NOTICES)) == 1, "it was told already"
+    assert seller.count("decision", "code = 'ships_short'") == 2
+
+
 def test_the_last_piece_of_a_short_parcel_voids_its_invoice(seller: Seller) -> None:
     seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
     packed(seller, "a", "b")
