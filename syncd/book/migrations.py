@@ -39,6 +39,8 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("package", '"came_from_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
         ("item", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("item", '"settled_at" INTEGER'),
+        ("item", '"cancelled_at" INTEGER'),
+        ("item", '"lost_at" INTEGER'),
         ("exceptions", '"against_id" INTEGER REFERENCES "inbox" ("id") ON DELETE RESTRICT'),
         ("exceptions", "\"choice\" TEXT NOT NULL DEFAULT ''"),
         ("exceptions", '"due_at" INTEGER'),

@@ -18,7 +18,7 @@ import msgspec
 
 from syncd.book.wording import words_for
 from syncd.errors import Refused
-from syncd.rules import Cell, Event, Policies, Position, table_for
+from syncd.rules import Cell, Event, Policies, Position, Since, table_for
 from syncd.rules.rulebook import BOOKS
 from syncd.rules.table import GROUPS
 
@@ -105,14 +105,24 @@ def _conditions(cell: Cell) -> Iterator[str]:
         yield "with evidence that it left, else it waits"
     if cell.grace:
         yield "after one sweep"
-    if cell.older is not None:
-        dates = " and the ".join(since.replace("_", " ") for since in cell.newer_than)
-        target = "" if cell.older.target is cell.position else f" to {cell.older.target}"
-        steps = "".join(f" {step}" for step in cell.older.steps)
-        yield (
-            f"only if newer than the {dates}, else {cell.older.outcome}{target} "
-            f"({cell.older.reason}){steps and ':' + steps}"
+    for older in dict.fromkeys(cell.older):
+        dates = " and the ".join(
+            _DATES.get(since, since.replace("_", " "))
+            for since, other in zip(cell.newer_than, cell.older, strict=True)
+            if other == older
         )
+        target = "" if older.target is cell.position else f" to {older.target}"
+        steps = "".join(f" {step}" for step in older.steps)
+        yield (
+            f"only if newer than the {dates}, else {older.outcome}{target} "
+            f"({older.reason}){steps and ':' + steps}"
+        )
+
+
+_DATES: Final = {
+    Since.BUYERS_RETURN: "buyer's return",
+    Since.LOSS_OF_BUYERS_RETURN: "loss of the buyer's return",
+}
 
 
 def _grouped(positions: Iterable[Position]) -> Iterator[str]:

@@ -225,6 +225,8 @@ class Item(Table):
     return_from = TextField(default="")  # the position before the notice
     withdrawn_at = BigIntegerField(null=True)  # newest withdrawal of a return seen
     uncancelled_at = BigIntegerField(null=True)  # newest withdrawal of a cancel request seen
+    cancelled_at = BigIntegerField(null=True)  # newest cancellation told after it had left
+    lost_at = BigIntegerField(null=True)  # newest word of its loss
     replaces = TextField(constraints=[SQL("DEFAULT ''")], default="")
     # the line of the same order that its own line stands in for; * where no line is named
     settled_at = BigIntegerField(null=True)

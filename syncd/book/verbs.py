@@ -233,6 +233,18 @@ def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
         piece.delivered_at = desk.fact.occurred_at
 
 
+def renew_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
+    """Delivered once more: a notice of a return before that was the false scan."""
+    piece.delivered_at = max(piece.delivered_at or 0, desk.fact.occurred_at)
+
+
+def note_found(desk: Desk, piece: Piece, step: Step) -> None:
+    """The buyer has it, so that a return or a loss noticed before that is known to be moot."""
+    if piece.delivered_at is not None:
+        # One microsecond: what is noticed in the moment of the delivery comes after it.
+        piece.withdrawn_at = max(piece.withdrawn_at or 0, piece.delivered_at - 1)
+
+
 def deliver(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer has it: the piece is sold."""
     move_to(desk, piece, Bucket.SOLD)
@@ -339,13 +351,29 @@ def withdraw_return(desk: Desk, piece: Piece, step: Step) -> None:
     piece.position = desk.target
     piece.return_type = piece.return_from = ""
     piece.return_noticed_at = None
-    note_withdrawal(desk, piece, step)
+    if desk.fact.event is Event.RETURN_WITHDRAWN:
+        note_withdrawal(desk, piece, step)
 
 
 def note_withdrawal(desk: Desk, piece: Piece, step: Step) -> None:
     """Keep it, so that an older notice that comes later is known to be settled."""
     piece.return_id = piece.return_id or desk.fact.return_id
     piece.withdrawn_at = max(piece.withdrawn_at or 0, desk.fact.occurred_at)
+
+
+def note_cancellation(desk: Desk, piece: Piece, step: Step) -> None:
+    """Keep it, so that what is told later of the time before it does not pass for newer."""
+    piece.cancelled_at = max(piece.cancelled_at or 0, desk.fact.occurred_at)
+
+
+def note_loss(desk: Desk, piece: Piece, step: Step) -> None:
+    """Lost, said again: what is older than the newest word of it does not find the piece."""
+    piece.lost_at = max(piece.lost_at or 0, desk.fact.occurred_at)
+
+
+def renew_hold(desk: Desk, piece: Piece, step: Step) -> None:
+    """The buyer asks again: only what is newer ends the wish."""
+    piece.held_at = max(piece.held_at or 0, desk.fact.occurred_at)
 
 
 def hold_item(desk: Desk, piece: Piece, step: Step) -> None:
@@ -379,6 +407,7 @@ def note_attempt(desk: Desk, piece: Piece, step: Step) -> None:
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
     piece.position = Position.LOST
+    piece.lost_at = desk.fact.occurred_at
     piece.written_off = ""
     code = step.arg or desk.reason
     code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
@@ -400,6 +429,11 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.FILL_RETURN_TRACKING: fill_return_tracking,
     Verb.BACKFILL_DISPATCHED_AT: backfill_dispatched_at,
     Verb.BACKFILL_DELIVERED_AT: backfill_delivered_at,
+    Verb.RENEW_DELIVERED_AT: renew_delivered_at,
+    Verb.NOTE_FOUND: note_found,
+    Verb.NOTE_CANCELLATION: note_cancellation,
+    Verb.NOTE_LOSS: note_loss,
+    Verb.RENEW_HOLD: renew_hold,
     Verb.DELIVER: deliver,
     Verb.RELEASE_ALLOCATION: release_allocation,
     Verb.CANCEL_ITEM: cancel_item,

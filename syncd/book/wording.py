@@ -84,6 +84,11 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         Reason.CANCELLED_AFTER_DISPATCH: Words(
             "It was cancelled after it had left, so the parcel is expected back."
         ),
+        Reason.CANCELLED_BEFORE_DISPATCH: Words(
+            "The channel had cancelled it before it left, and only tells so now.",
+            "Find out where the parcel is: call it back or expect it back, and settle the "
+            "exception.",
+        ),
         Reason.CANCELLED_AFTER_DELIVERY: Words(
             "The channel cancelled something that the buyer already has. Both cannot be true.",
             "Look at the order in the panel and settle the exception.",

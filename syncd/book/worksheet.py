@@ -414,6 +414,7 @@ def _piece(row: Sequence[Any]) -> Piece:
         dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
         return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
         uncancelled_at=row[23], held_at=row[24], settled_at=row[25], replaces=row[26],
+        cancelled_at=row[27], lost_at=row[28],
         shipment_id="", tracking_number="",
     )  # fmt: skip
 
@@ -433,7 +434,8 @@ def _item(p: Piece) -> tuple[Any, ...]:
         p.position._value_, p.package_id, 1 if p.allocated else 0, 1 if p.short else 0, p.hold,
         p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id,
         p.return_noticed_at,
-        p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.settled_at, p.item_id,
+        p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.settled_at,
+        p.cancelled_at, p.lost_at, p.item_id,
     )  # fmt: skip
 
 
@@ -457,7 +459,8 @@ _LOAD_PIECES: Final = """
 SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku, i.piece,
        i.bundle, i.position, i.package_id, i.allocated, i.short, i.hold, i.changed_at,
        i.dispatched_at, i.delivered_at, i.return_type, i.return_id, i.return_noticed_at,
-       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at, i.settled_at, i.replaces
+       i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at, i.settled_at, i.replaces,
+       i.cancelled_at, i.lost_at
 FROM orders o JOIN item i ON i.order_id = o.id
 WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
 """
@@ -499,7 +502,7 @@ _SET_ITEM: Final = (
     "UPDATE item SET position = ?, package_id = ?, allocated = ?, short = ?, hold = ?, "
     "changed_at = ?, dispatched_at = ?, delivered_at = ?, return_type = ?, return_id = ?, "
     "return_noticed_at = ?, return_from = ?, withdrawn_at = ?, uncancelled_at = ?, "
-    "held_at = ?, settled_at = ? WHERE id = ?"
+    "held_at = ?, settled_at = ?, cancelled_at = ?, lost_at = ? WHERE id = ?"
 )
 _SET_ORDERS: Final = "UPDATE orders SET state = ? WHERE id IN (SELECT value FROM json_each(?))"
 _ADD_PUTAWAY: Final = (

@@ -58,7 +58,8 @@ class Cell(Struct, frozen=True, kw_only=True):
 
     ``needs_evidence``: without a tracking number, or the word that the piece left the seller,
     the fact parks. ``grace``: the fact waits one sweep before earlier steps are implied.
-    ``newer_than``: the fact must be newer than each of these, else ``older`` is done.
+    ``newer_than``: the fact must be newer than each of these; of the first that it is not newer
+    than, what stands in the same place of ``older`` is done.
     ``policies``: the account's choices that make the cell another than the plain table's.
     """
 
@@ -71,7 +72,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     needs_evidence: bool = False
     grace: bool = False
     newer_than: tuple[Since, ...] = ()
-    older: Fallback | None = None
+    older: tuple[Fallback, ...] = ()
     note: str = ""
     policies: tuple[str, ...] = ()
 

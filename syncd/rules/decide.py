@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from syncd.rules.cells import Cell, Decision, Step
+from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.pieces import Fact, Piece
 from syncd.rules.policies import Policies
 from syncd.rules.rulebook import table_for
@@ -22,8 +22,10 @@ from syncd.rules.words import (
     Since,
     Verb,
 )
+from syncd.statuses import ReturnType
 
 _RELEASE: Final = Step(Verb.RELEASE_HOLD)
+_RENEW: Final = (Step(Verb.RENEW_HOLD),)
 _PARK: Final = (Step(Verb.PARK),)
 
 
@@ -98,7 +100,7 @@ def _decide_held(piece: Piece, fact: Fact, position: Position, rulings: Rulings)
         return _but(decision, decision.outcome, piece.position, decision.reason, decision.steps)
     decision = _weigh(piece, fact, rulings.all[position][fact.event])
     if fact.event is Event.CANCEL_REQUESTED and decision.outcome is Outcome.HOLD:
-        return _but(decision, Outcome.NOOP, piece.position, Reason.ALREADY_AT_OR_PAST, ())
+        return _but(decision, Outcome.NOOP, piece.position, Reason.ALREADY_AT_OR_PAST, _RENEW)
     if decision.outcome in MOVING and decision.target != piece.position:
         steps = (_RELEASE, *decision.steps)
         return _but(decision, decision.outcome, decision.target, decision.reason, steps)
@@ -109,8 +111,8 @@ def _weigh(piece: Piece, fact: Fact, decision: Decision) -> Decision:
     """The decision after the cell's own conditions: date, evidence, grace."""
     cell = decision.cell
     proven = bool(fact.left_seller or fact.tracking_number or not cell.needs_evidence)
-    if cell.older is not None and not all(_newer(piece, fact, since) for since in cell.newer_than):
-        older = cell.older
+    older = _stale(piece, fact, cell)
+    if older is not None:
         if older.outcome not in MOVING:
             return _but(decision, older.outcome, older.target, older.reason, older.steps)
         if not proven:
@@ -123,6 +125,14 @@ def _weigh(piece: Piece, fact: Fact, decision: Decision) -> Decision:
     if decision.reason is Reason.RETURN_WITHDRAWN:
         return _back(piece, decision)
     return decision
+
+
+def _stale(piece: Piece, fact: Fact, cell: Cell) -> Fallback | None:
+    """What is done instead with a fact that is not newer than the cell asks."""
+    for since, older in zip(cell.newer_than, cell.older, strict=True):
+        if not _newer(piece, fact, since):
+            return older
+    return None
 
 
 def _back(piece: Piece, decision: Decision) -> Decision:
@@ -155,14 +165,40 @@ def _withdrawn(piece: Piece, fact: Fact) -> int | None:
     return piece.withdrawn_at
 
 
-# What a fact must be newer than, and the event that set that time.
+def _redelivered(piece: Piece, fact: Fact) -> int | None:
+    """When a return ended in a delivery: see NOTE_FOUND. None where it was withdrawn."""
+    if piece.delivered_at is None or piece.withdrawn_at != piece.delivered_at - 1:
+        return None
+    return _withdrawn(piece, fact)
+
+
+def _of_buyers_return(piece: Piece, _: Fact) -> int | None:
+    return _NEVER_OLDER if piece.return_type == ReturnType.CIR else None
+
+
+def _loss(piece: Piece, _: Fact) -> int | None:
+    return piece.changed_at if piece.lost_at is None else piece.lost_at
+
+
+def _loss_of_buyers_return(piece: Piece, _: Fact) -> int | None:
+    return _loss(piece, _) if piece.return_type == ReturnType.CIR else None
+
+
+_NEVER_OLDER: Final = 2**63  # microseconds; later than any event
+# What a fact must be newer than, and the event whose rank decides at the same moment.
 _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]] = {
-    Since.NOTICE: (lambda piece, _: piece.return_noticed_at, Event.RETURN_NOTICED_RTO),
+    Since.NOTICE: (lambda piece, _: piece.return_noticed_at, Event.RETURN_NOTICED_CIR),
     Since.WITHDRAWAL: (_withdrawn, Event.RETURN_WITHDRAWN),
     Since.REQUEST: (lambda piece, _: piece.held_at, Event.CANCEL_REQUESTED),
     Since.REQUEST_WITHDRAWAL: (lambda piece, _: piece.uncancelled_at, Event.CANCEL_WITHDRAWN),
+    Since.DISPATCH: (lambda piece, _: piece.dispatched_at, Event.DISPATCHED),
     Since.DELIVERY: (lambda piece, _: piece.delivered_at, Event.DELIVERED),
-    Since.LOSS: (lambda piece, _: piece.changed_at, Event.LOST),
+    Since.REDELIVERY: (_redelivered, Event.RETURN_WITHDRAWN),
+    Since.CANCELLATION: (lambda piece, _: piece.cancelled_at, Event.CANCELLED),
+    Since.LOSS: (_loss, Event.LOST),
+    Since.RECEIPT: (lambda piece, _: piece.changed_at, Event.RETURNED_CIR),
+    Since.BUYERS_RETURN: (_of_buyers_return, Event.RETURNED_CIR),
+    Since.LOSS_OF_BUYERS_RETURN: (_loss_of_buyers_return, Event.LOST),
 }
 
 _ENDED_BY: Final[Mapping[Event, Since]] = {

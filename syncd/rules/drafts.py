@@ -47,6 +47,7 @@ class Rule(Struct, forbid_unknown_fields=True):
     needs: str = ""
     newer_than: str = ""
     older: Older | None = None
+    older_than: dict[str, Older] = {}
     note: str = ""
 
 
@@ -113,6 +114,10 @@ class Drafts:
             self._check(f"{where}, older", rule.older.do, rule.older.why, rule.older.steps)
             if not rule.newer_than:
                 self._problem(where, "says what to do with an older fact, but not older than what")
+        for word, older in rule.older_than.items():
+            self._check(f"{where}, older than {word}", older.do, older.why, older.steps)
+            if word not in rule.newer_than.split():
+                self._problem(where, f"need not be newer than {word!r}, but says what else")
         return rule
 
     def _keys(self, number: int, rule: Rule) -> Iterator[Key]:

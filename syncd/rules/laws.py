@@ -53,8 +53,10 @@ def destination(steps: Sequence[Step], start: Position) -> Position:
 
 def _breaches(cell: Cell) -> Iterator[str]:
     yield from _of_act(cell.position, cell)
-    if cell.older is not None:
-        yield from (f"when older: {breach}" for breach in _of_act(cell.position, cell.older))
+    for since, older in zip(cell.newer_than, cell.older, strict=True):
+        yield from (
+            f"when older than {since}: {breach}" for breach in _of_act(cell.position, older)
+        )
     if not cell.newer_than and _backwards(cell):
         yield f"moves back to {cell.target} without a date to compare"
     if (cell.needs_evidence or cell.grace) and not any(step.implied for step in cell.steps):

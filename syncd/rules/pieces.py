@@ -12,7 +12,9 @@ class Piece(Struct, kw_only=True):
 
     ``bundle`` is shared by the pieces that a channel sees as one. ``hold`` is a reason code.
     ``return_from`` is the position before the return was noticed. ``withdrawn_at`` is the
-    newest withdrawal of a return, ``uncancelled_at`` that of a buyer's wish to cancel.
+    newest withdrawal of a return, ``uncancelled_at`` that of a buyer's wish to cancel,
+    ``cancelled_at`` the newest cancellation that was told after the piece had left,
+    ``lost_at`` the newest word of its loss.
     ``settled_at`` is when the newest evidence happened that a person settled an exception by.
     ``former`` are the names of parcels that its own came from, ``off_shelf`` whether it lies
     among the packed goods although its parcel has to be packed again. ``replaces`` is the line
@@ -40,6 +42,8 @@ class Piece(Struct, kw_only=True):
     return_from: str = ""
     withdrawn_at: int | None = None
     uncancelled_at: int | None = None
+    cancelled_at: int | None = None
+    lost_at: int | None = None
     settled_at: int | None = None
     former: tuple[str, ...] = ()
     off_shelf: bool = False

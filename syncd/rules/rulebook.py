@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from syncd.errors import ConfigError
 from syncd.rules.cells import Cell
-from syncd.rules.drafts import Drafts, Key, Rule, Source, name_of
+from syncd.rules.drafts import Drafts, Key, Older, Rule, Source, name_of
 from syncd.rules.policies import Policies
 from syncd.rules.table import TABLE, build
 from syncd.rules.words import Verb
@@ -189,10 +189,15 @@ class _Maker:
 
 
 def _without(rule: Rule, out: set[str]) -> Rule:
-    older = rule.older
-    if older is not None:
-        older = msgspec.structs.replace(older, steps=_kept(older.steps, out))
-    return msgspec.structs.replace(rule, steps=_kept(rule.steps, out), older=older)
+    def rest(older: Older) -> Older:
+        return msgspec.structs.replace(older, steps=_kept(older.steps, out))
+
+    return msgspec.structs.replace(
+        rule,
+        steps=_kept(rule.steps, out),
+        older=rest(rule.older) if rule.older else None,
+        older_than={word: rest(older) for word, older in rule.older_than.items()},
+    )
 
 
 def _kept(steps: str, out: set[str]) -> str:

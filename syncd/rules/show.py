@@ -45,6 +45,5 @@ def _clauses(cell: Cell) -> Iterator[str]:
         yield "needs evidence of dispatch"
     if cell.grace:
         yield "after one sweep"
-    if cell.older:
-        dates = " and ".join(since.replace("_", " ") for since in cell.newer_than)
-        yield f"only newer than {dates}, else {cell.older.outcome} {cell.older.reason}"
+    for since, older in zip(cell.newer_than, cell.older, strict=True):
+        yield f"only newer than {since.replace('_', ' ')}, else {older.outcome} {older.reason}"

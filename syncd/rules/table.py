@@ -65,16 +65,17 @@ class _Builder:
             needs_evidence="evidence" in rule.needs.split(),
             grace="grace" in rule.needs.split(),
             newer_than=newer_than,
-            older=self._older(key, rule) if newer_than else None,
+            older=tuple(self._older(key, rule, since) for since in newer_than),
             note=rule.note,
         )
 
-    def _older(self, key: Key, rule: Rule) -> Fallback:
-        if rule.older is None:
+    def _older(self, key: Key, rule: Rule, since: Since) -> Fallback:
+        older = rule.older_than.get(since, rule.older)
+        if older is None:
             return Fallback(Outcome.NOOP, key[0], Reason.STALE_EVENT)
-        outcome, target = _outcome(rule.older.do, key[0])
-        steps = self._steps(key, rule.older.steps, (key,))
-        return Fallback(outcome, target, Reason(rule.older.why), steps)
+        outcome, target = _outcome(older.do, key[0])
+        steps = self._steps(key, older.steps, (key,))
+        return Fallback(outcome, target, Reason(older.why), steps)
 
     def _steps(self, key: Key, text: str, above: tuple[Key, ...]) -> tuple[Step, ...]:
         """The steps of a rule at a cell. ``above``: the cells that lean on this one."""

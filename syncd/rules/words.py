@@ -109,6 +109,7 @@ class Reason(StrEnum):
     CANCELLED_AFTER_INVOICE = "cancelled_after_invoice"
     CANCELLED_AFTER_MANIFEST = "cancelled_after_manifest"
     CANCELLED_AFTER_DISPATCH = "cancelled_after_dispatch"
+    CANCELLED_BEFORE_DISPATCH = "cancelled_before_dispatch"
     CANCELLED_AFTER_DELIVERY = "cancelled_after_delivery"
     BUYER_CANCEL_REQUESTED = "buyer_cancel_requested"
     BUYER_CANCEL_WITHDRAWN = "buyer_cancel_withdrawn"
@@ -171,6 +172,8 @@ class Verb(StrEnum):
     FILL_RETURN_TRACKING = "fill_return_tracking"  # same of the return; keeps newest notice time
     BACKFILL_DISPATCHED_AT = "backfill_dispatched_at"  # where empty or only implied
     BACKFILL_DELIVERED_AT = "backfill_delivered_at"  # where empty or only implied
+    RENEW_DELIVERED_AT = "renew_delivered_at"  # newest; an older notice is then the false scan
+    NOTE_FOUND = "note_found"  # withdrawn_at = just before delivered_at: what was noticed is moot
     DELIVER = "deliver"  # to DELIVERED; sets delivered_at
     RELEASE_ALLOCATION = "release_allocation"  # stock back to sellable at once
     CANCEL_ITEM = "cancel_item"  # to CANCELLED; takes the piece out of its parcel
@@ -189,11 +192,14 @@ class Verb(StrEnum):
     NOTE_WITHDRAWAL = "note_withdrawal"  # withdrawn_at = newest; return_id where empty
     MARK_NOT_RECEIVED = "mark_not_received"  # the return will not arrive
     EXPECT_PARCEL = "expect_parcel"  # tell the warehouse of a parcel nobody ordered back
+    NOTE_CANCELLATION = "note_cancellation"  # cancelled_at = newest, of a piece that had left
+    NOTE_LOSS = "note_loss"  # lost_at = newest
+    RENEW_HOLD = "renew_hold"  # held_at = newest
     HOLD_ITEM = "hold_item"  # piece.hold = buyer_cancel_requested; held_at = event time
     RELEASE_HOLD = "release_hold"  # hold and held_at cleared; CANCEL_WITHDRAWN: uncancelled_at
     NOTE_ATTEMPT = "note_attempt"  # a failed delivery attempt
     START_RTO_TIMER = "start_rto_timer"
-    OPEN_CLAIM = "open_claim"  # to LOST; a claim against the courier
+    OPEN_CLAIM = "open_claim"  # to LOST; sets lost_at; a claim against the courier
     CLOSE_CLAIM = "close_claim"
     PARK = "park"  # keep the fact to be decided again
     REQUEST_IMPORT = "request_import"  # ask the channel for the order
@@ -217,8 +223,14 @@ class Since(StrEnum):
     WITHDRAWAL = "withdrawal"  # piece.withdrawn_at, of the same return
     REQUEST = "request"  # piece.held_at, of a buyer's wish to cancel
     REQUEST_WITHDRAWAL = "request_withdrawal"  # piece.uncancelled_at
+    DISPATCH = "dispatch"  # piece.dispatched_at
     DELIVERY = "delivery"  # piece.delivered_at
-    LOSS = "loss"  # piece.changed_at of a LOST piece
+    REDELIVERY = "redelivery"  # piece.withdrawn_at, where a delivery ended the return
+    CANCELLATION = "cancellation"  # piece.cancelled_at, told after it had left
+    LOSS = "loss"  # piece.lost_at
+    RECEIPT = "receipt"  # piece.changed_at of a piece that is back from the buyer
+    BUYERS_RETURN = "buyers_return"  # nothing is newer once the buyer has sent it back
+    LOSS_OF_BUYERS_RETURN = "loss_of_buyers_return"  # the loss, if it was on that way
 
 
 RANK: Final[Mapping[Position, int | None]] = MappingProxyType(

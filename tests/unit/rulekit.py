@@ -91,15 +91,17 @@ def carry_out(target: Piece, told: Fact, decision: Decision) -> None:
 def _do(target: Piece, told: Fact, verb: Verb, end: Position) -> None:
     at = told.occurred_at
     if verb is Verb.DISPATCH:
-        target.position, target.dispatched_at = Position.DISPATCHED, at
+        target.position, target.dispatched_at, target.hold = Position.DISPATCHED, at, ""
     elif verb is Verb.DELIVER:
         target.position, target.delivered_at = Position.DELIVERED, at
     elif verb is Verb.BACKFILL_DELIVERED_AT:
         target.delivered_at = min(at, target.delivered_at or at)
+    elif verb is Verb.BACKFILL_DISPATCHED_AT:
+        target.dispatched_at = min(at, target.dispatched_at or at)
     elif verb is Verb.CANCEL_ITEM:
-        target.position = Position.CANCELLED
+        target.position, target.hold = Position.CANCELLED, ""
     elif verb is Verb.OPEN_CLAIM:
-        target.position = Position.LOST
+        target.position, target.lost_at = Position.LOST, at
     elif verb in _HOLDS:
         target.hold, target.held_at = _HOLDS[verb], at
     elif verb is Verb.RELEASE_HOLD:
@@ -115,31 +117,53 @@ _HOLDS = {
     Verb.BLOCK_DISPATCH: "cancelled_after_manifest",
 }
 _STARTS = {
-    Verb.EXPECT_RETURN: Position.RETURN_EXPECTED,
-    Verb.CREATE_REVERSE_PICKUP: Position.CIR_CREATED,
+    Verb.EXPECT_RETURN: (Position.RETURN_EXPECTED, "RTO"),
+    Verb.CREATE_REVERSE_PICKUP: (Position.CIR_CREATED, "CIR"),
 }
 _ARRIVES = {
-    Verb.MARK_RETURNED: Position.RETURNED,
-    Verb.COMPLETE_REVERSE_PICKUP: Position.CIR_COMPLETE,
+    Verb.MARK_RETURNED: (Position.RETURNED, "RTO"),
+    Verb.COMPLETE_REVERSE_PICKUP: (Position.CIR_COMPLETE, "CIR"),
 }
 
 
 def _do_return(target: Piece, told: Fact, verb: Verb, end: Position) -> None:
     at = told.occurred_at
     if verb in _STARTS:
-        target.return_from, target.return_noticed_at = target.position.value, at
+        position, kind = _STARTS[verb]
+        found = target.position is Position.LOST
+        target.return_from = Position.DISPATCHED.value if found else target.position.value
+        target.return_type, target.return_noticed_at = kind, at
         target.return_id = told.return_id
-        target.position = _STARTS[verb]
+        target.position = position
     elif verb in _ARRIVES:
-        target.position = _ARRIVES[verb]
+        target.position, target.return_type = _ARRIVES[verb]
+        target.return_id = target.return_id or told.return_id
+        target.return_noticed_at = target.return_noticed_at or at
     elif verb is Verb.FILL_RETURN_TRACKING:
         target.return_noticed_at = max(at, target.return_noticed_at or at)
     elif verb in (Verb.WITHDRAW_RETURN_EXPECTATION, Verb.CANCEL_REVERSE_PICKUP):
         target.position, target.return_noticed_at = end, None
-        target.withdrawn_at = max(at, target.withdrawn_at or at)
+        target.return_type = target.return_from = ""
+        if told.event is Event.RETURN_WITHDRAWN:
+            _do_return(target, told, Verb.NOTE_WITHDRAWAL, end)
     elif verb is Verb.NOTE_WITHDRAWAL:
         target.withdrawn_at = max(at, target.withdrawn_at or at)
         target.return_id = target.return_id or told.return_id
+    else:
+        _do_note(target, at, verb)
+
+
+def _do_note(target: Piece, at: int, verb: Verb) -> None:
+    if verb is Verb.RENEW_DELIVERED_AT:
+        target.delivered_at = max(at, target.delivered_at or at)
+    elif verb is Verb.NOTE_FOUND and target.delivered_at is not None:
+        target.withdrawn_at = max(target.delivered_at - 1, target.withdrawn_at or 0)
+    elif verb is Verb.NOTE_CANCELLATION:
+        target.cancelled_at = max(at, target.cancelled_at or at)
+    elif verb is Verb.NOTE_LOSS:
+        target.lost_at = max(at, target.lost_at or at)
+    elif verb is Verb.RENEW_HOLD:
+        target.held_at = max(at, target.held_at or at)
 
 
 def counts(stands: Iterable[str]) -> dict[str, int]:

@@ -170,6 +170,18 @@ CONTRADICT = [
     (said(S.LOST), said(S.DELIVERED)),
     (said(S.LOST), said(S.RETURN_NOTICED, RTO)),
     (said(S.LOST), said(S.RETURN_NOTICED, CIR)),
+    (said(S.CANCELLED), said(S.RETURNED, RTO)),
+    (said(S.CANCELLED), said(S.RETURNED, CIR)),
+    (said(S.CANCELLED), said(S.RETURN_WITHDRAWN, RTO)),
+    (said(S.RETURN_NOTICED, RTO), said(S.RETURNED, CIR)),
+    (said(S.RETURN_NOTICED, CIR), said(S.RETURNED, RTO)),
+    (said(S.RETURNED, RTO), said(S.RETURNED, CIR)),
+    (said(S.RETURNED, RTO), said(S.RETURN_WITHDRAWN, RTO)),
+    (said(S.RETURNED, CIR), said(S.RETURN_WITHDRAWN, CIR)),
+    (said(S.LOST), said(S.RETURNED, CIR)),
+    (said(S.LOST), said(S.RETURNED, RTO)),
+    (said(S.LOST), said(S.RETURN_WITHDRAWN, RTO)),
+    (said(S.DELIVERED), said(S.RETURNED, RTO)),
 ]
 NAMES = ["-".join(one[0] + one[1].get("return_type", "") for one in pair) for pair in CONTRADICT]
 CLAIMS = {"implied_dispatch", "lost_in_transit"}

@@ -1,17 +1,16 @@
-"""Whole histories of pieces: the seller's cases, repeats, and every order of arrival."""
+"""Whole histories of pieces: the seller's cases and repeats. See also ``test_rules_orders``."""
 
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import permutations
 from typing import Any
 
 import pytest
 
-from syncd.rules import Event, Fact, Outcome, Piece, Position, Verb, roll_up
+from syncd.rules import Event, Outcome, Piece, Position, Verb, roll_up
 from tests.unit.rulekit import DAY, Bench, counts, fact, piece
 
 STARTS = ("UNFULFILLABLE", "CREATED", "PICKED", "PACKED", "MANIFESTED", "DISPATCHED", "DELIVERED")
-TOLD_TO_A_PERSON = (Outcome.ESCALATE, Outcome.HOLD)
 
 
 def history(start: str, *events: str) -> Bench:
@@ -182,58 +181,6 @@ def _fresh(start: str) -> Piece:
     if start == "DELIVERED":
         known["delivered_at"] = 2
     return piece(start, **known)
-
-
-def _apart(start: str, facts: list[Fact]) -> set[tuple[str, str]]:
-    """The ends of all orders of arrival, unless in one of them a person is told."""
-    ends = set()
-    for order in permutations(facts):
-        bench = Bench(_fresh(start)).tell(*order)
-        if bench.reasons(*TOLD_TO_A_PERSON):
-            return set()
-        ends.add((bench.stands[0], bench.pieces[0].hold))
-    return ends
-
-
-@pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("apart", [DAY, 0], ids=["dated", "at-once"])
-def test_every_pair_ends_alike_or_with_a_person(start: str, apart: int) -> None:
-    """Two facts end alike however they arrive, or an exception holds what contradicts."""
-    for pair in product(Event, repeat=2):
-        if _undatable(start, set(pair), apart):
-            continue
-        facts = [fact(event, DAY + number * apart) for number, event in enumerate(pair)]
-        assert len(_apart(start, facts)) <= 1, pair
-
-
-def _undatable(start: str, pair: set[Event], apart: int) -> bool:
-    """Whether no date can settle the pair.
-
-    A delivered piece, delivered again after a notice that is heard of last: the second delivery
-    was taken for the first one's repeat. A return withdrawn in the very moment of a cancellation.
-    """
-    if pair == {Event.DELIVERED, Event.RETURN_NOTICED_RTO}:
-        return start == "DELIVERED"
-    return pair == {Event.CANCELLED, Event.RETURN_WITHDRAWN} and apart == 0
-
-
-def _explained(start: str, triple: tuple[Event, ...]) -> bool:
-    """Whether the triple is one of those that no date can settle without an exception."""
-    told = [*triple, Event.DELIVERED] if start == "DELIVERED" else list(triple)
-    if told.count(Event.DELIVERED) > 1 and Event.RETURN_NOTICED_RTO in told:
-        return True  # delivered twice around a return
-    if set(triple) == {Event.RETURN_NOTICED_CIR, Event.LOST, Event.DELIVERED}:
-        return True  # the buyer sends back, before the delivery, what was lost
-    return triple.count(Event.CANCELLED) > 0 and Event.RETURN_WITHDRAWN in triple
-
-
-@pytest.mark.parametrize("start", ["CREATED", "DISPATCHED", "DELIVERED"])
-def test_every_triple_ends_alike_or_with_a_person(start: str) -> None:
-    for triple in product(Event, repeat=3):
-        if _explained(start, triple):
-            continue
-        facts = [fact(event, day * DAY) for day, event in enumerate(triple, 1)]
-        assert len(_apart(start, facts)) <= 1, triple
 
 
 @pytest.mark.parametrize("start", STARTS)

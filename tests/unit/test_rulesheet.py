@@ -55,7 +55,8 @@ def test_a_single_cell_is_asked_for_in_any_spelling(word: str) -> None:
         (
             "DELIVERED",
             "LOST",
-            "only if newer than the loss, else ESCALATE (lost_after_delivered): alert:warning",
+            "only if newer than the buyer's return and the loss, else ESCALATE "
+            "(lost_after_delivered): alert:warning",
         ),
         (
             "RETURN_NOTICED_CIR",
