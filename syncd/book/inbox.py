@@ -36,6 +36,7 @@ COLUMNS: Final = (
     "status", "return_type", "return_id", "native_status", "shipment_id", "tracking_number",
     "courier", "location_id", "left_seller", "reason_text", "facts", "raw", "occurred_at",
     "observed_at", "run_id", "state", "outcome", "code", "message", "tries",
+    "claimed_at",
 )  # fmt: skip
 _INSERT: Final = (
     f"INSERT INTO inbox ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
@@ -131,7 +132,7 @@ def _can_be_held(row: Journal) -> bool:
             if isinstance(value, str):
                 value.encode()
             elif value is None:
-                if place != _QUANTITY:
+                if place not in _EMPTY:
                     return False
             elif abs(value) >= 2**63:
                 return False
@@ -166,7 +167,7 @@ def is_quarantined(row: Journal) -> bool:
 _UNHOLDABLE: Final = "A text or a number of the row is nothing that the book can store."
 _STATE: Final = COLUMNS.index("state")
 _OBSERVED: Final = COLUMNS.index("observed_at")
-_QUANTITY: Final = COLUMNS.index("quantity")
+_EMPTY: Final = (COLUMNS.index("quantity"), COLUMNS.index("claimed_at"))
 
 
 def journal(
@@ -189,10 +190,9 @@ def journal(
             rows.append(_quarantined(account_id, kind, change, problem, observed, run_id))
             continue
         occurred = to_micros(change.occurred_at)
-        message = ""
+        claimed = None
         if occurred > latest:
-            message = f"The channel dated this {change.occurred_at.isoformat()}, in the future."
-            occurred = observed
+            claimed, occurred = occurred, observed
         return_type = change.return_type
         rows.append(
             (
@@ -204,7 +204,8 @@ def journal(
                 change.tracking_number, change.courier, change.location_id,
                 1 if change.left_seller else 0,
                 change.reason, _facts_of(change),
-                change.raw, occurred, observed, run_id, "NEW", "", "", message, 0,
+                change.raw, occurred, observed, run_id, "NEW", "", "", "", 0,
+                claimed,
             )
         )  # fmt: skip
     return rows
@@ -290,5 +291,5 @@ def _quarantined(
         text("sku"), None, False, Status.UNKNOWN.value, "", text("return_id"),
         text("native_status"), text("shipment_id"), "", "", "", False, "", "",
         raw, observed, observed, run_id,
-        "QUARANTINED", "QUARANTINED", "unreadable_row", problem, 0,
+        "QUARANTINED", "QUARANTINED", "unreadable_row", problem, 0, None,
     )  # fmt: skip

@@ -41,6 +41,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("item", '"settled_at" INTEGER'),
         ("item", '"cancelled_at" INTEGER'),
         ("item", '"lost_at" INTEGER'),
+        ("inbox", '"claimed_at" INTEGER'),
         ("exceptions", '"against_id" INTEGER REFERENCES "inbox" ("id") ON DELETE RESTRICT'),
         ("exceptions", "\"choice\" TEXT NOT NULL DEFAULT ''"),
         ("exceptions", '"due_at" INTEGER'),

@@ -46,6 +46,7 @@ class StoryFact(Struct, frozen=True):
     message: str
     decided_run: int | None
     tries: int
+    claimed_at: int | None = None
 
 
 class StoryRecord(Struct, frozen=True):
@@ -72,7 +73,7 @@ def load_facts(book: Book, account_id: int, order_id: str) -> list[StoryFact]:
     rows = book.query(
         "SELECT id, line_id, sku, quantity, cumulative, status, return_type, native_status, "
         "shipment_id, tracking_number, reason_text, occurred_at, observed_at, run_id, state, "
-        "outcome, code, message, decided_run, tries FROM inbox "
+        "outcome, code, message, decided_run, tries, claimed_at FROM inbox "
         "WHERE account_id = ? AND order_id = ? ORDER BY occurred_at, id",
         (account_id, order_id),
     )
@@ -180,7 +181,14 @@ def _of_fact(
 def _said(channel: str, fact: StoryFact) -> str:
     word = f" (its word: {fact.native_status})" if fact.native_status else ""
     why = f" It gave as reason: {fact.reason_text}." if fact.reason_text else ""
-    return f"{channel} said that {happened(fact)}{word}.{why}"
+    return f"{channel} said that {happened(fact)}{word}.{why}{_ahead(fact)}"
+
+
+def _ahead(fact: StoryFact) -> str:
+    if fact.claimed_at is None:
+        return ""
+    date = from_micros(fact.claimed_at).strftime("%Y-%m-%d %H:%M UTC")
+    return f" It dated this {date}, in the future, so it counts from when it was heard of."
 
 
 def happened(fact: StoryFact) -> str:

@@ -349,6 +349,7 @@ class Inbox(Table):
     raw_text = TextField(column_name="raw", default="")
     occurred_at = BigIntegerField()
     observed_at = BigIntegerField()
+    claimed_at = BigIntegerField(null=True)  # the channel's own date, where it was in the future
     run = ForeignKeyField(Run, on_delete="RESTRICT", index=False)
     state = TextField(default="NEW")
     # to be decided by a pass: NEW, REFUSED (tried again), WAITING (for the dispatch before it)

@@ -47,6 +47,17 @@ def text(seller: Seller, order_id: str = "OD1") -> str:
     return "\n".join(explain(seller.book, order_id).lines)
 
 
+def test_a_date_in_the_future_is_told_after_the_decision_too(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    now = seller.clock.now()
+    seller.tell(seller.change("OD1", Status.DISPATCHED, occurred_at=now + timedelta(days=400)))
+    seller.settle()
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    date = f"{now + timedelta(days=400):%Y-%m-%d %H:%M} UTC"
+    told = text(seller, "OD1")
+    assert f"It dated this {date}, in the future, so it counts from when it was heard of." in told
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_has_a_sentence(reason: Reason) -> None:
     words = REASONS[reason]

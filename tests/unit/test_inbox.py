@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.book import inbox, runs
+from syncd.clock import to_micros
 from syncd.statuses import Kind, ReturnType, Status, StatusChange
 from tests.bookkit import START, Seller
 
@@ -68,6 +69,20 @@ def test_without_it_any_difference_makes_another_fact(
     store(seller, fact(1, line_id="L1", quantity=1, shipment_id="S1"))
     same = {"line_id": "L1", "quantity": 1, "shipment_id": "S1"}
     assert store(seller, fact(1, **{**same, **other})).new == 1
+
+
+@pytest.mark.parametrize(("ahead", "clamped"), [(300, False), (301, True)])
+def test_a_date_in_the_future_is_clamped_and_kept(
+    seller: Seller, ahead: int, clamped: bool
+) -> None:
+    """Clocks differ a little: five minutes pass."""
+    date = START + timedelta(seconds=ahead)
+    store(seller, fact(1, occurred_at=date))
+    ((occurred, observed, claimed),) = seller.rows(
+        "SELECT occurred_at, observed_at, claimed_at FROM inbox"
+    )
+    assert occurred == (observed if clamped else to_micros(date))
+    assert claimed == (to_micros(date) if clamped else None)
 
 
 def test_rows_and_cursor_are_one_transaction(seller: Seller) -> None:

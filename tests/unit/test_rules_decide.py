@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from syncd.rules import (
@@ -281,10 +283,178 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "cancelled_after_dispatch",
             "cancelled_after_dispatch",
         ),
+        (
+            "DISPATCHED",
+            Event.CANCELLED,
+            {"dispatched_at": THEN},
+            "cancelled_before_dispatch",
+            "cancelled_after_dispatch",
+            "cancelled_after_dispatch",
+        ),
+        (
+            "RETURN_EXPECTED",
+            Event.CANCELLED,
+            {"dispatched_at": THEN},
+            "cancelled_before_dispatch",
+            "superseded_by_return",
+            "superseded_by_return",
+        ),
+        (
+            "RETURNED",
+            Event.CANCELLED,
+            {"dispatched_at": THEN},
+            "cancelled_before_dispatch",
+            "superseded_by_return",
+            "superseded_by_return",
+        ),
+        (
+            "CIR_CREATED",
+            Event.CANCELLED,
+            {"dispatched_at": THEN},
+            "cancelled_before_dispatch",
+            "superseded_by_return",
+            "superseded_by_return",
+        ),
+        (
+            "CIR_CREATED",
+            Event.CANCELLED,
+            {"return_noticed_at": THEN},
+            "cancelled_after_delivery",
+            "superseded_by_return",
+            "superseded_by_return",
+        ),
+        (
+            "LOST",
+            Event.CANCELLED,
+            {"dispatched_at": THEN},
+            "cancelled_before_dispatch",
+            "superseded_by_lost",
+            "superseded_by_lost",
+        ),
+        (
+            "RETURN_EXPECTED",
+            Event.DELIVERED,
+            {"cancelled_at": THEN},
+            "cancelled_after_delivery",
+            "cancelled_after_delivery",
+            "redelivered",
+        ),
+        (
+            "RETURN_EXPECTED",
+            Event.RETURN_WITHDRAWN,
+            {"cancelled_at": THEN},
+            "stale_event",
+            "stale_event",
+            "return_withdrawn",
+        ),
+        (
+            "LOST",
+            Event.DELIVERED,
+            {"return_type": "CIR"},
+            "lost_after_delivered",
+            "lost_after_delivered",
+            "lost_after_delivered",
+        ),
+        (
+            "LOST",
+            Event.RETURNED_RTO,
+            {"return_type": "CIR"},
+            "return_type_conflict",
+            "return_type_conflict",
+            "return_type_conflict",
+        ),
+        (
+            "LOST",
+            Event.RETURN_WITHDRAWN,
+            {"return_type": "CIR", "lost_at": THEN},
+            "lost_after_delivered",
+            "return_withdrawn_unseen",
+            "return_withdrawn_unseen",
+        ),
+        (
+            "LOST",
+            Event.RETURN_WITHDRAWN,
+            {"return_type": "RTO", "lost_at": THEN},
+            "return_withdrawn_unseen",
+            "return_withdrawn_unseen",
+            "return_withdrawn_unseen",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_RTO,
+            {"changed_at": EARLIER, "lost_at": THEN},
+            "stale_event",
+            "stale_event",
+            "found_after_lost",
+        ),
+        (
+            "RETURNED",
+            Event.RETURN_NOTICED_CIR,
+            {"return_noticed_at": THEN},
+            "return_type_conflict",
+            "return_type_conflict",
+            "already_returned",
+        ),
+        (
+            "RETURNED",
+            Event.RETURNED_CIR,
+            {"return_noticed_at": THEN},
+            "return_type_conflict",
+            "already_returned",
+            "already_returned",
+        ),
+        (
+            "DISPATCHED",
+            Event.RETURNED_RTO,
+            {"withdrawn_at": THEN},
+            "return_withdrawn_after_receipt",
+            "rto_completed_on_channel",
+            "rto_completed_on_channel",
+        ),
+        (
+            "CIR_CREATED",
+            Event.RETURNED_CIR,
+            {"withdrawn_at": THEN},
+            "return_withdrawn_after_receipt",
+            "cir_completed_on_channel",
+            "cir_completed_on_channel",
+        ),
+        (
+            "DISPATCHED",
+            Event.LOST,
+            {"withdrawn_at": THEN},
+            "return_of_lost",
+            "return_of_lost",
+            "lost_in_transit",
+        ),
+        (
+            "CIR_COMPLETE",
+            Event.LOST,
+            {"changed_at": THEN},
+            "return_of_lost",
+            "return_of_lost",
+            "already_at_or_past",
+        ),
+        (
+            "DELIVERED",
+            Event.RETURN_NOTICED_CIR,
+            {"withdrawn_at": THEN, "delivered_at": THEN + 1},
+            "return_type_conflict",
+            "return_type_conflict",
+            "cir_on_channel",
+        ),
+        (
+            "DELIVERED",
+            Event.RETURN_NOTICED_CIR,
+            {"withdrawn_at": THEN, "delivered_at": EARLIER},
+            "stale_event",
+            "stale_event",
+            "cir_on_channel",
+        ),
     ],
 )
 def test_dates_decide_what_contradicts(
-    position: str, event: Event, dates: dict[str, int], older: str, tie: str, newer: str
+    position: str, event: Event, dates: dict[str, Any], older: str, tie: str, newer: str
 ) -> None:
     for at, reason in ((EARLIER, older), (THEN, tie), (LATER, newer)):
         assert decide(piece(position, **dates), fact(event, at)).reason == reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -76,6 +77,40 @@ def test_gates_close_in_their_order() -> None:
         assert reason(Gates(**known), Event.DISPATCHED, DISPATCH) is expected
         known[key] = OPEN[key]
     assert gate(Gates(**known), Event.DISPATCHED, DISPATCH) is None
+
+
+SHUT = {
+    Reason.ACCOUNT_AUTH_FAILED: {"connected": False},
+    Reason.TENANT_NOT_LIVE: {"tenant_live": False},
+    Reason.CHANNEL_NOT_SHIPPING: {"ships": False},
+    Reason.FACILITY_INACTIVE: {"facility_active": False},
+    Reason.SEQUENCE_MISSING: {"sequence_present": False},
+    Reason.ITEM_TRACEABILITY_NEEDS_SCAN: {"traceability": "ITEM"},
+    Reason.CANCELLED_AFTER_MANIFEST: {"hold": "cancelled_after_manifest"},
+}
+
+
+@pytest.mark.parametrize("closed", IN_ORDER)
+def test_each_gate_closes_by_itself(closed: Reason) -> None:
+    assert reason(Gates(**SHUT[closed]), Event.DISPATCHED, DISPATCH) is closed
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(IN_ORDER, 2)))
+def test_of_two_closed_gates_the_earlier_is_told(first: Reason, second: Reason) -> None:
+    gates = Gates(**SHUT[second], **SHUT[first])
+    assert reason(gates, Event.DISPATCHED, DISPATCH) is first
+
+
+@pytest.mark.parametrize("event", [Event.CANCELLED, Event.RETURN_NOTICED_CIR, Event.RETURNED_CIR])
+@pytest.mark.parametrize("position", Position)
+def test_cancellations_and_buyers_returns_never_ask_who_ships(
+    event: Event, position: Position
+) -> None:
+    plan = TABLE[position, event]
+    assert gate(Gates(ships=False), event, plan) is None
+    for closed in (Reason.FACILITY_INACTIVE, Reason.SEQUENCE_MISSING):
+        alone = reason(Gates(**SHUT[closed]), event, plan)
+        assert reason(Gates(ships=False, **SHUT[closed]), event, plan) is alone
 
 
 def test_the_tenants_message_is_exact() -> None:

@@ -484,6 +484,86 @@ def test_each_choice_leaves_the_piece_where_it_says(
     assert open_codes(seller) == (["lost_in_transit"] if choice == "lost" else [])
 
 
+RTO_WITHDRAWN: Told = (Status.RETURN_WITHDRAWN, {"return_type": RTO, "return_id": "R1"})
+
+
+@pytest.mark.parametrize(
+    ("late", "history", "code", "choice", "stands", "bucket"),
+    [
+        (
+            CANCELLED, (DISPATCHED,),
+            "cancelled_before_dispatch", "expect_rto", "RETURN_EXPECTED", "in_transit_back",
+        ),
+        (
+            CANCELLED, (DISPATCHED,),
+            "cancelled_before_dispatch", "dismiss", "DISPATCHED", "in_transit_out",
+        ),
+        (
+            RTO_BACK, (DISPATCHED, RTO_WITHDRAWN),
+            "return_withdrawn_after_receipt", "received", "RETURNED", "putaway_pending",
+        ),
+        (
+            RTO_BACK, (DELIVERED, RTO_WITHDRAWN),
+            "return_withdrawn_after_receipt", "received", "RETURNED", "putaway_pending",
+        ),
+        (
+            RTO_BACK, (DISPATCHED, RTO_WITHDRAWN, RTO_NOTICED),
+            "return_withdrawn_after_receipt", "received", "RETURNED", "putaway_pending",
+        ),
+        (
+            CIR_BACK, (DISPATCHED, WITHDRAWN),
+            "return_withdrawn_after_receipt", "received", "CIR_COMPLETE", "putaway_pending",
+        ),
+        (
+            CIR_BACK, (DELIVERED, WITHDRAWN),
+            "return_withdrawn_after_receipt", "received", "CIR_COMPLETE", "putaway_pending",
+        ),
+        (
+            CIR_BACK, (DELIVERED, WITHDRAWN, CIR_NOTICED),
+            "return_withdrawn_after_receipt", "received", "CIR_COMPLETE", "putaway_pending",
+        ),
+        (LOST, (DISPATCHED, RTO_WITHDRAWN), "return_of_lost", "lost", "LOST", "in_transit_out"),
+        (
+            WITHDRAWN, (DELIVERED, CIR_NOTICED, LOST),
+            "lost_after_delivered", "delivered", "DELIVERED", "sold",
+        ),
+    ],
+)  # fmt: skip
+def test_each_choice_about_a_fact_that_comes_late(
+    seller: Seller, late: Told, history: tuple[Told, ...], code: str, choice: str, stands: str,
+    bucket: str,
+) -> None:  # fmt: skip
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.PACKED)
+    *before, last = history
+    for status, more in before if late is WITHDRAWN else []:
+        tell(seller, status, **more)
+    old = seller.change("OD1", late[0], **late[1])
+    for status, more in [last] if late is WITHDRAWN else history:
+        tell(seller, status, **more)
+    seller.tell(old)
+    seller.settle()
+    ((newest, found),) = seller.rows("SELECT id, code FROM exceptions ORDER BY id DESC LIMIT 1")
+    assert found == code
+    settle(seller, choice, newest)
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    assert open_codes(seller) == (["lost_in_transit"] if choice == "lost" else [])
+
+
+def test_what_was_lost_as_the_buyers_and_came_as_the_couriers_is_chosen(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    for status, more in (DELIVERED, CIR_NOTICED, LOST, RTO_BACK):
+        tell(seller, status, **more)
+    assert open_codes(seller) == ["lost_on_the_way_back", "return_type_conflict"]
+    settle(seller, "rto", 2)
+    assert seller.positions("OD1") == ["RETURNED"]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    assert open_codes(seller) == []
+
+
 def test_a_return_that_was_put_away_is_renamed_without_moving_stock(seller: Seller) -> None:
     seller.stock("SHIRT", 1)
     seller.order("OD1", ("L1", "SHIRT", 1))
