@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -45,7 +44,6 @@ class Book:
         self.database = database
         self.path = path
         self.clock = clock
-        self._local = threading.local()
         current_database.initialize(database)
 
     @classmethod

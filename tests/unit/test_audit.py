@@ -16,7 +16,7 @@ from syncd.clock import to_micros
 from syncd.errors import GaveWay, PanelBusy, PanelRefused
 from syncd.hookspecs import ReadsBy, hookimpl
 from syncd.passes import Conductor
-from syncd.rules import Position
+from syncd.rules import Brake, Position
 from syncd.statuses import (
     Kind,
     NewOrder,
@@ -153,6 +153,24 @@ def test_a_true_book_agrees(office: AuditOffice) -> None:
     assert (run["state"], run["code"]) == ("OK", "")
     assert office.causes(run) == []
     assert run["counts"]["compared"] == 2
+
+
+def test_the_brake_holds_what_an_audit_would_mend_until_a_person_has_spoken(
+    plain: AuditOffice,
+) -> None:
+    plain.setup = msgspec.structs.replace(plain.setup, brake=Brake(True, 0.2, 3))
+    for number in range(4):
+        plain.order(f"OD{number}")
+        plain.shop.tell(f"OD{number}", Status.CANCELLED)
+    held = plain.audit(fix=True)
+    assert (held["state"], held["code"]) == ("HELD", "brake_on")
+    assert {plain.seller.positions(f"OD{n}")[0] for n in range(4)} == {"UNFULFILLABLE"}
+    counts = runs.Counts(**held["counts"])
+    assert (counts.new, counts.undecided, counts.imbalance()) == (4, 4, 0)
+    acts.release(plain.book, "shop", note="a recall", actor="asha", now=plain.clock.now())
+    assert plain.run()["counts"]["applied"] == 4
+    assert {plain.seller.positions(f"OD{n}")[0] for n in range(4)} == {"CANCELLED"}
+    assert plain.causes(plain.audit()) == []
 
 
 def test_what_no_pass_heard_is_found_and_mended_and_stays_mended(office: AuditOffice) -> None:
