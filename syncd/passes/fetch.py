@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from syncd.book import inbox, passing
+from syncd.book.memory import AccountMemory
 from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
 from syncd.log import mask
@@ -36,6 +37,7 @@ class Fetcher:
         self._keeper = keeper
         self._setup = setup
         self._panel = panel
+        self._memory = AccountMemory(job.book, job.account_id, rehearsal=job.dry_run)
         self._channel = setup.channel.describe()
 
     def fetch_all(self) -> None:
@@ -113,9 +115,7 @@ class Fetcher:
             return
         for window in steps(plan.window, self._channel.longest_window):
             with _Gatherer(self, kind, note, moves=plan.moves_cursor) as gather:
-                gather.take(
-                    self._setup.channel.fetch(kind, self._setup.account, window, (), self._panel)
-                )
+                gather.take(self._asked(kind, window, ()))
                 # What a clock that is ahead calls past may still be to come.
                 gather.reached(min(window.end, self._now() - self._channel.safety_lag))
 
@@ -141,9 +141,12 @@ class Fetcher:
     def _pages_by_id(
         self, kind: Kind, refs: Sequence[OrderRef], window: Window
     ) -> Iterator[Page[Any]]:
-        setup = self._setup
         for part in parts(refs, self._channel.orders_per_call):
-            yield from setup.channel.fetch(kind, setup.account, window, part, self._panel)
+            yield from self._asked(kind, window, part)
+
+    def _asked(self, kind: Kind, window: Window, orders: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        setup = self._setup
+        return setup.channel.fetch(kind, setup.account, window, orders, self._panel, self._memory)
 
 
 class _Gatherer:

@@ -928,7 +928,7 @@ def test_a_garbled_row_costs_only_itself(
 
 def alone(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "syncd_flipkart.simulator", "--port", "0", *arguments],
+        [sys.executable, "-m", "syncd", "simulate", "flipkart", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -939,12 +939,14 @@ def alone(*arguments: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("end", ["stdin", "signal"])
 def test_alone_it_says_where_it_is_and_serves_until_told(end: str) -> None:
     orders = ["--orders", "50", "--dispatched"]
-    process = alone(*orders, "--hand-clock", "--client-secret", "told")
+    process = alone(*orders, "--hand-clock", "--sellers", "2")
     try:
         assert process.stdout is not None
         assert process.stdin is not None
         told = json.loads(process.stdout.readline())
-        assert (told["client_secret"], told["orders"]) == ("told", 50)
+        assert told["orders"] == 50
+        first, second = told["sellers"].values()
+        assert first["settings"]["app_id"] != second["settings"]["app_id"]
         rows = requests.get(told["url"] + "/control/truth", timeout=10).json()
         assert Counter(word for row in rows for word in row["words"]) == {"DISPATCHED": 50}
         moved = requests.post(told["url"] + "/control/clock", json={"advance": 60}, timeout=10)
