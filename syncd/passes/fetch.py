@@ -112,7 +112,7 @@ class Fetcher:
             note.message = _AHEAD
             self._forget(kind)
         self._foresee(kind, plan.window)
-        if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
+        if self._job.orders or not self._by_window(kind):
             refs = self._keeper.refs(self._job.orders)
             with _Gatherer(self, kind, note, moves=False) as gather:
                 gather.take(self._pages_by_id(kind, refs, plan.window))
@@ -122,6 +122,10 @@ class Fetcher:
                 gather.take(self._asked(kind, window, ()))
                 # What a clock that is ahead calls past may still be to come.
                 gather.reached(min(window.end, self._now() - self._channel.safety_lag))
+
+    def _by_window(self, kind: Kind) -> bool:
+        channel = self._channel
+        return ReadsBy.WINDOW in channel.reads_by or kind.value in channel.window_only
 
     def _foresee(self, kind: Kind, window: Window) -> None:
         """Say how long a window of a channel with scarce calls will take, if it is worth it."""

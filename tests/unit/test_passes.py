@@ -587,3 +587,13 @@ def test_a_fetch_that_is_soon_done_says_nothing(tmp_path: Path) -> None:
     office.paces = {"search": Pace(per_second=0.01, burst=50)}
     office.run(Kind.DISPATCHED)
     assert not any("foreseen" in fields for _, fields in office.told.events)
+
+
+def test_a_channel_asked_by_ids_may_still_read_new_orders_by_window(tmp_path: Path) -> None:
+    by_ids = {"reads_by": frozenset({ReadsBy.ORDERS}), "window_only": frozenset({"orders"})}
+    office = Office(tmp_path, Shop(**by_ids))
+    office.seller.order("OD1", ("L1", "SHIRT", 1))
+    office.run()
+    assert [(kind, orders) for kind, _, orders in office.shop.asked] == [
+        (Kind.ORDERS, ()), (Kind.DISPATCHED, ("OD1",)), (Kind.CANCELLED, ("OD1",)),
+    ]  # fmt: skip
