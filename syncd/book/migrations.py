@@ -53,7 +53,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
     db.execute(
         'CREATE INDEX "package_succeeded" ON "package" ("order_id") WHERE successor_id IS NOT NULL'
     )
-    for statement in (*_BRAKE_AND_DRIFT, *_WAITS, _MEMO):
+    for statement in (*_BRAKE_AND_DRIFT, *_WAITS, _MEMO, _REPORT):
         db.execute(statement)
     for column in ("tracking_number", "shipment_id"):
         db.execute(
@@ -91,6 +91,11 @@ _MEMO: Final = (
     'CREATE TABLE "memo" ("account_id" INTEGER NOT NULL REFERENCES "account" ("id") '
     'ON DELETE RESTRICT, "key" TEXT NOT NULL, "text" TEXT NOT NULL, "good_until" INTEGER NOT '
     'NULL, PRIMARY KEY ("account_id", "key"))'
+)
+
+_REPORT: Final = (
+    'CREATE TABLE "report" ("run_id" INTEGER NOT NULL PRIMARY KEY REFERENCES "run" ("id") '
+    'ON DELETE CASCADE, "name" TEXT NOT NULL, "content" BLOB NOT NULL, "at" INTEGER NOT NULL)'
 )
 
 STEPS: Final[Sequence[Step]] = (settle_brake_and_audit,)

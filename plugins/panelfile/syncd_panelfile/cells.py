@@ -22,7 +22,9 @@ _NAMED: Final = re.compile(
     rf"(\d{{1,2}})[ /-]([A-Za-z]{{3}})[a-z]*\.?[ ,/-]+(\d{{4}}|\d{{2}}){_CLOCK}"
 )
 _YEAR_FIRST: Final = re.compile(rf"(\d{{4}})[/.](\d{{1,2}})[/.](\d{{1,2}}){_CLOCK}")
-_MONTHS: Final = "janfebmaraprmayjunjulaugsepoctnovdec"
+_MONTHS: Final = (
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+)  # fmt: skip
 _YEARS: Final = range(2000, 2100)
 
 
@@ -112,7 +114,7 @@ def _slashed(text: str, day_first: bool) -> datetime | None:
         year, month, day, *clock = found.groups()
     elif found := _NAMED.fullmatch(text):
         day, name, year, *clock = found.groups()
-        month = str(_MONTHS.index(name.lower()) // 3 + 1)
+        month = str(_MONTHS.index(name.lower()) + 1)
     elif found := _SLASHED.fullmatch(text):
         first, second, year, *clock = found.groups()
         day, month = (first, second) if day_first else (second, first)

@@ -133,6 +133,7 @@ def test_day_or_month_first_is_the_sellers_word(open_shop: Callable[..., Any]) -
         ("O1,L1,MUG,1.5,Shipped,,", 'quantity "1.5"'),
         ("O1,L1,MUG,1,Shipped,31/31/2026,", "time"),
         ("O1,L1,MUG,1,Shipped,1970-01-01,", "time"),
+        ("O1,L1,MUG,1,Shipped,21 Anf 2026,", "time"),
         ("O1,L1,MUG,1,Shipped,21/11/2026 13:00 pm,", "time"),
         ("O1,L1,MUG,1,Shipped,,A,B,C", "more cells"),
         (f"{'O' * 201},L1,MUG,1,Shipped,,", "longer than 200"),
