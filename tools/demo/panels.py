@@ -31,7 +31,7 @@ def people_of(channel: str, child: Child) -> list[PanelPeople]:
     """One for each seller of a channel's simulator."""
     told = child.announcement()
     return [
-        PanelPeople(channel, number, seller_id, told["sellers"][seller_id])
+        PanelPeople(channel, number, seller_id, told["sellers"][seller_id], told["url"])
         for number, seller_id in enumerate(told["sellers"], 1)
     ]
 
@@ -40,13 +40,15 @@ class PanelPeople:
     """The people around one seller of a simulated panel: buyers, sellers and couriers, through
     its control calls."""
 
-    def __init__(self, channel: str, number: int, seller_id: str, told: Mapping[str, Any]) -> None:
+    def __init__(
+        self, channel: str, number: int, seller_id: str, told: Mapping[str, Any], url: str
+    ) -> None:
         self.channel = channel
         self.account = f"my-{channel}" if number == 1 else f"my-{channel}-{number}"
         self.seller_id = seller_id
         self._locations: list[str] = told["locations"]
         self._settings: dict[str, Any] = told["settings"]
-        self._url = self._settings["base_url"]
+        self._url = url
         described = discover()[channel].describe()
         self._statuses = described.statuses
         self._secrets = secret_fields(described.settings)
@@ -65,6 +67,10 @@ class PanelPeople:
         if answer.status_code != 200:
             raise RuntimeError(f"{self.channel}: {verb} {body}: {answer.text}")
         return answer.json()
+
+    def publish(self) -> None:
+        """Let people download the reports of now, where a panel has only those."""
+        self.do("publish")
 
     def truth(self) -> dict[LineKey, Counter[str]]:
         """What is true at the panel: per order and line, how many pieces stand where."""
