@@ -235,7 +235,10 @@ def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
 
 def renew_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
     """Delivered once more: a notice of a return before that was the false scan."""
+    found = piece.position is Position.DELIVERED and piece.found_again
     piece.delivered_at = max(piece.delivered_at or 0, desk.fact.occurred_at)
+    if found:
+        note_found(desk, piece, step)
 
 
 def note_found(desk: Desk, piece: Piece, step: Step) -> None:
@@ -371,6 +374,18 @@ def note_loss(desk: Desk, piece: Piece, step: Step) -> None:
     piece.lost_at = max(piece.lost_at or 0, desk.fact.occurred_at)
 
 
+def note_buyers_return(desk: Desk, piece: Piece, step: Step) -> None:
+    """Lost, but on its way back from the buyer, who had it: it counts among what comes back."""
+    source = bucket_of(piece)
+    piece.return_type, piece.return_from = "CIR", Position.DELIVERED.value
+    piece.return_id = desk.fact.return_id
+    piece.return_noticed_at = desk.fact.occurred_at
+    piece.delivered_at = piece.delivered_at or desk.fact.occurred_at
+    target = bucket_of(piece)
+    if source is not None and target is not None and source is not target:
+        desk.sheet.move(piece, source, target, desk.reason, desk.now)
+
+
 def renew_hold(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer asks again: only what is newer ends the wish."""
     piece.held_at = max(piece.held_at or 0, desk.fact.occurred_at)
@@ -433,6 +448,7 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.NOTE_FOUND: note_found,
     Verb.NOTE_CANCELLATION: note_cancellation,
     Verb.NOTE_LOSS: note_loss,
+    Verb.NOTE_BUYERS_RETURN: note_buyers_return,
     Verb.RENEW_HOLD: renew_hold,
     Verb.DELIVER: deliver,
     Verb.RELEASE_ALLOCATION: release_allocation,

@@ -49,6 +49,11 @@ class Piece(Struct, kw_only=True):
     off_shelf: bool = False
     replaces: str = ""
 
+    @property
+    def found_again(self) -> bool:
+        """Whether a delivery ended what was noticed before it: see NOTE_FOUND."""
+        return self.delivered_at is not None and self.withdrawn_at == self.delivered_at - 1
+
 
 class Fact(Struct, kw_only=True):
     """One thing a channel says of pieces of one order.

@@ -149,13 +149,20 @@ def _do_return(target: Piece, told: Fact, verb: Verb, end: Position) -> None:
     elif verb is Verb.NOTE_WITHDRAWAL:
         target.withdrawn_at = max(at, target.withdrawn_at or at)
         target.return_id = target.return_id or told.return_id
+    elif verb is Verb.NOTE_BUYERS_RETURN:
+        target.return_type, target.return_from = "CIR", Position.DELIVERED.value
+        target.return_noticed_at, target.return_id = at, told.return_id
+        target.delivered_at = target.delivered_at or at
     else:
         _do_note(target, at, verb)
 
 
 def _do_note(target: Piece, at: int, verb: Verb) -> None:
     if verb is Verb.RENEW_DELIVERED_AT:
+        found = target.position is Position.DELIVERED and target.found_again
         target.delivered_at = max(at, target.delivered_at or at)
+        if found:
+            _do_note(target, at, Verb.NOTE_FOUND)
     elif verb is Verb.NOTE_FOUND and target.delivered_at is not None:
         target.withdrawn_at = max(target.delivered_at - 1, target.withdrawn_at or 0)
     elif verb is Verb.NOTE_CANCELLATION:
