@@ -145,6 +145,9 @@ def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
         raise AssertionError("the gate for a missing sequence must stand before this step")
     number = desk.sheet.issue_invoice(package, sequence, desk.now)
     desk.notes.append(f"invoice {number}")
+    for other in desk.order.pieces:
+        if other.package_id == package.id:
+            other.unsold = False
     close_repack(desk.sheet, desk.order, package, f"invoice {number} was issued", desk.now)
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.pieces import Fact, Piece
@@ -25,6 +26,7 @@ from syncd.rules.words import (
 from syncd.statuses import ReturnType
 
 _RELEASE: Final = Step(Verb.RELEASE_HOLD)
+_INVOICE: Final = Step(Verb.CREATE_INVOICE)
 _RENEW: Final = (Step(Verb.RENEW_HOLD),)
 _PARK: Final = (Step(Verb.PARK),)
 
@@ -67,9 +69,12 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     channel has cancelled while it was on a closed manifest meets every fact as a cancelled
     one: it is never dispatched by us, and a person hears of whatever contradicts it. A piece
     of a parcel that is to be packed again is off its shelf, so that only a putaway frees it. What
-    a person has settled stays so until something newer happens than they had before them.
+    a person has settled stays so until something newer happens than they had before them. What
+    had left unsold and does not come back after all is invoiced then.
     """
     position = piece.position
+    if piece.unsold:
+        return _sold(piece, decide(replace(piece, unsold=False), fact, rulings))
     if piece.settled_at is not None and fact.occurred_at <= piece.settled_at:
         met = rulings.all[position][fact.event]
         return _but(met, Outcome.NOOP, position, Reason.SETTLED_BY_PERSON, ())
@@ -92,6 +97,13 @@ def superseded(piece: Piece, fact: Fact) -> bool:
     """Whether the piece has met the withdrawal of what this fact, older, only now tells."""
     since = _ENDED_BY.get(fact.event)
     return since is not None and not _newer(piece, fact, since)
+
+
+def _sold(piece: Piece, decision: Decision) -> Decision:
+    if not piece.sold_by(decision.target):
+        return decision
+    steps = (*decision.steps, _INVOICE)
+    return _but(decision, decision.outcome, decision.target, decision.reason, steps)
 
 
 def _decide_held(piece: Piece, fact: Fact, position: Position, rulings: Rulings) -> Decision:

@@ -11,7 +11,7 @@ import pytest
 from syncd.book import acts, queries
 from syncd.book.wording import SETTLED
 from syncd.errors import ConfigError, NotFound, Refused
-from syncd.rules import Position
+from syncd.rules import InvoiceIssuer, Policies, Position
 from syncd.rules.options import OPTIONS, read
 from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller, check_invariants
@@ -257,6 +257,76 @@ def test_expect_rto_waits_for_it_without_an_invoice(seller: Seller) -> None:
     assert seller.rows("SELECT kind, state FROM putaway ORDER BY id") == [
         ("CANCELLED_ITEM", "CANCELLED"), ("RTO", "PENDING"),
     ]  # fmt: skip
+
+
+UNSOLD = [
+    (Status.RETURN_WITHDRAWN, "DISPATCHED", "in_transit_out"),
+    (Status.DELIVERED, "DELIVERED", "sold"),
+]
+
+
+@pytest.mark.parametrize(("status", "stands", "bucket"), UNSOLD)
+def test_what_left_unsold_is_invoiced_when_it_does_not_come_back(
+    seller: Seller, status: Status, stands: str, bucket: str
+) -> None:
+    cancelled(seller)
+    tell(seller, Status.DISPATCHED, shipment_id="SH9")
+    settle(seller, "expect_rto")
+    tell(seller, status)
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    issued = seller.rows(
+        "SELECT p.shipment_id FROM invoice i JOIN package p ON p.id = i.package_id "
+        "WHERE i.state = 'ISSUED'"
+    )
+    assert issued == [("SH9",)]
+    tell(seller, Status.DELIVERED)
+    steps = seller.rows("SELECT steps FROM decision ORDER BY id")
+    assert sum("create_invoice" in text for (text,) in steps) == 2  # when packed, and now
+    assert open_codes(seller) == []
+
+
+@pytest.mark.parametrize(("status", "stands", "bucket"), UNSOLD)
+def test_what_left_unsold_waits_for_its_invoices_number(
+    tmp_path: Path, status: Status, stands: str, bucket: str
+) -> None:
+    seller = Seller(tmp_path, sequence=False)
+    cancelled(seller, Position.FULFILLABLE)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "expect_rto")
+    tell(seller, status)
+    assert seller.journal()[-1] == ("REFUSED", "REFUSED", "sequence_missing")
+    assert seller.positions("OD1") == ["RETURN_EXPECTED"]
+    seller.define_sequence()
+    seller.settle()
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    assert seller.count("invoice", "state = 'ISSUED'") == 1
+
+
+@pytest.mark.unsound_book("i01_a_parcel_has_one_invoice")
+def test_what_left_unsold_needs_no_invoice_where_the_channel_numbers_them(seller: Seller) -> None:
+    cancelled(seller)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "expect_rto")
+    seller.policies = Policies(invoice_issuer=InvoiceIssuer.CHANNEL)
+    seller.tell(seller.change("OD1", Status.RETURN_WITHDRAWN))
+    seller.clerk().settle(threading.Event(), lambda _: None)
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    assert seller.count("invoice", "state = 'ISSUED'") == 0
+    assert "create_invoice" not in seller.rows("SELECT steps FROM decision ORDER BY id DESC")[0][0]
+
+
+def test_a_choice_that_sells_what_had_left_unsold_invoices_it(seller: Seller) -> None:
+    cancelled(seller)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "expect_rto")
+    tell(seller, Status.RETURN_NOTICED, return_type=CIR)
+    ((newest,),) = seller.rows("SELECT max(id) FROM exceptions WHERE state = 'OPEN'")
+    done = settle(seller, "cir", newest)
+    assert seller.positions("OD1") == ["CIR_CREATED"]
+    assert seller.count("invoice", "state = 'ISSUED'") == 1
+    assert "the parcel was invoiced" in done.answers[0].done
 
 
 def test_expect_rto_of_one_that_is_back_opens_its_putaway(seller: Seller) -> None:
