@@ -519,6 +519,15 @@ CANCELLED: Told = (Status.CANCELLED, {})
         ((DELIVERED, LOST), "lost", "LOST", "in_transit_out", []),
         ((DELIVERED, LOST), "dismiss", "DELIVERED", "sold", []),
         ((DISPATCHED, LOST, CIR_NOTICED), "found", "CIR_CREATED", "in_transit_back", []),
+        ((DISPATCHED, LOST, CIR_NOTICED), "delivered", "DELIVERED", "sold", []),
+        (
+            (DELIVERED, CIR_NOTICED, LOST, RTO_NOTICED),
+            "rto",
+            "RETURN_EXPECTED",
+            "in_transit_back",
+            [],
+        ),
+        ((DISPATCHED, RTO_NOTICED, LOST, DELIVERED, LOST), "lost", "LOST", "in_transit_out", []),
         ((DISPATCHED, LOST, CIR_BACK), "found", "CIR_COMPLETE", "putaway_pending", ["CIR"]),
         ((DELIVERED, CIR_BACK, WITHDRAWN), "not_received", "DELIVERED", "sold", []),
         ((DELIVERED, CIR_BACK, WITHDRAWN), "received", "CIR_COMPLETE", "putaway_pending", ["CIR"]),
@@ -592,6 +601,18 @@ RTO_WITHDRAWN: Told = (Status.RETURN_WITHDRAWN, {"return_type": RTO, "return_id"
             CIR_BACK, (DELIVERED, WITHDRAWN, CIR_NOTICED),
             "return_withdrawn_after_receipt", "received", "CIR_COMPLETE", "putaway_pending",
         ),
+        (
+            CIR_NOTICED, (DISPATCHED, LOST, RTO_NOTICED, RTO_WITHDRAWN),
+            "return_of_lost", "found", "CIR_CREATED", "in_transit_back",
+        ),
+        (
+            DELIVERED, (DISPATCHED, CANCELLED),
+            "cancelled_after_delivery", "delivered", "DELIVERED", "sold",
+        ),
+        (
+            CIR_NOTICED, (DISPATCHED, LOST, RTO_WITHDRAWN),
+            "return_of_lost", "delivered", "DELIVERED", "sold",
+        ),
         (LOST, (DISPATCHED, RTO_WITHDRAWN), "return_of_lost", "lost", "LOST", "in_transit_out"),
         (
             WITHDRAWN, (DELIVERED, CIR_NOTICED, LOST),
@@ -620,6 +641,59 @@ def test_each_choice_about_a_fact_that_comes_late(
     assert seller.positions("OD1") == [stands]
     assert seller.stock_of("SHIRT") == {bucket: 1}
     assert open_codes(seller) == (["lost_in_transit"] if choice == "lost" else [])
+
+
+def test_what_was_cancelled_on_its_way_back_and_yet_kept_is_chosen(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    for status, more in (DISPATCHED, DELIVERED, RTO_NOTICED):
+        tell(seller, status, **more)
+    old = seller.change("OD1", RTO_WITHDRAWN[0], **RTO_WITHDRAWN[1])
+    tell(seller, Status.CANCELLED)
+    seller.tell(old)
+    seller.settle()
+    assert open_codes(seller) == ["cancelled_after_delivery"]
+    settle(seller, "delivered")
+    assert seller.positions("OD1") == ["DELIVERED"]
+    assert seller.stock_of("SHIRT") == {"sold": 1}
+
+
+def test_what_was_lost_comes_from_the_buyer_as_the_notice_says(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    tell(seller, Status.DISPATCHED)
+    old = seller.change("OD1", CIR_NOTICED[0], **CIR_NOTICED[1])
+    tell(seller, Status.LOST)
+    seller.tell(old)
+    seller.settle()
+    assert seller.journal()[-1] == ("DONE", "NOTE", "lost_on_the_way_back")
+    assert seller.stock_of("SHIRT") == {"in_transit_back": 1}
+    assert open_codes(seller) == ["lost_in_transit"]
+    settle(seller, "found")
+    assert seller.positions("OD1") == ["CIR_CREATED"]
+    assert seller.stock_of("SHIRT") == {"in_transit_back": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "choice", "stands", "bucket"),
+    [
+        (RTO_BACK, "gone", "RETURNED", "putaway_pending"),
+        (RTO_NOTICED, "gone", "RETURN_EXPECTED", "in_transit_back"),
+        (LOST, "reopen", "LOST", "in_transit_out"),
+        (CIR_NOTICED, "reopen", "CIR_CREATED", "in_transit_back"),
+        (CIR_BACK, "reopen", "CIR_COMPLETE", "putaway_pending"),
+    ],
+)
+def test_what_went_from_the_manifest_is_as_far_as_the_word_says(
+    seller: Seller, told: Told, choice: str, stands: str, bucket: str
+) -> None:
+    cancelled(seller, Position.MANIFESTED)
+    tell(seller, told[0], **told[1])
+    settle(seller, choice, 2)
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    assert seller.rows("SELECT blocked FROM package") == [("",)]
+    assert open_codes(seller) == (["lost_in_transit"] if told is LOST else [])
 
 
 def test_what_was_lost_as_the_buyers_and_came_as_the_couriers_is_chosen(seller: Seller) -> None:
