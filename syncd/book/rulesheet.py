@@ -127,6 +127,7 @@ _DATES: Final = {
     Since.FOUND: "end of its loss",
     Since.LOSS_OF_BUYERS_RETURN: "loss of the buyer's return",
     Since.LOSS_OF_DELIVERY: "loss on its way to the buyer",
+    Since.LOSS_OF_RETURN: "loss on its way back",
     Since.LATE_LOSS: "loss after a delivery",
 }
 

@@ -377,13 +377,18 @@ def note_loss(desk: Desk, piece: Piece, step: Step) -> None:
     piece.lost_at = max(piece.lost_at or 0, desk.fact.occurred_at)
 
 
-def note_buyers_return(desk: Desk, piece: Piece, step: Step) -> None:
-    """Lost, but on its way back from the buyer, who had it: it counts among what comes back."""
+def note_return(desk: Desk, piece: Piece, step: Step) -> None:
+    """Lost in this return, as is now known, or in none: it counts among what is on that way."""
     source = bucket_of(piece)
-    piece.return_type, piece.return_from = "CIR", Position.DELIVERED.value
-    piece.return_id = desk.fact.return_id
-    piece.return_noticed_at = desk.fact.occurred_at
-    piece.delivered_at = piece.delivered_at or desk.fact.occurred_at
+    kind = "" if step.arg == "none" else step.arg
+    had = kind == "CIR"
+    piece.return_type = kind
+    piece.return_noticed_at = desk.fact.occurred_at if kind else None
+    piece.return_from = (Position.DELIVERED if had else Position.DISPATCHED).value if kind else ""
+    if kind:
+        piece.return_id = desk.fact.return_id
+    if had:
+        piece.delivered_at = piece.delivered_at or desk.fact.occurred_at
     target = bucket_of(piece)
     if source is not None and target is not None and source is not target:
         desk.sheet.move(piece, source, target, desk.reason, desk.now)
@@ -451,7 +456,7 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.NOTE_FOUND: note_found,
     Verb.NOTE_CANCELLATION: note_cancellation,
     Verb.NOTE_LOSS: note_loss,
-    Verb.NOTE_BUYERS_RETURN: note_buyers_return,
+    Verb.NOTE_RETURN: note_return,
     Verb.RENEW_HOLD: renew_hold,
     Verb.DELIVER: deliver,
     Verb.RELEASE_ALLOCATION: release_allocation,

@@ -221,8 +221,18 @@ def _loss_of_buyers_return(piece: Piece, _: Fact) -> int | None:
     return _loss(piece, _) if piece.return_type == ReturnType.CIR else None
 
 
-def _loss_of_delivery(piece: Piece, _: Fact) -> int | None:
-    return None if piece.return_type else _loss(piece, _)
+def _loss_of_delivery(piece: Piece, fact: Fact) -> int | None:
+    """The loss, unless the piece is in a return, or this fact's return was over by then."""
+    loss, withdrawn = _loss(piece, fact), _withdrawn(piece, fact)
+    over = withdrawn is not None and fact.occurred_at <= withdrawn <= (loss or 0)
+    return None if piece.return_type or over else loss
+
+
+def _loss_of_return(piece: Piece, fact: Fact) -> int | None:
+    """The loss, if the withdrawal that this fact tells had ended the return by then."""
+    since = max(piece.return_noticed_at or 0, piece.cancelled_at or 0)
+    ended = piece.return_type == ReturnType.RTO and fact.occurred_at >= since
+    return _loss(piece, fact) if ended else None
 
 
 def _lost_late(piece: Piece, _: Fact) -> int | None:
@@ -250,6 +260,7 @@ _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]]
     Since.BUYERS_RETURN: (_of_buyers_return, Event.RETURNED_CIR),
     Since.LOSS_OF_BUYERS_RETURN: (_loss_of_buyers_return, Event.LOST),
     Since.LOSS_OF_DELIVERY: (_loss_of_delivery, Event.LOST),
+    Since.LOSS_OF_RETURN: (_loss_of_return, Event.LOST),
     Since.LATE_LOSS: (_lost_late, Event.LOST),
 }
 

@@ -195,7 +195,7 @@ class Verb(StrEnum):
     EXPECT_PARCEL = "expect_parcel"  # tell the warehouse of a parcel nobody ordered back
     NOTE_CANCELLATION = "note_cancellation"  # cancelled_at = newest, of a piece that had left
     NOTE_LOSS = "note_loss"  # lost_at = newest
-    NOTE_BUYERS_RETURN = "note_buyers_return"  # LOST, of a CIR: sets return_*, delivered_at
+    NOTE_RETURN = "note_return"  # :RTO :CIR :none, that in which a LOST one was; CIR: delivered_at
     RENEW_HOLD = "renew_hold"  # held_at = newest
     HOLD_ITEM = "hold_item"  # piece.hold = buyer_cancel_requested; held_at = event time
     RELEASE_HOLD = "release_hold"  # hold and held_at cleared; CANCEL_WITHDRAWN: uncancelled_at
@@ -238,6 +238,7 @@ class Since(StrEnum):
     BUYERS_RETURN = "buyers_return"  # nothing is newer once the buyer has sent it back
     LOSS_OF_BUYERS_RETURN = "loss_of_buyers_return"  # the loss, if it was on that way
     LOSS_OF_DELIVERY = "loss_of_delivery"  # the loss, if it was on its way to the buyer
+    LOSS_OF_RETURN = "loss_of_return"  # the loss, if it was on its way back by the courier
     LATE_LOSS = "late_loss"  # the loss of one that was delivered
 
 

@@ -47,6 +47,11 @@ HISTORIES: dict[str, list[Said]] = {
         said(S.DISPATCHED), said(S.RETURN_NOTICED, RTO), said(S.RETURN_WITHDRAWN, RTO),
     ],
     "lost": [said(S.DISPATCHED), said(S.UNDELIVERED), said(S.LOST)],
+    "lost on its way back": [said(S.DISPATCHED), said(S.RETURN_NOTICED, RTO), said(S.LOST)],
+    "lost after a withdrawn return": [
+        said(S.DISPATCHED), said(S.RETURN_NOTICED, RTO), said(S.RETURN_WITHDRAWN, RTO),
+        said(S.LOST),
+    ],
     "lost on the buyer's way back": [
         said(S.DISPATCHED), said(S.RETURN_NOTICED, CIR), said(S.LOST),
     ],

@@ -247,6 +247,22 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "LOST",
             Event.RETURN_NOTICED_RTO,
             {"changed_at": THEN},
+            "lost_on_the_way_back",
+            "lost_on_the_way_back",
+            "found_after_lost",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_RTO,
+            {"changed_at": THEN, "withdrawn_at": THEN},
+            "stale_event",
+            "stale_event",
+            "found_after_lost",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_RTO,
+            {"changed_at": THEN, "return_type": "RTO"},
             "stale_event",
             "stale_event",
             "found_after_lost",
@@ -383,8 +399,8 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "LOST",
             Event.RETURN_NOTICED_RTO,
             {"changed_at": EARLIER, "lost_at": THEN},
-            "stale_event",
-            "stale_event",
+            "lost_on_the_way_back",
+            "lost_on_the_way_back",
             "found_after_lost",
         ),
         (
@@ -589,6 +605,28 @@ def test_dates_decide_what_contradicts(
     assert decide(piece("LOST", changed_at=THEN), fact(Event.RETURNED_RTO, EARLIER)).reason == (
         "found_after_lost"
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "dates", "older", "newer"),
+    [
+        (Event.RETURN_NOTICED_RTO, {}, "note_return:RTO", ""),
+        (Event.RETURN_NOTICED_CIR, {}, "note_return:CIR", ""),
+        (Event.CANCELLED, {}, "note_return:RTO", ""),
+        (Event.CANCELLED, {"return_type": "RTO"}, "", ""),
+        (Event.RETURN_WITHDRAWN, {"return_type": "RTO"}, "note_return:none", ""),
+        (Event.RETURN_WITHDRAWN, {"return_type": "RTO", "cancelled_at": THEN}, "", ""),
+        (Event.RETURN_WITHDRAWN, {"return_type": "RTO", "return_noticed_at": THEN}, "", ""),
+        (Event.RETURN_WITHDRAWN, {}, "", ""),
+    ],
+)
+def test_what_is_older_than_the_loss_says_on_which_way_it_was_lost(
+    event: Event, dates: dict[str, Any], older: str, newer: str
+) -> None:
+    for at, noted in ((EARLIER, older), (LATER, newer)):
+        steps = decide(piece("LOST", lost_at=THEN, **dates), fact(event, at)).steps
+        found = [str(step) for step in steps if step.verb is Verb.NOTE_RETURN]
+        assert found == ([noted] if noted else [])
 
 
 def test_without_a_date_to_compare_a_fact_counts_as_newer() -> None:
