@@ -850,6 +850,18 @@ def test_a_fact_that_answers_nothing_closes_nothing(seller: Seller) -> None:
     assert open_codes(seller) == ["dispatched_after_cancel"]
 
 
+def test_a_note_of_the_way_it_was_lost_on_closes_no_question(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    tell(seller, Status.DISPATCHED)
+    noticed = seller.change("OD1", RTO_NOTICED[0], **RTO_NOTICED[1])
+    tell(seller, Status.LOST)
+    tell(seller, CIR_NOTICED[0], **CIR_NOTICED[1])
+    seller.tell(noticed)
+    seller.settle()
+    assert seller.journal()[-1] == ("DONE", "NOTE", "lost_on_the_way_back")
+    assert open_codes(seller) == ["lost_in_transit", "return_of_lost"]
+
+
 def test_lost_and_found_and_lost_in_one_batch_leaves_the_last_claim_open(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 1))
     statuses = (Status.DISPATCHED, Status.LOST)
