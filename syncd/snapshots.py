@@ -50,7 +50,8 @@ class Shown(Struct, kw_only=True, frozen=True):
     problem: str = ""
 
 
-_LEFT: Final = frozenset(
+_WITHDRAWN: Final = frozenset(Meaning(S.RETURN_WITHDRAWN, kind) for kind in (None, RTO, CIR))
+_LEFT: Final = _WITHDRAWN | frozenset(
     {
         Meaning(S.DISPATCHED),
         Meaning(S.DELIVERED),
@@ -65,7 +66,12 @@ _LEFT: Final = frozenset(
 _PASSED: Final[Mapping[Meaning, frozenset[Meaning]]] = {
     Meaning(S.DISPATCHED): _LEFT,
     Meaning(S.DELIVERED): frozenset(
-        {Meaning(S.DELIVERED), Meaning(S.RETURN_NOTICED, CIR), Meaning(S.RETURNED, CIR)}
+        {
+            Meaning(S.DELIVERED),
+            Meaning(S.RETURN_NOTICED, CIR),
+            Meaning(S.RETURNED, CIR),
+            Meaning(S.RETURN_WITHDRAWN, CIR),
+        }
     ),
     Meaning(S.RETURN_NOTICED, RTO): frozenset(
         {Meaning(S.RETURN_NOTICED, RTO), Meaning(S.RETURNED, RTO)}
