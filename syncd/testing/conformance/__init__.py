@@ -14,8 +14,10 @@ Every test of the class is one rule; a failure says which rule, what came, and w
 
 from syncd.testing.conformance.base import Base, Shop
 from syncd.testing.conformance.described import DescribedRules
+from syncd.testing.conformance.history import HistoryRules
 from syncd.testing.conformance.paging import PagingRules
 from syncd.testing.conformance.reading import Plugin, Reader
+from syncd.testing.conformance.recorded import RecordedRules
 from syncd.testing.conformance.rows import RowRules
 from syncd.testing.conformance.state import StateRules
 from syncd.testing.conformance.windows import WindowRules
@@ -25,5 +27,14 @@ from syncd.testing.conformance.words import CANNOT
 __all__ = ["CANNOT", "Base", "ChannelTests", "Plugin", "Reader", "Shop"]
 
 
-class ChannelTests(DescribedRules, RowRules, WindowRules, PagingRules, WireRules, StateRules):
+class ChannelTests(
+    DescribedRules,
+    RowRules,
+    WindowRules,
+    PagingRules,
+    WireRules,
+    StateRules,
+    HistoryRules,
+    RecordedRules,
+):
     """The whole suite. The attributes of :class:`Base` are its knobs."""

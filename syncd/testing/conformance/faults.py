@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, Final
 
 from syncd.clock import HandClock
@@ -52,6 +53,7 @@ class Clean:
         before = reader.asked()
         self.pages = [list(page.rows) for page in reader.pages(kind, window=self.window)]
         self.requests = reader.asked() - before
+        self.paths = [one.target.partition("?")[0] for one in list(shop.server.log)[before:]]
         self.rows = [row for page in self.pages for row in page]
 
     def read(self, *faults: Fault) -> list[Any]:
@@ -193,6 +195,7 @@ class FaultRules(Base):
             if not clean.reader.tokens._tokens:
                 continue  # no token is fetched: the credentials themselves are sent
             for skip in sorted({0, clean.requests // 2, clean.requests - 1}):
+                clean.shop.clock.advance(timedelta(minutes=2))  # a token so young is believed
                 clean.complete(
                     f"tokens die before request {skip + 1}",
                     "Hand `authorise` to each call, also to panel.follow, and ask again from "

@@ -74,7 +74,6 @@ def rule(text: str, *, unless: str = "", needs: str = "simulator") -> Callable[[
     def mark(test: Test) -> Test:
         @wraps(test)
         def checked(self: Any) -> None:
-            __tracebackhide__ = True
             try:
                 test(self)
             except Broken as broken:
