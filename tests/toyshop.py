@@ -33,7 +33,7 @@ from syncd import (
 )
 from syncd.errors import PanelAnswer
 from syncd.shapes import BadRow, rows
-from syncd.testing import AT_BUYER, AT_SELLER, Problem, Reply, Request, Simulator, State, json_reply
+from syncd.testing import AT_BUYER, Problem, Reply, Request, Simulator, State, json_reply
 
 IST = ZoneInfo("Asia/Kolkata")
 FORM = "%Y-%m-%d %H:%M:%S"
@@ -100,35 +100,40 @@ class ToySimulator(Simulator):
             if event.word in ("picked_up", "shipped"):
                 for number in event.pieces:
                     left_at.setdefault((event.line_id, number), event.at)
-        found = []
+        # A total of cancellations is that of the line; of the rest, of the line in its parcel.
+        times: dict[tuple[str, str, str, str], list[datetime]] = {}
         for parcel in self.world.parcels.values():
-            if parcel.seller_id != seller:
-                continue
             for line_id, pieces in parcel.contents.items():
-                words: dict[str, list[datetime]] = {}
-                for piece in pieces:
+                for piece in pieces if parcel.seller_id == seller else []:
+                    key = parcel.order_id, line_id, parcel.shipment_id
                     if (line_id, piece.number) in left_at:
-                        words.setdefault("LEFT", []).append(left_at[line_id, piece.number])
+                        at = left_at[line_id, piece.number]
+                        times.setdefault((*key, "LEFT"), []).append(at)
                     if piece.state in AT_BUYER:
-                        words.setdefault("AT_DOOR", []).append(piece.changed_at)
-                    elif piece.state in (State.CANCELLED, State.LOST):
-                        words.setdefault(piece.state.value, []).append(piece.changed_at)
-                    assert piece.state in AT_SELLER or words
-                for word, times in words.items():
-                    found.append(
-                        {
-                            "order": parcel.order_id,
-                            "line": line_id,
-                            "sku": self.world.lines[line_id].sku,
-                            "parcel": parcel.shipment_id,
-                            "ships": parcel.ships_by,
-                            "word": word,
-                            "scans": parcel.revision,
-                            "total": len(times),
-                            "at": _text(max(times)),
-                        }
-                    )
-        return found
+                        times.setdefault((*key, "AT_DOOR"), []).append(piece.changed_at)
+                    elif piece.state is State.LOST:
+                        times.setdefault((*key, "LOST"), []).append(piece.changed_at)
+                    elif piece.state is State.CANCELLED:
+                        gone = parcel.order_id, line_id, "", "CANCELLED"
+                        times.setdefault(gone, []).append(piece.changed_at)
+        return [self._parcel(*key, stamps) for key, stamps in times.items()]
+
+    def _parcel(
+        self, order_id: str, line_id: str, parcel: str, word: str, stamps: list[datetime]
+    ) -> dict[str, Any]:
+        order = self.world.order(order_id)
+        known = self.world.parcels[parcel or order.shipment_ids[0]]
+        return {
+            "order": order_id,
+            "line": line_id,
+            "sku": self.world.lines[line_id].sku,
+            "parcel": parcel,
+            "ships": known.ships_by,
+            "word": word,
+            "scans": known.revision,
+            "total": len(stamps),
+            "at": _text(max(stamps)),
+        }
 
     def _returns(self, seller: str) -> list[dict[str, Any]]:
         words = {"COMPLETED": "BACK", "CANCELLED": "OFF", "REJECTED": "OFF"}

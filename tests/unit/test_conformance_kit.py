@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import requests
-from msgspec import Raw, Struct, structs
+from msgspec import structs
 
 from syncd import Account, Channel, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
 from syncd.errors import PanelBusy, PanelError, PanelRefused
+from syncd.hookspecs import ReadsBy
 from syncd.shapes import decode
-from syncd.testing.conformance import CANNOT, ChannelTests
-from tests.toyshop import (
-    FORM,
-    Answer,
-    BackRow,
-    OrderRow,
-    Row,
-    ToyPlugin,
-    ToySettings,
-    ToySimulator,
-    rows,
-)
+from syncd.statuses import Kind
+from syncd.testing.conformance import CANNOT, ChannelTests, Plugin
+from tests.toyshop import FORM, Answer, Row, ToyPlugin, ToySettings, ToySimulator
+
+pytest_plugins = "pytester"
 
 
 class Toy(ChannelTests):
@@ -43,6 +37,7 @@ class Toy(ChannelTests):
     many = 9
     examples = 8
     shrink = False
+    repeatable = True
 
 
 def rules(suite: type[ChannelTests]) -> list[str]:
@@ -50,11 +45,20 @@ def rules(suite: type[ChannelTests]) -> list[str]:
     return [one for one in dir(suite) if one.startswith("test_") and getattr(suite, one)]
 
 
-def broken_by(plugin: ToyPlugin, only: Sequence[str] = (), **knobs: Any) -> dict[str, str]:
-    """What a suite says of this plugin: the failing tests and their messages."""
-    suite = type("Broken", (Toy,), {"plugin": plugin, **knobs})
+class Quick(Toy):
+    """The suite for one kind."""
+
+    only: ClassVar[Kind] = Kind.DISPATCHED
+
+    def kinds(self, plugin: Plugin) -> list[Kind]:
+        return [kind for kind in super().kinds(plugin) if kind is self.only]
+
+
+def broken_by(plugin: ToyPlugin, names: Sequence[str], **knobs: Any) -> dict[str, str]:
+    """What a suite says of this plugin: the failing ones of these tests, and their messages."""
+    suite = type("Broken", (Quick,), {"plugin": plugin, **knobs})
     said = {}
-    for name in only or rules(suite):
+    for name in names:
         try:
             getattr(suite(), name)()
         except AssertionError as error:
@@ -116,10 +120,8 @@ class WantsMore(ToyPlugin):
 
 class AsksToKnow(ToyPlugin):
     def ships(self, order: OrderRef) -> bool:
-        try:
+        with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", 9), timeout=0.01).close()
-        except OSError:
-            pass
         return super().ships(order)
 
 
@@ -155,7 +157,7 @@ class NoWord(ToyPlugin):
 
 class WrongKind(ToyPlugin):
     def status(self, word: str) -> Status:
-        return Status.DISPATCHED if word == "AT_DOOR" else super().status(word)
+        return Status.DELIVERED if word == "LEFT" else super().status(word)
 
 
 class ThinksUtc(ToyPlugin):
@@ -230,34 +232,39 @@ class NoReads(ToyPlugin):
         return panel.post(path, shape=Answer, params=asked, authorise=authorise)
 
 
-class OwnClient(ToyPlugin):
-    """Asks by itself, as quickly again as it can."""
-
-    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
-        super().first(account, panel, path, {**asked, "from": "", "to": ""})
-        for _ in range(3):
-            answer = requests.request(
-                "POST" if path == "/orders" else "GET",
-                account.settings.base_url + path,
-                params=asked,
-                headers={"Authorization": f"Bearer {self.token}"},
-                timeout=2,
-            )
-            if answer.status_code < 400:
-                return decode(answer.content, Answer, where=path)
-        raise PanelBusy("busy")
-
-    token = ""
+class KnowsItsToken(ToyPlugin):
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
 
     def authorise(self, account: Account) -> Any:
         ask = super().authorise(account)
 
         def authorise(panel: Panel, old: Any) -> Any:
             token = ask(panel, old)
-            self.token = token.access_token
+            self.tokens[account.settings.base_url] = token.access_token
             return token
 
         return authorise
+
+
+class OwnClient(KnowsItsToken):
+    """Asks by itself, as quickly again as it can."""
+
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        url = account.settings.base_url
+        if url not in self.tokens:
+            return super().first(account, panel, path, asked)
+        for _ in range(3):
+            answer = requests.request(
+                "POST" if path == "/orders" else "GET",
+                url + path,
+                params=asked,
+                headers={"Authorization": f"Bearer {self.tokens[url]}"},
+                timeout=2,
+            )
+            if answer.status_code < 400:
+                return decode(answer.content, Answer, where=path)
+        raise PanelBusy("busy")
 
 
 class SwallowsTrouble(ToyPlugin):
@@ -273,20 +280,12 @@ class Gathers(ToyPlugin):
         yield from list(super().pages(*arguments))
 
 
-class FollowsAlone(ToyPlugin):
+class FollowsAlone(KnowsItsToken):
     """Its next pages carry the first page's token, without the way to another."""
 
-    token = ""
-
-    def first(self, *arguments: Any) -> Answer:
-        answer = super().first(*arguments)
-        self.token = arguments[1]._bearer.token.access_token
-        return answer
-
     def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
-        token = panel._bearer.token  # type: ignore[attr-defined]
-        headers = {"Authorization": f"Bearer {token.access_token}"}
-        return panel.follow(link, shape=Answer, headers=headers)
+        token = self.tokens[account.settings.base_url]
+        return panel.follow(link, shape=Answer, headers={"Authorization": f"Bearer {token}"})
 
 
 class CallsItBusy(ToyPlugin):
@@ -329,12 +328,17 @@ class TakesStrayLinks(ToyPlugin):
 
 class PlaceInEvidence(ToyPlugin):
     def next(self, links: Any, answer: Answer) -> str | None:
-        return answer.next if answer.more else None
+        if answer.more != bool(answer.next):
+            return super().next(links, answer)
+        return answer.next or None
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        for number, answer in enumerate(super().pages(*arguments)):
+            yield structs.replace(answer, next=str(number))
 
     def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
         told = super().told(answer, shape, word, window)
-        page = answer.next.rpartition("page=")[2] or "last"
-        return [structs.replace(x, evidence_id=f"{x.evidence_id}/{page}") for x in told]
+        return [structs.replace(x, evidence_id=f"{x.evidence_id}/{answer.next}") for x in told]
 
 
 class RaisesForARow(ToyPlugin):
@@ -465,6 +469,7 @@ BROKEN: dict[type[ToyPlugin], str] = {
     Throws: "test_describe_channel_is_pure",
     OnMars: "test_describe_channel_is_complete",
     WrongOverlap: "test_describe_channel_is_complete",
+    PlainSecret: "test_secrets_are_declared",
     TakesAnyKey: "test_settings_refuse_unknown_keys",
     WantsMore: "test_settings_take_the_simulators",
     AsksToKnow: "test_provides_shipping_needs_no_network",
@@ -509,3 +514,234 @@ BROKEN: dict[type[ToyPlugin], str] = {
     AddsTotals: "test_what_is_told_is_what_happened",
     ForgetsPieces: "test_what_is_told_is_what_happened",
 }
+
+HISTORY = "test_what_is_told_is_what_happened"
+SLOW = {HISTORY, "test_a_silent_panel_fails_the_pass", "test_a_wrong_answer_fails_the_pass"}
+"""Tried only on the plugins that are to fail them."""
+
+KNOBS: dict[type[ToyPlugin], dict[str, Any]] = {
+    PlainSecret: {"simulator": PlainSimulator},
+    NoReads: {"only": Kind.ORDERS},
+    ForgetsPieces: {"only": Kind.ORDERS, "examples": 20},
+    AddsTotals: {"examples": 60},
+}
+
+ANY = frozenset(rules(Toy))
+PAGES = frozenset(
+    {
+        "test_a_foreign_link_is_refused",
+        "test_a_missing_link_is_an_error",
+        "test_a_ring_of_links_is_noticed",
+        "test_a_stray_link_is_an_error",
+    }
+)
+ALSO: dict[type[ToyPlugin], frozenset[str]] = {
+    # Nothing goes as it should with these.
+    WantsMore: ANY,
+    MakesUp: ANY,
+    NewEachTime: ANY,
+    KeepsItsPlace: ANY,
+    SkipsWhatItSaw: ANY,
+    OwnClient: ANY,
+    OnePage: ANY,
+    # What they do wrong breaks a neighbouring rule too.
+    YieldsLists: frozenset({"test_complete_until_is_true"}),
+    NoWord: frozenset({"test_an_unknown_word_is_unknown"}),
+    WrongKind: frozenset({"test_what_happened_is_told"}),
+    OneForAll: frozenset({"test_a_row_that_comes_twice_is_one", "test_rows_that_shift_are_found"}),
+    WindowInEvidence: frozenset({"test_evidence_is_stable_while_rows_change"}),
+    SureOfIt: frozenset({"test_pages_before_the_trouble_are_kept"}),
+    SwallowsTrouble: PAGES | {"test_refused_credentials_are_told"},
+    FollowsAlone: frozenset({"test_sellers_do_not_mix"}),
+    PlaceInEvidence: PAGES | {"test_by_ids_equals_by_window", "test_windows_add_up"},
+    RaisesForARow: frozenset({"test_a_missing_field_costs_one_row"}),
+    DropsBadRows: frozenset({"test_a_broken_row_costs_one_row"}),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda one: one.__name__)
+def test_a_broken_plugin_fails_the_rule_it_breaks(broken: type[ToyPlugin]) -> None:
+    rule = BROKEN[broken]
+    names = [name for name in rules(Toy) if name == rule or name not in SLOW]
+    if broken in ALSO and ALSO[broken] is ANY:
+        names = [rule]
+
+    said = broken_by(broken(), names, **KNOBS.get(broken, {}))
+
+    assert rule in said
+    assert set(said) <= {rule} | ALSO.get(broken, frozenset())
+    for word in ("\nrule:  ", "\ncame:  ", "\ndo:    "):
+        assert word in said[rule]
+
+
+def test_each_rule_has_a_plugin_that_breaks_it() -> None:
+    shown = {*BROKEN.values(), "test_a_silent_panel_fails_the_pass"}
+    shown.add("test_pages_are_yielded_as_they_come")
+
+    assert set(rules(Toy)) == shown
+
+
+def test_who_gathers_pages_and_who_swallows_silence_are_found() -> None:
+    flat, silent = "test_pages_are_yielded_as_they_come", "test_a_silent_panel_fails_the_pass"
+
+    assert list(broken_by(Gathers(), [flat], many=20)) == [flat]
+    assert list(broken_by(SwallowsTrouble(), [silent])) == [silent]
+
+
+# The knobs ------------------------------------------------------------------------------------
+
+
+def test_what_a_panel_cannot_do_is_not_asked_of_it() -> None:
+    less = type("Less", (Toy,), {"cannot": frozenset({"ring", "json"})})
+
+    gone = set(rules(Toy)) - set(rules(less))
+
+    assert gone == {
+        "test_a_ring_of_links_is_noticed",
+        "test_a_missing_field_costs_one_row",
+        "test_a_row_that_comes_twice_is_one",
+        "test_an_unknown_word_is_unknown",
+        "test_unexpected_fields_are_ignored",
+    }
+
+
+def test_a_word_that_cannot_does_not_know_is_refused() -> None:
+    with pytest.raises(TypeError, match="'rings'"):
+        type("Odd", (Toy,), {"cannot": frozenset({"rings"})})
+
+
+def test_without_a_simulator_only_the_description_is_checked() -> None:
+    bare = type("Bare", (Toy,), {"simulator": None})
+
+    assert rules(bare) == ["test_describe_channel_is_complete", "test_describe_channel_is_pure"]
+
+
+@pytest.mark.parametrize(
+    "cannot",
+    [
+        {"pick_up", "courier_return", "seller_ships", "sellers", "lines", "quantities"},
+        {"deliver", "customer_return", "split", "parts", "withdraw", "cancel_in_transit"},
+        {"courier_return", "customer_return", "cancel", "lost", "repeat", "odd_ids"},
+    ],
+)
+def test_a_panel_that_can_less_passes_with_less(cannot: set[str]) -> None:
+    suite = type("Less", (Toy,), {"cannot": frozenset(cannot), "examples": 5})
+
+    for name in set(rules(suite)) - SLOW | {HISTORY}:
+        getattr(suite(), name)()
+
+
+class OneQuestion(ToyPlugin):
+    def __init__(self, reads_by: ReadsBy) -> None:
+        self.how = reads_by
+
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(reads_by=frozenset({self.how}))
+
+
+@pytest.mark.parametrize("how", list(ReadsBy))
+def test_a_panel_that_answers_one_question_passes(how: ReadsBy) -> None:
+    suite = type("One", (Toy,), {"plugin": OneQuestion(how), "examples": 5})
+
+    for name in set(rules(suite)) - SLOW | {HISTORY}:
+        getattr(suite(), name)()
+
+
+def test_a_plugin_that_is_not_installed_is_named() -> None:
+    suite = type("Gone", (ChannelTests,), {"channel": "no-such-channel"})
+
+    with pytest.raises(AssertionError, match="no-such-channel"):
+        suite().test_describe_channel_is_pure()
+
+
+def test_every_word_of_cannot_is_documented(repository: Path) -> None:
+    guide = (repository / "docs" / "plugin-authors.md").read_text()
+
+    assert [word for word in CANNOT if f"`{word}`" not in guide] == []
+
+
+# Recorded answers -----------------------------------------------------------------------------
+
+RECORDED = {
+    "kind": "dispatched",
+    "now": "2026-11-20T12:00:00Z",
+    "settings": {"seller": "s", "password": "canary"},
+    "answers": [
+        {"path": "/token", "query": {"seller": "s"}, "answer": {"token": "t", "life": 3600}},
+        {"path": "/parcels", "query": {"word": "LEFT"}, "file": "page.txt"},
+    ],
+    "expected": [{"order_id": "7", "status": "DISPATCHED", "quantity": 2}],
+}
+PAGE = {
+    "more": False,
+    "rows": [
+        {
+            "order": "7", "line": "7-1", "sku": "A", "parcel": "P", "word": "LEFT", "total": 2,
+            "at": "2026-11-20 17:00:00", "ships": "channel",
+        }
+    ],
+}  # fmt: skip
+
+
+def _recorded(folder: Path, **changes: Any) -> type[ChannelTests]:
+    (folder / "page.txt").write_text(json.dumps(PAGE))
+    (folder / "case.json").write_text(json.dumps({**RECORDED, **changes}))
+    return type("Recorded", (Toy,), {"simulator": None, "recorded": folder})
+
+
+def test_recorded_answers_are_replayed(tmp_path: Path) -> None:
+    suite = _recorded(tmp_path)
+
+    assert "test_recorded_answers" in rules(suite)
+    suite().test_recorded_answers()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"expected": []}, "instead of"),
+        ({"expected": [{"quantity": 3}]}, "instead of"),
+        ({"error": "panel_gone"}, "no error"),
+        ({"answers": RECORDED["answers"][:1]}, "GET /parcels"),  # type: ignore[index]
+        ({"answers": [*RECORDED["answers"], {"path": "/more"}]}, "/more"),  # type: ignore[misc]
+        ({"knid": 1}, "knid"),
+    ],
+)
+def test_a_recorded_case_that_differs_is_told(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AssertionError, match=said):
+        _recorded(tmp_path, **changes)().test_recorded_answers()
+
+
+def test_a_recorded_error_is_expected_by_its_code(tmp_path: Path) -> None:
+    answers = [RECORDED["answers"][0], {"path": "/parcels", "status": 410}]  # type: ignore[index]
+
+    _recorded(tmp_path, answers=answers, error="panel_gone")().test_recorded_answers()
+
+
+# As an author runs it -------------------------------------------------------------------------
+
+FILE = """
+from syncd.testing.conformance import ChannelTests
+from tests.toyshop import ToyPlugin, ToySimulator
+
+class NoTitle(ToyPlugin):
+    def describe(self):
+        return super().describe(title="")
+
+class TestToy(ChannelTests):
+    plugin, simulator = ToyPlugin(), ToySimulator
+
+class TestNoTitle(ChannelTests):
+    plugin, simulator = NoTitle(), ToySimulator
+"""
+
+
+def test_pytest_collects_it_and_shows_what_to_do(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_toy=FILE)
+
+    result = pytester.runpytest_inprocess("-k", "describe", "-p", "no:randomly", "-p", "no:cov")
+
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["E   do:    Name the channel as people know it."])

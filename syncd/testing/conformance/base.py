@@ -74,6 +74,8 @@ class Base:
     """What a simulator is asked to put in place of a row."""
     examples: ClassVar[int] = 15
     """How many histories are tried."""
+    repeatable: ClassVar[bool] = False
+    """Whether the same histories are tried each time, instead of new ones."""
     shrink: ClassVar[bool] = True
     """Whether a history that fails is made as short as can be."""
 

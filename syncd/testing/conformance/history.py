@@ -49,9 +49,9 @@ class Told:
         window = Window(self._until - self.shop.plugin.channel.overlap, end)
         for kind in kinds:
             self._take(kind, self.reader.read(kind, self._orders(kind), window), self.journal)
-        if len(kinds) > 1:
+        if list(kinds) == list(self.shop.plugin.kinds):
             self._until = end
-        look(self.orders(), self.shop, self.seen)
+            look(self.orders(), self.shop, self.seen)
 
     def _orders(self, kind: Kind) -> list[OrderRef]:
         if self.shop.plugin.reads_by(ReadsBy.WINDOW):
@@ -116,6 +116,7 @@ class HistoryRules(Base):
             max_examples=self.examples,
             deadline=None,
             database=None,
+            derandomize=self.repeatable,
             phases=phases,
             suppress_health_check=list(HealthCheck),
         )

@@ -116,7 +116,8 @@ class Journal:
                         sums[key] = sums.get(key, 0) + size
                 elif row.cumulative:
                     # A total of cancellations is that of the line, in whichever parcel.
-                    place = "" if row.status is Status.CANCELLED else row.shipment_id
+                    place = row.return_id or row.shipment_id
+                    place = "" if row.status is Status.CANCELLED else place
                     old = totals.get((key, row.line_id, place), 0)
                     totals[key, row.line_id, place] = max(old, row.quantity)
                 else:

@@ -168,7 +168,7 @@ class PagingRules(FaultRules):
             if count[0] == 2:
                 if kind is Kind.DISPATCHED and "pick_up" not in self.cannot:
                     shop.world.ship(oldest)  # its row moves to the end, its neighbours move up
-                at = shop.clock.now() - timedelta(minutes=40)
+                at = shop.clock.now() - timedelta(minutes=60)
                 order = shop.world.place_order([("SKU-shift", 1)], at=at)
                 self.happen(shop, kind, order, at + timedelta(minutes=20))
 
