@@ -86,13 +86,12 @@ class Base:
             raise TypeError(f"{cls.__name__}.cannot: {odd} mean nothing; there are {list(CANNOT)}")
         if not cls.channel and cls.plugin is None:
             return  # a part of the suite, not yet about a plugin
-        for name in dir(cls):
-            test = getattr(cls, name)
-            needs = getattr(test, "needs", None)
-            if needs is None or not name.startswith("test_"):
-                continue
-            if test.unless & cls.cannot or (needs != "plugin" and not getattr(cls, needs)):
+        for name, test in _rules_of(cls).items():
+            lacks = test.needs != "plugin" and not getattr(cls, test.needs)
+            if test.unless & cls.cannot or lacks:
                 setattr(cls, name, None)  # not collected: it says nothing about this panel
+            elif getattr(cls, name) is None:
+                setattr(cls, name, test)  # left out by the class above only
 
     # What the rules use -------------------------------------------------------------------------
 
@@ -178,3 +177,13 @@ class Base:
         if not open_shown:
             for back in backs:
                 world.return_event(back.return_id, "completed", at=at)
+
+
+def _rules_of(suite: type) -> dict[str, Any]:
+    """The tests of a suite by name, those too that a class above has left out."""
+    found: dict[str, Any] = {}
+    for one in suite.__mro__:
+        for name, test in vars(one).items():
+            if name.startswith("test_") and hasattr(test, "needs"):
+                found.setdefault(name, test)
+    return found

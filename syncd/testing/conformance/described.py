@@ -30,13 +30,13 @@ def no_network(what: str) -> Iterator[None]:
         raise OSError("no network here, says the conformance suite")
 
     kept = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
-    socket.socket.connect = guard  # type: ignore[method-assign,assignment]
-    socket.socket.connect_ex = guard  # type: ignore[method-assign,assignment]
-    socket.getaddrinfo = guard  # type: ignore[assignment]
+    socket.socket.connect = guard  # type: ignore[method-assign]
+    socket.socket.connect_ex = guard  # type: ignore[method-assign]
+    socket.getaddrinfo = guard
     try:
         yield
     finally:
-        socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo = kept  # type: ignore[method-assign]
+        socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo = kept
     must(
         not tried, f"{what} tried to reach {tried[0] if tried else ''}.", "Answer without network."
     )
@@ -64,7 +64,7 @@ class DescribedRules(Base):
         must(plugin.kinds, "There is no fetching hook.", "Is @hookimpl missing?")
         for text in channel.unverified:
             must(
-                isinstance(text, str) and text.strip(),
+                text.strip(),
                 f"unverified holds {text!r}.",
                 "Write a sentence on each thing that no public source confirms.",
             )

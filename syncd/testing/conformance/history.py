@@ -106,7 +106,10 @@ class HistoryRules(Base):
 
     @rule("What a plugin tells in passes is what happened, for any history.")
     def test_what_is_told_is_what_happened(self) -> None:
-        from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+        try:
+            from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+        except ImportError:
+            fail("hypothesis is not installed.", "Install it with the kit: pip install syncd[kit].")
 
         small = st.integers(0, 11)
         step = st.tuples(st.integers(0, 30), small, small, st.integers(1, 5))

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from itertools import zip_longest
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -75,15 +76,9 @@ class StateRules(Base):
                 alone = [reader.read(kind) for reader in readers]
                 together: list[list[Any]] = [[], []]
                 turns = [reader.pages(kind) for reader in readers]
-                while any(turns):
-                    for n, pages in enumerate(turns):
-                        page = next(pages, None) if pages else None
-                        if page is None:
-                            turns[n] = iter(())
-                        else:
-                            together[n] += page.rows
-                    if all(_ended(pages) for pages in turns):
-                        break
+                for pages in zip_longest(*turns):
+                    for n, page in enumerate(pages):
+                        together[n] += page.rows if page is not None else []
                 for seller, mine, turned in zip(shop.sellers, alone, together, strict=True):
                     must(
                         order_ids(mine) == owners[seller],
@@ -97,10 +92,6 @@ class StateRules(Base):
                         "Keep no state between calls: no module variable, no attribute, no cache "
                         "that is not of the account.",
                     )
-
-
-def _ended(pages: Iterator[Any]) -> bool:
-    return not hasattr(pages, "send")
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def changed(shop: Shop, change: Change) -> Iterator[list[int]]:
     try:
         yield count
     finally:
-        del server.answer  # type: ignore[method-assign]
+        del server.answer
 
 
 def row_lists(content: Any, order_id: str) -> Iterator[list[Any]]:
