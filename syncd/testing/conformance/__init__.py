@@ -24,7 +24,7 @@ from syncd.testing.conformance.windows import WindowRules
 from syncd.testing.conformance.wire import WireRules
 from syncd.testing.conformance.words import CANNOT
 
-__all__ = ["CANNOT", "Base", "ChannelTests", "Plugin", "Reader", "Shop"]
+__all__ = ["CANNOT", "Base", "ChannelTests", "HistoryRules", "Plugin", "Reader", "Shop"]
 
 
 class ChannelTests(

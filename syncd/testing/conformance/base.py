@@ -40,7 +40,15 @@ class Shop:
         """One account of a seller, the first one unless named."""
         settings = {**self.server.settings(seller_id), **self._settings, **more}
         name = f"shop-{seller_id}" if seller_id else "shop"
-        return Reader(self.plugin, self.server, self.clock, settings, name=name, limits=limits)
+        return Reader(
+            self.plugin,
+            self.server,
+            self.clock,
+            settings,
+            name=name,
+            seller_id=seller_id,
+            limits=limits,
+        )
 
     def settle(self) -> None:
         """Let so much time pass that all that happened may be asked about."""

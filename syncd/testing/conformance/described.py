@@ -36,7 +36,8 @@ def no_network(what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo = kept
+        socket.socket.connect, socket.socket.connect_ex = kept[:2]  # type: ignore[method-assign]
+        socket.getaddrinfo = kept[2]
     must(
         not tried, f"{what} tried to reach {tried[0] if tried else ''}.", "Answer without network."
     )

@@ -99,11 +99,13 @@ class Reader:
         settings: Mapping[str, Any],
         *,
         name: str = "shop",
+        seller_id: str = "",
         limits: Limits = LIMITS,
     ) -> None:
         self.plugin = plugin
         self.clock = clock
         self.world: World = server.world
+        self.seller_id = seller_id or next(iter(self.world.sellers))
         self.tokens = MemoryTokens()
         self.memory = DictMemory(clock)
         self.told: list[tuple[str, Mapping[str, Any]]] = []  # what the client wrote into its log
@@ -149,6 +151,11 @@ class Reader:
         lines = tuple(line.line_id for line in order.lines)
         return OrderRef(order_id=order_id, line_ids=lines, location_id=order.location_id)
 
+    def own_orders(self) -> list[str]:
+        """The ids of the seller's orders."""
+        every = self.world.orders.values()
+        return [order.order_id for order in every if order.seller_id == self.seller_id]
+
     def refs(self, order_ids: Iterable[str]) -> list[OrderRef]:
         """These orders as the book would know them."""
         return [self.ref(order_id) for order_id in order_ids]
@@ -171,7 +178,7 @@ class Reader:
         if publish is not None:
             publish()
         if not orders and not self.plugin.reads_by(ReadsBy.WINDOW):
-            orders = self.refs(list(self.world.orders))
+            orders = self.refs(self.own_orders())
             if not orders:
                 return
         if not orders:
