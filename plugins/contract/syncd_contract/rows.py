@@ -82,7 +82,10 @@ class Reader:
             if isinstance(row, BadRow):
                 yield self._unknown(id_in(row.raw), "", "", row.problem, row.raw)
                 continue
-            for item in items_of(row):
+            items = items_of(row)
+            if not items:
+                yield self._unknown(str(row.id), "", "", "the order has no items", _raw(row))
+            for item in items:
                 if isinstance(item, BadRow):
                     yield self._unknown(str(row.id), "", "", item.problem, item.raw)
                 else:
@@ -90,7 +93,7 @@ class Reader:
 
     def _item(self, order: Order, item: Item) -> Iterator[StatusChange]:
         word = item.status or ("" if order.order_status != ORDER_CANCELLED else ORDER_CANCELLED)
-        meaning = self._words.get(word) if word else Meaning()
+        meaning = self._words.get(word)
         cancelled = int(item.cancelled_quantity or 0)
         left = int(item.quantity) - cancelled
         if meaning is None:
@@ -98,7 +101,7 @@ class Reader:
                 str(order.id), str(item.order_item_id), word,
                 f"{word[:60]!r} is no item status of the contract; see status_map", _raw(item),
             )  # fmt: skip
-            meaning = Meaning()
+            return
         if meaning.status is Status.CANCELLED:
             # Named as a whole, even where some pieces were cancelled before the others.
             yield self._fact(order, item, Meaning(Status.CANCELLED), word, None)

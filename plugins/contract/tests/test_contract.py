@@ -241,7 +241,7 @@ def test_a_word_of_the_configuration_is_known(open_market: Callable[..., Any]) -
             {"CANCELLED": 1, "DISPATCHED": 2},
         ),
         ({"status": "DISPATCHED", "quantity": 3}, {"DISPATCHED": None}),
-        ({"status": None}, {}),
+        ({"status": None}, {"UNKNOWN": None}),
     ],
 )
 def test_pieces_are_counted_as_totals(market: Any, fields: Any, told: Any) -> None:

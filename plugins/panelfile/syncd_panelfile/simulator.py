@@ -31,6 +31,7 @@ from syncd.testing import (
     World,
 )
 
+NOTHING_NEW: Final = timedelta(minutes=5)
 INDIA: Final = ZoneInfo("Asia/Kolkata")
 COLUMNS: Final[Mapping[str, str]] = {
     "order_id": "Order ID",
@@ -109,6 +110,8 @@ class PanelfileSimulator(Simulator):
         self._temporary = TemporaryDirectory(prefix="syncd-reports-")
         self._writing = threading.Lock()
         self._count = 0
+        self._written = -1  # the world's version at the last download
+        self._at = clock.now()
 
     def folder(self, seller_id: str = "") -> Path:
         """Where the files of a seller are put."""
@@ -134,10 +137,17 @@ class PanelfileSimulator(Simulator):
         self._temporary.cleanup()
 
     def publish(self) -> None:
-        """Write the reports of now, without what the panel does not show yet."""
+        """Write the reports of now, without what the panel does not show yet.
+
+        Nobody downloads the same again while nothing has happened.
+        """
         with self._writing:
+            now = self.clock.now()
+            until = now - timedelta(seconds=self.faults.lag_seconds)
+            if self._written == self.world.version and now - self._at < NOTHING_NEW:
+                return
+            self._written, self._at = self.world.version, now
             self._count += 1
-            until = self.clock.now() - timedelta(seconds=self.faults.lag_seconds)
             with self.world.lock:
                 files = [
                     (self.folder(seller_id), name, content)
@@ -159,8 +169,8 @@ class PanelfileSimulator(Simulator):
     def _put(self, path: Path, content: bytes) -> None:
         part = path.with_name(f".{path.name}.part")
         part.write_bytes(content)
-        now = self.clock.now().timestamp()
-        os.utime(part, (now, now))
+        made = self.clock.now().timestamp() - 1  # a download takes a moment
+        os.utime(part, (made, made))
         part.rename(path)
 
     def _orders(self, seller_id: str, until: datetime) -> Iterable[Sequence[object]]:
