@@ -117,7 +117,8 @@ class PanelfileSimulator(Simulator):
         """Where the files of a seller are put."""
         sellers = list(self.world.sellers)
         place = Path(self._temporary.name) / str(sellers.index(seller_id or sellers[0]) + 1)
-        place.mkdir(exist_ok=True)
+        if place.parent.is_dir():  # not after it has stopped
+            place.mkdir(exist_ok=True)
         return place
 
     def settings(self, seller_id: str = "") -> Mapping[str, Any]:
