@@ -201,3 +201,7 @@ def test_a_watched_folder_is_read_by_each_pass(program: Files) -> None:
     (reports / "2-states (1).csv").write_text(states("Shipped", range(1)))
     run = program.ctl("--json", "trigger", "files", "--wait").json["runs"][0]
     assert run["counts"]["new"] == 0
+    found = program.ctl("--json", "audit", "files", "--wait")
+    assert found.code == 0, found
+    counts = found.json["runs"][0]["counts"]
+    assert (counts["compared"], counts["disagreed"]) == (2, 0)

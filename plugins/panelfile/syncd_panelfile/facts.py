@@ -52,13 +52,15 @@ class Reader:
         """What the file says was ordered; nothing for a file that does not."""
         try:
             table = read_table(self._file, self._plan)
-            if not table.has_orders:
-                return []
-            orders: dict[tuple[str, str], _Order] = {}
-            for line in data_lines(table):
-                self._add(orders, table, line)
         except PanelAnswer:
             return []  # the hooks of the statuses tell it
+        orders: dict[tuple[str, str], _Order] = {}
+        try:
+            for line in data_lines(table) if table.has_orders else ():
+                self._add(orders, table, line)
+        except PanelAnswer as error:
+            for order in orders.values():
+                order.spoil(str(error), self._file.name)  # the rest of it may be further down
         return [order.done(self._at) for order in orders.values()]
 
     # Facts --------------------------------------------------------------------------------------
