@@ -182,6 +182,8 @@ class Package(Table):
     # of a parcel that is SPLITTED, MERGED or was repacked: the one, or one of those, it became
     came_from = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
     # the parcel, or one of those, whose pieces it took over
+    learned = BooleanField(constraints=[SQL("DEFAULT 0")], default=False)
+    # its names are only those of the pieces that left in it, told with their dispatch
 
 
 Package.add_index(

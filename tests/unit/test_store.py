@@ -108,6 +108,34 @@ def _schema(path: Path) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+@pytest.mark.unsound_book
+def test_an_old_parcel_that_left_in_part_is_called_only_as_what_left(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((Path(__file__).parent / "schemas" / "1.sql").read_text())
+        db.executescript(_OLD_PARCELS)
+    Book.open(path, CLOCK)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT id, learned FROM package").fetchall() == [(1, 1), (2, 0), (3, 0)]
+
+
+_OLD_PARCELS = """
+INSERT INTO tenant VALUES (1, 'acme', 'LIVE');
+INSERT INTO facility VALUES (1, 1, 'BLR', 'ACTIVE', 'NONE');
+INSERT INTO account VALUES (1, 1, 1, 'shop', 'flipkart', 'CONNECTED', '', 0);
+INSERT INTO orders VALUES (1, 1, 'OD1', 'PROCESSING', 1, 1, '', '{}');
+INSERT INTO package VALUES (1, 1, 1, 'SP-1', 'PACKED', 'SH1', '', '', '', 1, 5);
+INSERT INTO package VALUES (2, 1, 1, 'SP-2', 'PACKED', '', '', '', '', 1, NULL);
+INSERT INTO package VALUES (3, 1, 1, 'SP-3', 'DISPATCHED', 'SH3', '', '', '', 1, 5);
+INSERT INTO item (id, order_id, facility_id, line_id, sku, piece, bundle, position, package_id,
+    allocated, short, hold, changed_at, return_type, return_id, return_from) VALUES
+    (1, 1, 1, 'a', 'A', 0, '', 'DISPATCHED', 1, 0, 1, '', 1, '', '', ''),
+    (2, 1, 1, 'a', 'A', 1, '', 'PACKED', 1, 0, 1, '', 1, '', '', ''),
+    (3, 1, 1, 'a', 'A', 2, '', 'PACKED', 2, 0, 1, '', 1, '', '', ''),
+    (4, 1, 1, 'a', 'A', 3, '', 'DISPATCHED', 3, 0, 1, '', 1, '', '', '');
+"""
+
+
 @pytest.mark.parametrize("old", sorted((Path(__file__).parent / "schemas").glob("*.sql")))
 def test_a_migrated_book_is_as_a_new_one(tmp_path: Path, old: Path) -> None:
     new, migrated = tmp_path / "new.sqlite3", tmp_path / "old.sqlite3"
