@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from syncd.book import migrations
+from syncd.book import migrations, order_lookups
 from syncd.book.store import Book
-from syncd.book.tables import Tenant
+from syncd.book.tables import OPEN_FACTS, Tenant
 from syncd.clock import HandClock
 from syncd.errors import StoreRefused
 
@@ -245,3 +245,24 @@ def test_writers_of_several_threads_wait_for_each_other(tmp_path: Path) -> None:
     assert not failures
     with book.connection():
         assert Tenant.select().count() == 80
+
+
+def test_an_orders_parcels_are_found_by_an_index(tmp_path: Path) -> None:
+    book = Book.open(tmp_path / "book.sqlite3", CLOCK)
+    seen: list[str] = []
+    with book.connection():
+        book.database.connection().set_trace_callback(seen.append)
+        assert list(order_lookups._packages(book, 1)) == []
+        book.database.connection().set_trace_callback(None)
+        plans = [book.query(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in seen]
+    assert len(plans) == 2
+    for plan in plans:
+        assert not any("SCAN" in row[3] for row in plan), plan
+
+
+def test_what_a_pass_asks_of_a_waiting_fact_is_in_the_index(tmp_path: Path) -> None:
+    book = Book.open(tmp_path / "book.sqlite3", CLOCK)
+    sql = f"SELECT count(*) FROM inbox WHERE account_id = 1 AND {OPEN_FACTS} AND status = 'X'"
+    with book.connection():
+        (plan,) = book.query(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+    assert "COVERING INDEX inbox_unsettled" in plan[3]
