@@ -113,7 +113,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     ends that long before now. ``overlap``: how far a window reaches back before the cursor.
     ``longest_window``: a longer one is asked in steps. ``orders_per_call``: how many orders
     one hook call gets. ``window_only``: kinds («returns») for whose answer a
-    hook reads its whole window even when orders are named: an audit then asks by window.
+    hook reads its whole window even when orders are named: an audit then asks by window, and so
+    does a pass where ``reads_by`` is by orders alone.
     ``paces``: one token bucket per endpoint class, ``"default"`` for the
     rest. ``costs``: by kind, what a window costs where calls are scarce.
     ``look_back_limit``: how far back the panel answers at all.

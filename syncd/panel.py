@@ -214,8 +214,12 @@ class Panel:
         refresh_token: str = "",
         token_type: str = "bearer",
         header: str = "Authorization",
+        param: str = "",
     ) -> Token:
-        """A token that begins now and lives ``expires_in`` seconds. For an Authorise."""
+        """A token that begins now and lives ``expires_in`` seconds. For an Authorise.
+
+        ``header`` or ``param`` says how it is carried, see Token.
+        """
         now = self._clock.now()
         return Token(
             access_token=access_token,
@@ -224,6 +228,7 @@ class Panel:
             refresh_token=refresh_token,
             token_type=token_type,
             header=header,
+            param=param,
         )
 
     def wait(self, seconds: float) -> None:
