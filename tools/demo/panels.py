@@ -14,6 +14,7 @@ import requests
 
 from syncd.channels import discover
 from syncd.hookspecs import secret_fields
+from syncd.statuses import Status
 from tools.demo.children import Child
 
 LineKey = tuple[str, str]  # order id, line id
@@ -46,8 +47,14 @@ class PanelPeople:
         self._locations: list[str] = told["locations"]
         self._settings: dict[str, Any] = told["settings"]
         self._url = self._settings["base_url"]
-        self._secrets = secret_fields(discover()[channel].describe().settings)
+        described = discover()[channel].describe()
+        self._statuses = described.statuses
+        self._secrets = secret_fields(described.settings)
         self._session = requests.Session()
+
+    def tells(self, status: Status | None) -> bool:
+        """Whether this panel can say so at all; what is no status needs no word of it."""
+        return status is None or not self._statuses or status in self._statuses
 
     def do(self, verb: str, *, at: datetime | None = None, **arguments: object) -> Any:
         """Call a verb of the simulated world; it happens ``at`` that time."""
