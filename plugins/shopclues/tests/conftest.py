@@ -23,9 +23,12 @@ WINDOW = Window(NOW - timedelta(days=1), NOW)
 class Seller:
     """One account at the simulator."""
 
-    def __init__(self, sim: ShopCluesSimulator, **settings: Any) -> None:
+    def __init__(
+        self, sim: ShopCluesSimulator, *, ca_bundle: object = None, **settings: Any
+    ) -> None:
         self.sim = sim
         self.said: list[object] = []
+        self.ca_bundle = None if ca_bundle is None else str(ca_bundle)
         self.tokens = MemoryTokens()
         self.settings = plugin.ShopCluesSettings(**{**sim.settings(), **settings})
         self.account = Account(name="shop", channel="shopclues", settings=self.settings)
@@ -40,6 +43,7 @@ class Seller:
             tokens=self.tokens,
             paces=plugin.describe_channel().paces,
             jitter=lambda: 0.0,
+            ca_bundle=self.ca_bundle,
             log=lambda event, **fields: self.said.append((event, fields)),
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -279,3 +281,21 @@ def test_an_odd_id_stays_one_part_of_the_path(
 def test_plain_http_is_refused_before_anything_is_sent(sellers: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match="must be https"):
         sellers(base_url="http://developer.shopclues.example/api/v1")
+
+
+def test_a_link_with_plain_http_is_followed_with_https(
+    sim: ShopCluesSimulator, sellers: Callable[..., Any], world: World
+) -> None:
+    """The panel's links begin with http://, and the token must not go that way."""
+    certificate = Path(__file__).parents[3] / "tests" / "unit" / "loopback.pem"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listener = sim._listener
+    listener.socket = context.wrap_socket(listener.socket, server_side=True)
+    placed = place(world, 21)
+    address = sim.url.replace("http://", "https://")
+
+    told = sellers(ca_bundle=certificate, base_url=address).read("orders")
+
+    assert sim.url.startswith("http://")  # and so do the links
+    assert {one.order_id for one in told} == placed
