@@ -116,6 +116,16 @@ def test_each_shape_of_an_order_by_its_id(
     assert [(line.line_id, line.quantity) for line in told.lines] == lines
 
 
+@pytest.mark.parametrize("name", ["007", "0e10", "9007199254740993", "Mixed-Case_007", "é"])
+def test_an_id_is_kept_byte_for_byte(seller: Any, said: Callable[..., None], name: str) -> None:
+    said(order(name, items_list=[{"product_id": name, "amount": 1}]))
+    (told,) = seller.read("orders")
+    assert told.order_id == told.lines[0].line_id == told.lines[0].sku == name
+
+    said(order(name, "d"))
+    assert [one.order_id for one in seller.read("dispatched")] == [name]
+
+
 @pytest.mark.parametrize("stamp", [STAMP, int(STAMP), float(STAMP), f"{STAMP}.0"])
 def test_each_way_to_write_the_time_of_an_order(
     seller: Any, said: Callable[..., None], stamp: object

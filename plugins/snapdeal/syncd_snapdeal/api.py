@@ -63,7 +63,7 @@ class Package(Struct, rename="camel"):
     """A parcel with its suborders."""
 
     package_reference_code: Id
-    items: Raw
+    items: list[Raw]
     fulfillment_model_code: str | None = None
     awb_no: str | None = None
     shipped_date: Stamp = None

@@ -1,6 +1,7 @@
 """A pretend Snapdeal seller panel: the real wire format over a world of ``syncd.testing``.
 
-``syncd simulate snapdeal`` runs it. An empty list is answered with 204 and no body.
+``syncd simulate snapdeal`` runs it. A list with nothing in it is answered with 204 and no body, a
+page behind the last one with an empty list: either way of saying nothing may come.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class SnapdealSimulator(Simulator):
         page = found[(number - 1) * size : number * size]
         if request.fault is not None and request.asks("garble"):
             page[:1] = [request.fault.body.encode() or b'{"broken":true}']
-        if not page or request.asks("empty"):
+        if not (found or page) or request.asks("empty"):
             return Reply(204)
         metadata = msgspec.json.encode({"requestedURI": request.path, "message": None})
         rows = b'{"' + LISTS[path].encode() + b'":[' + b",".join(page) + b"]}"

@@ -33,7 +33,7 @@ SHIPPED_BY_THE_SELLER: Final = "VENDOR_SELF"
 
 UNVERIFIED: Final = (
     "Which codes the items of completed packages carry; SHP and FFD are taken from the table of "
-    "item states.",
+    "item states, and SHIPPED and DELIVERED are read too.",
     "When a package was delivered: the panel does not say. A delivery carries the time of its "
     "dispatch, the earliest that it can be.",
     "The order of completed packages, and how far back they go: all of them are read in each "

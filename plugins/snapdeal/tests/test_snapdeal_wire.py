@@ -294,6 +294,15 @@ def test_every_way_to_write_a_date(seller: Any, said: Callable[..., None], stamp
     assert told.occurred_at == AT
 
 
+@pytest.mark.parametrize("code", ["007", "0e10", "9007199254740993", "Mixed-Case_007", "é"])
+def test_a_code_is_kept_byte_for_byte(seller: Any, said: Callable[..., None], code: str) -> None:
+    said(COMPLETED, "packages", package(item(code, skuCode=code), packageReferenceCode=code))
+
+    (told,) = seller.read("dispatched")
+
+    assert told.order_id == told.line_id == told.sku == told.shipment_id == code
+
+
 BAD = {
     "no date": package(item(), shippedDate=None),
     "a date in seconds": package(item(), shippedDate=STAMP // 1000),
@@ -308,6 +317,8 @@ BAD = {
     "no code of the package": package(item(), packageReferenceCode=...),
     "an unknown word": package(item(word="TELEPORTED")),
     "an item that is none": package("item"),
+    "no items": package(items=...),
+    "items that are null": package(items=None),
     "no package": "package",
 }
 
