@@ -214,6 +214,19 @@ def test_what_is_no_answer_is_not_taken_for_an_empty_one(
         seller.read("orders")
 
 
+def test_a_restart_between_two_pages_loses_nothing(
+    sellers: Callable[..., Any], world: World
+) -> None:
+    placed = {
+        world.place_order([("A", 1)], at=NOW - timedelta(hours=1)).order_id for _ in range(50)
+    }
+    interrupted = sellers().pages("orders")
+    next(interrupted)
+    interrupted.close()
+
+    assert {one.order_id for one in sellers().read("orders")} == placed
+
+
 def test_a_page_at_a_time(seller: Any, sim: ShopCluesSimulator, world: World) -> None:
     place(world, 30)
 

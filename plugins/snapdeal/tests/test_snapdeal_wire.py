@@ -11,7 +11,7 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from syncd import Status
+from syncd import Status, Window
 from syncd.errors import PanelAnswer, PanelBusy, PanelRefused
 from syncd.testing import Fault, World
 from syncd_snapdeal.simulator import SnapdealSimulator
@@ -71,6 +71,16 @@ def test_three_headers_and_the_modes_go_with_every_call(
         assert request.query["pageSize"] == "20"
     dates = {request.query["startDate"] for request in seen if "startDate" in request.query}
     assert all(len(date) == 13 for date in dates)
+
+
+def test_a_window_is_asked_for_in_milliseconds_and_never_narrower(
+    seller: Any, sim: SnapdealSimulator
+) -> None:
+    half = timedelta(microseconds=500)
+    seller.read("cancelled", window=Window(AT - half, AT + half))
+
+    (asked,) = sim.requests("/suborders/cancelled")
+    assert f"startDate={STAMP - 1}&endDate={STAMP + 1}&" in asked.target
 
 
 def test_the_real_address_has_a_path_before_the_calls(
@@ -154,6 +164,19 @@ def test_a_page_that_comes_again_is_a_ring(
 
     with pytest.raises(PanelAnswer, match="page 2 is the page before"):
         seller.read("orders")
+
+
+def test_a_restart_between_two_pages_loses_nothing(
+    sellers: Callable[..., Any], world: World
+) -> None:
+    placed = {
+        world.place_order([("A", 1)], at=NOW - timedelta(hours=1)).order_id for _ in range(50)
+    }
+    interrupted = sellers().pages("orders")
+    next(interrupted)
+    interrupted.close()
+
+    assert {one.order_id for one in sellers().read("orders")} == placed
 
 
 def test_a_page_at_a_time(seller: Any, sim: SnapdealSimulator, world: World) -> None:
@@ -371,6 +394,15 @@ def test_a_cancelled_suborder(seller: Any, said: Callable[..., None]) -> None:
 
     assert [(one.order_id, one.status) for one in told] == [("1", "CANCELLED"), ("3", "UNKNOWN")]
     assert (told[0].occurred_at, told[0].reason) == (AT, "Out of stock")
+
+
+def test_a_buyers_return_begins_when_the_buyer_says_so(
+    seller: Any, said: Callable[..., None]
+) -> None:
+    fields = {"customerReturnInitiatedOn": STAMP, "returnInitiatedOn": STAMP + 86_400_000}
+    said("/returns/pending", "ReturnDataSROList", {"suborderCode": "1", **fields})
+
+    assert [one.occurred_at for one in seller.read("returns")] == [AT]
 
 
 def test_a_return_that_cannot_be_dated(seller: Any, said: Callable[..., None]) -> None:
