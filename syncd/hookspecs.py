@@ -17,12 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import pluggy
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from syncd._address import origin_of
 from syncd.statuses import Account, NewOrder, OrderRef, Page, Status, StatusChange, Window
 
 if TYPE_CHECKING:
@@ -90,6 +91,18 @@ class ReportFile(Struct, frozen=True, kw_only=True):
 
     name: str
     content: bytes
+
+
+def _address(url: str) -> str:
+    try:
+        origin_of(url)
+    except ValueError as error:
+        raise ValueError(f"the address {error}") from None
+    return url.rstrip("/")
+
+
+PanelAddress = Annotated[str, AfterValidator(_address)]
+"""The type of a settings field that holds a second address of a panel, checked as base_url is."""
 
 
 class Settings(BaseModel):

@@ -43,8 +43,8 @@ def read_meaning(text: object) -> Meaning:
         raise ValueError(f'"{kinds[0]}" is no way back; write "{status} RTO" or "{status} CIR"')
     if status in RETURN_STATUSES and not kinds:
         raise ValueError(
-            f'{status} needs a way back: "{status} RTO" by the courier, '
-            f'"{status} CIR" from the buyer'
+            f'{status} needs a way back: "{status} RTO" by the courier, "{status} CIR" from '
+            "the buyer"
         )
     if kinds and status not in {*RETURN_STATUSES, Status.RETURN_WITHDRAWN}:
         raise ValueError(f'{status} stands alone, without "{kinds[0]}"')

@@ -43,7 +43,9 @@ WAYS_PAST_A_CANCELLATION: Final = WAYS_OUT_OF_CANCELLED | {"settled_gone", "sett
 """Those by which a person says that what the channel has cancelled goes out after all."""
 
 LEFT_UNSOLD: Final = "settled_expect_rto"
-"""A piece that left without being sold: it needs no parcel and no invoice."""
+"""A piece that left without being sold: it needs no parcel, and no invoice while it stands at one
+of these."""
+UNSOLD_AT: Final = {P.RETURN_EXPECTED, P.RETURNED, P.RETURN_ACKNOWLEDGED, P.LOST}
 
 CLAIM_SETTLED: Final = {"settled_claim_paid": B.SOLD, "settled_written_off": B.OUTSIDE}
 """Where a lost piece is counted once its claim is settled."""
@@ -252,7 +254,8 @@ def i01_a_parcel_has_one_invoice(ledger: Ledger) -> Iterator[str]:
             yield f"item {item.id} is {item.position}, but its package's invoice is void"
             continue
         missing = item.position in INVOICED and item.package_id not in state
-        if missing and not _came_invoiced(ledger, item) and not _left_unsold(ledger, item):
+        unsold = item.position in UNSOLD_AT and _left_unsold(ledger, item)
+        if missing and not unsold and not _came_invoiced(ledger, item):
             yield f"item {item.id} is {item.position} in a package without an invoice"
 
 

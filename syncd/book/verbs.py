@@ -145,6 +145,9 @@ def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
         raise AssertionError("the gate for a missing sequence must stand before this step")
     number = desk.sheet.issue_invoice(package, sequence, desk.now)
     desk.notes.append(f"invoice {number}")
+    for other in desk.order.pieces:
+        if other.package_id == package.id:
+            other.unsold = False
     close_repack(desk.sheet, desk.order, package, f"invoice {number} was issued", desk.now)
 
 
@@ -235,7 +238,10 @@ def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
 
 def renew_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
     """Delivered once more: a notice of a return before that was the false scan."""
+    found = piece.position is Position.DELIVERED and piece.found_again
     piece.delivered_at = max(piece.delivered_at or 0, desk.fact.occurred_at)
+    if found:
+        note_found(desk, piece, step)
 
 
 def note_found(desk: Desk, piece: Piece, step: Step) -> None:
@@ -371,6 +377,23 @@ def note_loss(desk: Desk, piece: Piece, step: Step) -> None:
     piece.lost_at = max(piece.lost_at or 0, desk.fact.occurred_at)
 
 
+def note_return(desk: Desk, piece: Piece, step: Step) -> None:
+    """Lost in this return, as is now known, or in none: it counts among what is on that way."""
+    source = bucket_of(piece)
+    kind = "" if step.arg == "none" else step.arg
+    had = kind == "CIR"
+    piece.return_type = kind
+    piece.return_noticed_at = desk.fact.occurred_at if kind else None
+    piece.return_from = (Position.DELIVERED if had else Position.DISPATCHED).value if kind else ""
+    if kind:
+        piece.return_id = desk.fact.return_id
+    if had:
+        piece.delivered_at = piece.delivered_at or desk.fact.occurred_at
+    target = bucket_of(piece)
+    if source is not None and target is not None and source is not target:
+        desk.sheet.move(piece, source, target, desk.reason, desk.now)
+
+
 def renew_hold(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer asks again: only what is newer ends the wish."""
     piece.held_at = max(piece.held_at or 0, desk.fact.occurred_at)
@@ -433,6 +456,7 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.NOTE_FOUND: note_found,
     Verb.NOTE_CANCELLATION: note_cancellation,
     Verb.NOTE_LOSS: note_loss,
+    Verb.NOTE_RETURN: note_return,
     Verb.RENEW_HOLD: renew_hold,
     Verb.DELIVER: deliver,
     Verb.RELEASE_ALLOCATION: release_allocation,
