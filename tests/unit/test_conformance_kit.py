@@ -621,7 +621,7 @@ def test_without_a_simulator_only_the_description_is_checked() -> None:
     [
         {"pick_up", "courier_return", "seller_ships", "sellers", "lines", "quantities"},
         {"deliver", "customer_return", "split", "parts", "withdraw", "cancel_in_transit"},
-        {"courier_return", "customer_return", "cancel", "lost", "repeat", "odd_ids"},
+        {"courier_return", "customer_return", "cancel", "lost", "repeat", "odd_ids", "empty_body"},
     ],
 )
 def test_a_panel_that_can_less_passes_with_less(cannot: set[str]) -> None:

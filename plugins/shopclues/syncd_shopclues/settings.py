@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from syncd import Settings
+from syncd import PanelAddress, Settings
 from syncd.meanings import Meanings
 
 
@@ -18,9 +18,9 @@ class ShopCluesSettings(Settings):
     """
 
     base_url: str = "https://developer.shopclues.com/api/v1"
-    login_url: str = Field(
+    login_url: PanelAddress = Field(
         default="https://auth.shopclues.com/loginToken.php",
-        description="Where a token is fetched; an https address, or a path below base_url.",
+        description="Where a token is fetched.",
     )
     username: str = Field(min_length=1, description="The merchant's e-mail address.")
     password: SecretStr = Field(description="The merchant's password; its MD5 sum is sent.")

@@ -119,7 +119,7 @@ class ShopCluesSimulator(Simulator):
         """An account of this seller, with the meanings of the made-up letters."""
         return {
             "base_url": self.url,
-            "login_url": LOGIN_PATH,
+            "login_url": f"{self.url}{LOGIN_PATH}",
             "username": f"{seller_id or next(iter(self.world.sellers))}@shop.example",
             "password": PASSWORD,
             "client_id": CLIENT[0],

@@ -308,7 +308,9 @@ def test_a_link_with_plain_http_is_followed_with_https(
     placed = place(world, 21)
     address = sim.url.replace("http://", "https://")
 
-    told = sellers(ca_bundle=certificate, base_url=address).read("orders")
+    login = f"{address}/loginToken.php"
+    seller = sellers(ca_bundle=certificate, base_url=address, login_url=login)
+    told = seller.read("orders")
 
     assert sim.url.startswith("http://")  # and so do the links
     assert {one.order_id for one in told} == placed
