@@ -16,6 +16,7 @@ from syncd.book.stock import Bucket
 from syncd.book.succession import PARTED, close_repack, is_live, name_pieces, old_names
 from syncd.book.worksheet import Order, Package, Piece, Worksheet
 from syncd.rules import Event, Position, Reason, Step, Verb
+from syncd.rules.policies import CHANNEL_INVOICES
 
 
 class Desk(Struct, gc=False):
@@ -138,7 +139,10 @@ def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
 def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
     """Number the parcel's invoice, unless it has one or the channel does it; see the gates."""
     package = parcel_of(desk, piece)
-    if package is None or package.invoice or not desk.sheet.numbers_invoices:
+    if package is None or package.invoice:
+        return
+    if not desk.sheet.numbers_invoices:
+        desk.notes.append(CHANNEL_INVOICES)
         return
     sequence = desk.sheet.shared.facility(package.facility_id).sequence
     if sequence is None:
