@@ -275,6 +275,17 @@ class SwallowsTrouble(ToyPlugin):
             return
 
 
+class TakesNothing(ToyPlugin):
+    """An answer without a body is the end of the list to it."""
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelError as error:
+            if error.code != "panel_empty":
+                raise
+
+
 class Gathers(ToyPlugin):
     def pages(self, *arguments: Any) -> Iterator[Answer]:
         yield from list(super().pages(*arguments))
@@ -603,6 +614,13 @@ def test_what_a_panel_cannot_do_is_not_asked_of_it() -> None:
         "test_an_unknown_word_is_unknown",
         "test_unexpected_fields_are_ignored",
     }
+
+
+def test_nothing_may_be_an_answer_where_the_panel_says_it_so() -> None:
+    rule = "test_a_wrong_answer_fails_the_pass"
+
+    assert "an empty body" in broken_by(TakesNothing(), [rule])[rule]
+    assert broken_by(TakesNothing(), [rule], cannot=frozenset({"empty_body"})) == {}
 
 
 def test_a_word_that_cannot_does_not_know_is_refused() -> None:
