@@ -275,6 +275,17 @@ class SwallowsTrouble(ToyPlugin):
             return
 
 
+class TakesNothing(ToyPlugin):
+    """An answer without a body is the end of the list to it."""
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelError as error:
+            if error.code != "panel_empty":
+                raise
+
+
 class Gathers(ToyPlugin):
     def pages(self, *arguments: Any) -> Iterator[Answer]:
         yield from list(super().pages(*arguments))
@@ -605,6 +616,13 @@ def test_what_a_panel_cannot_do_is_not_asked_of_it() -> None:
     }
 
 
+def test_nothing_may_be_an_answer_where_the_panel_says_it_so() -> None:
+    rule = "test_a_wrong_answer_fails_the_pass"
+
+    assert "an empty body" in broken_by(TakesNothing(), [rule])[rule]
+    assert broken_by(TakesNothing(), [rule], cannot=frozenset({"empty_body"})) == {}
+
+
 def test_a_word_that_cannot_does_not_know_is_refused() -> None:
     with pytest.raises(TypeError, match="'rings'"):
         type("Odd", (Toy,), {"cannot": frozenset({"rings"})})
@@ -621,7 +639,7 @@ def test_without_a_simulator_only_the_description_is_checked() -> None:
     [
         {"pick_up", "courier_return", "seller_ships", "sellers", "lines", "quantities"},
         {"deliver", "customer_return", "split", "parts", "withdraw", "cancel_in_transit"},
-        {"courier_return", "customer_return", "cancel", "lost", "repeat", "odd_ids"},
+        {"courier_return", "customer_return", "cancel", "lost", "repeat", "odd_ids", "empty_body"},
     ],
 )
 def test_a_panel_that_can_less_passes_with_less(cannot: set[str]) -> None:

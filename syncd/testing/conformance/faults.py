@@ -28,12 +28,14 @@ PASSING: Final = (
 )
 """Troubles that pass by themselves: the client asks again."""
 
+EMPTY_BODY: Final = "an empty body"
+CUT: Final = "a body cut short"
 WRONG: Final = (
     ("a login page", Fault(do="html", times=-1)),
     ("a redirect", Fault(do="redirect", times=-1)),
-    ("a body cut short", Fault(do="cut", times=-1)),
+    (CUT, Fault(do="cut", times=-1)),
     ("half a document", Fault(do="body", body='{"rows":[{"id":', times=-1)),
-    ("an empty body", Fault(do="body", body="", times=-1)),
+    (EMPTY_BODY, Fault(do="body", body="", times=-1)),
     ("a body that is too large", Fault(do="flood", size=2 << 20, times=-1)),
     ("a gzip bomb", Fault(do="bomb", size=8 << 20, times=-1)),
     ("410 Gone", Fault(do="status", status=410, times=-1)),
@@ -160,7 +162,11 @@ class FaultRules(Base):
     def test_a_wrong_answer_fails_the_pass(self) -> None:
         for clean in self.each():
             for what, fault in WRONG:
-                for skip in sorted({0, clean.requests - 1}):
+                skips = {0, clean.requests - 1}
+                if "empty_body" in self.cannot and what in (EMPTY_BODY, CUT):
+                    # The last answer may have no body: there is nothing to cut.
+                    skips = {0} if what == CUT else set()
+                for skip in sorted(skips):
                     clean.raises(f"{what} on request {skip + 1}", _at(fault, skip))
 
     @rule("A panel that takes the request and is silent, or drips, fails the pass in time.")

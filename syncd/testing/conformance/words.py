@@ -13,6 +13,7 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
     {
         # how the panel answers
         "empty": "there are no pages: a page without rows cannot be followed by others",
+        "empty_body": "an answer without a body is how this panel says that there is nothing",
         "ring": "pages are asked for by number or token, no answer carries a link",
         "foreign": "the same, so no link can lead to another host",
         "no_link": "an answer has no word for «there is more» beside its link or token",
