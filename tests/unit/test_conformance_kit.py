@@ -18,7 +18,7 @@ from msgspec import structs
 
 from syncd import Account, Channel, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
 from syncd.errors import PanelBusy, PanelError, PanelRefused
-from syncd.hookspecs import ReadsBy
+from syncd.hookspecs import ReadsBy, ReportFile, hookimpl
 from syncd.shapes import decode
 from syncd.statuses import Kind
 from syncd.testing.conformance import CANNOT, ChannelTests, Plugin
@@ -465,6 +465,19 @@ class ForgetsPieces(ToyPlugin):
         return structs.replace(new, lines=tuple(lines))
 
 
+class ReadsAnything(ToyPlugin):
+    @hookimpl
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        yield Page(rows=report.content.splitlines()[9:])
+
+
+class StumblesOverFiles(ToyPlugin):
+    @hookimpl
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        head = report.content.decode().splitlines()[0]
+        yield Page(rows=[head][9:])
+
+
 BROKEN: dict[type[ToyPlugin], str] = {
     Throws: "test_describe_channel_is_pure",
     OnMars: "test_describe_channel_is_complete",
@@ -474,6 +487,8 @@ BROKEN: dict[type[ToyPlugin], str] = {
     WantsMore: "test_settings_take_the_simulators",
     AsksToKnow: "test_provides_shipping_needs_no_network",
     ShipsAll: "test_provides_shipping_says_who_ships",
+    ReadsAnything: "test_read_report_refuses_other_files",
+    StumblesOverFiles: "test_read_report_refuses_other_files",
     MakesUp: "test_an_empty_panel_gives_nothing",
     OnePage: "test_what_happened_is_told",
     YieldsLists: "test_rows_are_well_formed",

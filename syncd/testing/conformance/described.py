@@ -11,13 +11,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
-from syncd.hookspecs import Channel, Settings, secret_fields
+from syncd.errors import PanelAnswer
+from syncd.hookspecs import Channel, ReportFile, Settings, secret_fields
 from syncd.statuses import STATUSES_OF, Kind, Status, StatusChange
 from syncd.testing.conformance.base import Base
 from syncd.testing.conformance.reading import Reader
-from syncd.testing.conformance.words import fail, must, rule
+from syncd.testing.conformance.words import Broken, fail, must, rule
 
 _SECRET_WORDS: Final = ("secret", "password", "token", "api_key")
+
+_NO_REPORTS: Final[Mapping[str, bytes]] = {
+    "empty.csv": b"",
+    "page.html": b"<!DOCTYPE html><html><body>Please log in</body></html>",
+    "other.csv": b"name,colour\r\nplum,blue\r\n",
+    "picture.xlsx": b"\x89PNG\r\n\x1a\n\x00\x00",
+}
 
 
 @contextmanager
@@ -159,6 +167,29 @@ class DescribedRules(Base):
                     "Put what decides into `facts` of the order and of each change. A panel that "
                     'shows no orders shipped by the seller says cannot = {"seller_ships"}.',
                 )
+
+    @rule("read_report refuses with PanelAnswer what is no report of this panel.")
+    def test_read_report_refuses_other_files(self) -> None:
+        with self.shop() as shop:
+            if not shop.plugin.has("read_report"):
+                return
+            account = shop.reader().account
+        for name, content in _NO_REPORTS.items():
+            report = ReportFile(name=name, content=content)
+            try:
+                with no_network("read_report"):
+                    pages = list(shop.plugin.hooks.read_report(account=account, report=report))
+            except PanelAnswer:
+                continue
+            except Exception as error:
+                raise Broken(
+                    f"{name} ({content[:20]!r}): {type(error).__name__}: {error}",
+                    "Raise PanelAnswer that says what was expected and what came.",
+                ) from error
+            fail(
+                f"{name} ({content[:20]!r}) was read as {len(pages)} pages.",
+                "Check the head of a file before its rows; raise PanelAnswer where it is another.",
+            )
 
     def _told(self, reader: Reader, wanted: Mapping[Any, int]) -> list[StatusChange]:
         """Dispatches of parcels that the channel ships, and of some that the seller ships."""

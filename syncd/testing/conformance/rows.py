@@ -174,7 +174,8 @@ class RowRules(Base):
             now = shop.clock.now()
             ids = ["00012345678901234567890", "0e10", "Mixed-Case_007", "9007199254740993"]
             for n, order_id in enumerate(ids):
-                line = LineSpec(sku=f"00{n}", line_id=f"000777{n}")
+                line_id = order_id if "lines" in self.cannot else f"000777{n}"
+                line = LineSpec(sku=f"00{n}", line_id=line_id)
                 order = shop.world.place_order([line], order_id=order_id, at=now - self.later)
                 if Kind.ORDERS not in shop.plugin.kinds:
                     self.happen(shop, Kind.DISPATCHED, order, now)

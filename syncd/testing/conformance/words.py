@@ -18,6 +18,7 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
         "no_link": "an answer has no word for «there is more» beside its link or token",
         "stray_link": "the same: it cannot say «no more» and carry a link",
         "garble": "a broken row cannot be told from a broken answer",
+        "empty_body": "an empty body is how the panel says that there are no rows",
         "json": "answers are no JSON: rows cannot be changed on the wire by the kit",
         "unknown_word": "rows carry no word of the panel that could be a new one",
         "by_date": "the panel shows days only: the edges of a window are a day wide",
@@ -25,7 +26,7 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
         "repeat": "a POST of this panel begins some work, so a busy one is not asked again",
         "odd_ids": "ids have a fixed form: leading zeros or letters never occur",
         # what happens at the panel
-        "lines": "an order has one line only",
+        "lines": "an order has one line only, whose id may be the order's own",
         "quantities": "a line has one piece only",
         "split": "an order travels in one parcel",
         "parts": "a line is cancelled or sent back whole, never a part of its pieces",
