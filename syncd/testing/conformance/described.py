@@ -97,11 +97,11 @@ class DescribedRules(Base):
                 reader = shop.reader()
             except ValidationError as error:
                 fail(str(error), "Let simulator.settings() and the settings model agree.")
-        must(
-            "base_url" not in shop.server.settings() or reader.account.settings.base_url,
-            "base_url got lost.",
-            "Declare base_url anew in the settings model of a channel with an address.",
-        )
+            must(
+                "base_url" not in shop.server.settings() or reader.account.settings.base_url,
+                "base_url got lost.",
+                "Declare base_url anew in the settings model of a channel with an address.",
+            )
 
     @rule("The settings model refuses unknown keys.")
     def test_settings_refuse_unknown_keys(self) -> None:
