@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from syncd.errors import PanelAnswer
 from syncd.hookspecs import Channel, ReportFile, Settings, secret_fields
 from syncd.statuses import STATUSES_OF, Kind, Status, StatusChange
-from syncd.testing.conformance.base import Base
+from syncd.testing.conformance.base import Base, Shop
 from syncd.testing.conformance.reading import Reader
 from syncd.testing.conformance.words import Broken, fail, must, rule
+from syncd.testing.things import Ships
 
 _SECRET_WORDS: Final = ("secret", "password", "token", "api_key")
 
@@ -137,7 +138,7 @@ class DescribedRules(Base):
             if not shop.plugin.gates:
                 return
             reader = shop.reader()
-            rows = self._told(reader, {"channel": 3, "seller": 3})
+            rows = self._told(shop, reader)
         # The panel is stopped now.
         with no_network("provides_shipping"):
             answers = [(row, reader.ships(row), reader.ships(row)) for row in rows]
@@ -157,7 +158,7 @@ class DescribedRules(Base):
             if not shop.plugin.gates:
                 return
             reader = shop.reader()
-            rows = self._told(reader, {"channel": 3, "seller": 3})
+            rows = self._told(shop, reader)
             for row in rows:
                 order = shop.world.order(row.order_id)
                 by = shop.world.parcels[order.shipment_ids[0]].ships_by
@@ -191,17 +192,16 @@ class DescribedRules(Base):
                 "Check the head of a file before its rows; raise PanelAnswer where it is another.",
             )
 
-    def _told(self, reader: Reader, wanted: Mapping[Any, int]) -> list[StatusChange]:
+    def _told(self, shop: Shop, reader: Reader) -> list[StatusChange]:
         """Dispatches of parcels that the channel ships, and of some that the seller ships."""
-        world, now = reader.world, reader.clock.now()
-        for by, count in wanted.items():
-            if by == "seller" and "seller_ships" in self.cannot:
-                continue
-            for n in range(count):
+        world, now = shop.world, shop.clock.now()
+        ways: list[Ships] = ["channel"] if "seller_ships" in self.cannot else ["channel", "seller"]
+        for by in ways:
+            for n in range(3):
                 at = now - timedelta(minutes=20)
                 order = world.place_order([(f"SKU-{by}-{n}", 1)], ships_by=by, at=at)
                 world.ship(order.order_id, at=at + timedelta(minutes=5))
-        reader.clock.advance(reader.plugin.channel.safety_lag + timedelta(minutes=1))
+        shop.settle()
         reader.learn(list(world.orders))
         kinds = [kind for kind in reader.plugin.kinds if kind is Kind.DISPATCHED]
         rows = [row for kind in kinds for row in reader.read(kind)]

@@ -111,7 +111,6 @@ class Reader:
         self.told: list[tuple[str, Mapping[str, Any]]] = []  # what the client wrote into its log
         self.known: dict[str, NewOrder] = {}
         self._server = server
-        self._published = -1
         self._limits = limits
         model = plugin.channel.settings.model_validate(dict(settings))
         self.account = Account(name=name, channel=plugin.name, settings=model)
@@ -175,7 +174,6 @@ class Reader:
     ) -> Iterator[Page[Any]]:
         """The pages of a hook. A panel that answers no window is asked for all orders instead."""
         window = window or self.window()
-        self._publish()
         if not orders and not self.plugin.reads_by(ReadsBy.WINDOW):
             orders = self.refs(self.own_orders())
             if not orders:
@@ -187,13 +185,6 @@ class Reader:
         size = max(1, self.plugin.channel.orders_per_call)
         for start in range(0, len(orders), size):
             yield from self._call(kind, orders[start : start + size], window)
-
-    def _publish(self) -> None:
-        """Where people make report files, they make them anew when something has happened."""
-        publish = getattr(self._server, "publish", None)
-        if publish is not None and self._published != self.world.version:
-            publish()
-            self._published = self.world.version
 
     def _call(self, kind: Kind, orders: Sequence[OrderRef], window: Window) -> Iterator[Page[Any]]:
         hook = getattr(self.plugin.hooks, f"fetch_{kind.value}")

@@ -22,6 +22,7 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
         "json": "answers are no JSON: rows cannot be changed on the wire by the kit",
         "unknown_word": "rows carry no word of the panel that could be a new one",
         "by_date": "the panel shows days only: the edges of a window are a day wide",
+        "by_event": "a window goes by when a report was made, not by when something happened",
         "stamps": "rows carry no time of what happened",
         "stream": "a whole report comes at once, so nothing can be yielded before it is read",
         "repeat": "a POST of this panel begins some work, so a busy one is not asked again",
