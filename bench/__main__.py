@@ -35,6 +35,7 @@ from syncd.clock import SystemClock
 from syncd.panel import Panel
 from syncd.passes import Conductor, Setup
 from syncd.statuses import Account, Kind, NewOrder, OrderLine, Window
+from syncd.testing import DictMemory
 from syncd.tokens import MemoryTokens
 
 CLOCK = SystemClock()
@@ -50,7 +51,7 @@ class Silent:
 @contextmanager
 def simulator(changes: int) -> Iterator[dict[str, Any]]:
     """A Flipkart panel in another process with that many dispatched orders."""
-    command = [sys.executable, "-m", "syncd_flipkart.simulator", "--port", "0"]
+    command = [sys.executable, "-m", "syncd", "simulate", "flipkart"]
     process = subprocess.Popen(
         [*command, "--orders", str(changes), "--dispatched"],
         stdin=subprocess.PIPE,
@@ -59,7 +60,8 @@ def simulator(changes: int) -> Iterator[dict[str, Any]]:
     )
     try:
         assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
+        (seller,) = json.loads(process.stdout.readline())["sellers"].values()
+        yield seller["settings"]
     finally:
         process.terminate()
         process.wait(30)
@@ -68,15 +70,7 @@ def simulator(changes: int) -> Iterator[dict[str, Any]]:
 def make_setup(panel: dict[str, Any], page_size: int) -> Setup:
     """The configuration of one account on that panel."""
     channel = discover()["flipkart"]
-    settings = channel.describe().settings.model_validate(
-        {
-            "base_url": panel["url"],
-            "app_id": panel["client_id"],
-            "app_secret": panel["client_secret"],
-            "page_size": page_size,
-            "pace": "unlimited",
-        }
-    )
+    settings = channel.describe().settings.model_validate({**panel, "page_size": page_size})
     account = Account(name="bench", channel="flipkart", settings=settings)
     return Setup(account=account, channel=channel, look_back={}, locations={})
 
@@ -107,7 +101,9 @@ def fill(book: Book, setup: Setup) -> int:
     now = CLOCK.now()
     window = Window(now - timedelta(days=3650), now)
     seen: set[str] = set()
-    changes = setup.channel.fetch(Kind.DISPATCHED, setup.account, window, (), panel)
+    changes = setup.channel.fetch(
+        Kind.DISPATCHED, setup.account, window, (), panel, DictMemory(CLOCK)
+    )
     for page in changes:
         orders = [
             NewOrder(

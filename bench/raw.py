@@ -62,13 +62,13 @@ def _lines(shipments: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def _pages(panel: dict[str, Any], page_size: int) -> Iterator[dict[str, Any]]:
-    url = panel["url"]
+    url = panel["base_url"]
     with requests.Session() as session:
         session.trust_env = False
         answer = session.get(
             f"{url}/oauth-service/oauth/token",
             params={"grant_type": "client_credentials", "scope": "Seller_Api"},
-            auth=(panel["client_id"], panel["client_secret"]),
+            auth=(panel["app_id"], panel["app_secret"]),
             timeout=60,
         )
         answer.raise_for_status()

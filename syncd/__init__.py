@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from syncd.hookspecs import (
         Channel as Channel,
+        Cost as Cost,
+        Memory as Memory,
         Pace as Pace,
+        PanelAddress as PanelAddress,
         ReadsBy as ReadsBy,
+        ReportFile as ReportFile,
         Settings as Settings,
         hookimpl as hookimpl,
     )
@@ -33,8 +37,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Channel": "hookspecs",
+    "Cost": "hookspecs",
+    "Memory": "hookspecs",
     "Pace": "hookspecs",
+    "PanelAddress": "hookspecs",
     "ReadsBy": "hookspecs",
+    "ReportFile": "hookspecs",
     "Settings": "hookspecs",
     "hookimpl": "hookspecs",
     "Links": "panel",

@@ -29,7 +29,7 @@ _HARMLESS_VALUE: Final = re.compile(r"[\w.:+,\-]{1,40}")
 
 
 class Base:
-    """A panel's base address: https, or http on a loopback address only.
+    """A panel's base address: https, or http on a loopback address only; empty for none.
 
     Raises ConfigError for any other, for one without a host and for one with a password in it.
     """
@@ -38,6 +38,9 @@ class Base:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self.origin: tuple[str, str, int] | None = None
+        if not url:
+            return
         try:
             self.origin = origin_of(url)
         except ValueError as error:
@@ -48,6 +51,8 @@ class Base:
 
     def joined(self, path: str, params: Params | None = None) -> str:
         """The address of ``path`` below the base; an absolute https address stays itself."""
+        if path.startswith("/") and self.origin is None:
+            raise PluginError("This channel's settings have no base_url: it makes no calls.")
         if path.startswith("/"):
             url = self.url + path
         else:
@@ -70,7 +75,7 @@ class Base:
         relative = link.startswith("/") and not link.startswith("//")
         url = self.joined(prefix + link) if relative else link
         try:
-            stays = origin_of(url) == self.origin
+            stays = self.origin is not None and origin_of(url) == self.origin
         except ValueError:
             stays = False
         if stays:

@@ -19,6 +19,9 @@ class Rate(Protocol):
     @property
     def burst(self) -> int: ...
 
+    @property
+    def header(self) -> str: ...
+
 
 class Bucket:
     """Calls are let through at ``rate`` a second on average, at most ``burst`` at once.
@@ -48,6 +51,11 @@ class Bucket:
         self._left -= 1.0
         return max(0.0, -self._left / self._rate)
 
+    def seconds(self, calls: int, now: float) -> float:
+        """How long so many further calls would take from now on."""
+        self._flow(now)
+        return max(0.0, (calls - self._left) / self._rate)
+
     def slow_down(self, now: float) -> None:
         """The panel said that we call too fast."""
         self._flow(now)
@@ -56,8 +64,9 @@ class Bucket:
 
     def correct(self, per_second: float, now: float) -> None:
         """The panel said how fast we may call."""
-        self._flow(now)
-        self._declared = self._rate = per_second
+        if per_second != self._declared:
+            self._flow(now)
+            self._declared = self._rate = per_second
 
     def _flow(self, now: float) -> None:
         passed = max(0.0, now - self._at)
@@ -75,20 +84,23 @@ class Buckets:
         self._buckets = {
             name: Bucket(pace.per_second, pace.burst, now) for name, pace in paces.items()
         }
+        self._headers = {name: pace.header for name, pace in paces.items() if pace.header}
 
     def of(self, name: str) -> Bucket | None:
         """The bucket for calls of this class, None where nothing limits them."""
         return self._buckets.get(name) or self._buckets.get(DEFAULT)
 
-    def correct(self, name: str, per_second: float, now: float) -> None:
-        """Set a class's rate, giving it a bucket of its own if it had none.
+    def heed(self, name: str, headers: Mapping[str, str], now: float) -> None:
+        """Take over the rate that an answer states, if its class has a header for that.
 
-        A rate that is no positive number is ignored: a server's header is not to stop us.
+        What is no positive number is passed over: a server's header is not to stop us.
         """
-        if not 0 < per_second < float("inf"):
+        header = self._headers.get(name)
+        if header is None:
             return
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            self._buckets[name] = Bucket(per_second, 1, now)
-        else:
-            bucket.correct(per_second, now)
+        try:
+            per_second = float(headers.get(header, ""))
+        except ValueError:
+            return
+        if 0 < per_second < float("inf"):
+            self._buckets[name].correct(per_second, now)

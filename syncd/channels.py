@@ -10,7 +10,15 @@ from typing import Any, Final
 import pluggy
 
 from syncd.errors import PluginError
-from syncd.hookspecs import ENTRY_POINT_GROUP, PROJECT, Channel, ChannelHooks, Settings
+from syncd.hookspecs import (
+    ENTRY_POINT_GROUP,
+    PROJECT,
+    Channel,
+    ChannelHooks,
+    Memory,
+    ReportFile,
+    Settings,
+)
 from syncd.statuses import Account, Kind, OrderRef, Page, Window
 
 HOOK_OF: Final[Mapping[Kind, str]] = {kind: f"fetch_{kind.value}" for kind in Kind}
@@ -35,6 +43,7 @@ class LoadedChannel:
         self.description: Channel | None = None
         self.kinds: frozenset[Kind] = frozenset()
         self.gates_shipping = False
+        self.reads_reports = False
         self._hooks: Any = None
         self._provides_shipping: Callable[[Account, OrderRef], Any] = lambda _account, _order: True
 
@@ -65,23 +74,38 @@ class LoadedChannel:
         return self.description
 
     def fetch(
-        self, kind: Kind, account: Account, window: Window, orders: Sequence[OrderRef], panel: Any
+        self,
+        kind: Kind,
+        account: Account,
+        window: Window,
+        orders: Sequence[OrderRef],
+        panel: Any,
+        memory: Memory,
     ) -> Iterator[Page[Any]]:
         """Call the hook of this kind. Pages come out one by one; rows are not looked at."""
-        caller = getattr(self._hooks, HOOK_OF[kind])
-        pages = caller(account=account, window=window, orders=orders, panel=panel)
+        hook = HOOK_OF[kind]
+        caller = getattr(self._hooks, hook)
+        pages = caller(account=account, window=window, orders=orders, panel=panel, memory=memory)
+        return self._pages(hook, pages)
+
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        """What a report file says. Raises PluginError where the channel reads no files."""
+        if not self.reads_reports:
+            raise PluginError(f"{self._who()} reads no report files.")
+        pages = self._hooks.read_report(account=account, report=report)
+        return self._pages("read_report", pages)
+
+    def _pages(self, hook: str, pages: Any) -> Iterator[Page[Any]]:
         try:
             iterator = iter(pages)
         except TypeError as error:
             raise PluginError(
-                f"{self._who()}: {HOOK_OF[kind]} returned {type(pages).__name__}, it must yield "
-                "Pages."
+                f"{self._who()}: {hook} returned {type(pages).__name__}, it must yield Pages."
             ) from error
         for page in iterator:
             if not isinstance(page, Page):
                 raise PluginError(
-                    f"{self._who()}: {HOOK_OF[kind]} yielded {type(page).__name__}, it must "
-                    "yield Pages."
+                    f"{self._who()}: {hook} yielded {type(page).__name__}, it must yield Pages."
                 )
             yield page
 
@@ -110,6 +134,7 @@ class LoadedChannel:
             raise PluginError("it has none of the fetching hooks; is @hookimpl missing?")
         answers = hooks.provides_shipping.get_hookimpls()
         self.gates_shipping = bool(answers)
+        self.reads_reports = bool(hooks.read_report.get_hookimpls())
         if answers:
             self._provides_shipping = _straight(answers[0])
         self.description = described

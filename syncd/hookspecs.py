@@ -7,7 +7,8 @@ each marked with :data:`hookimpl`. A hook may declare only the arguments that it
 The fetching hooks are generators of :class:`~syncd.statuses.Page`. Every one of them serves
 two questions. With ``orders`` empty: what changed in ``window``? With ``orders`` given: what is
 the state of these orders now? They report facts. They never touch the book, sleep, log
-secrets or keep state; a row they cannot read is yielded with status ``UNKNOWN``.
+secrets or keep state; a row they cannot read is yielded with status ``UNKNOWN``. What the panel
+does meanwhile (a report in the making) they may write down in the account's :class:`Memory`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import pluggy
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from syncd.statuses import Account, NewOrder, OrderRef, Page, StatusChange, Window
+from syncd._address import origin_of
+from syncd.statuses import Account, NewOrder, OrderRef, Page, Status, StatusChange, Window
 
 if TYPE_CHECKING:
     from syncd.panel import Panel
@@ -42,22 +44,79 @@ class ReadsBy(StrEnum):
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """A token bucket: on average ``per_second`` calls, at most ``burst`` at once."""
+    """A token bucket: on average ``per_second`` calls, at most ``burst`` at once.
+
+    ``header`` names a response header in which the panel states the account's own rate, in
+    calls a second; each answer then corrects the bucket.
+    """
 
     per_second: float
     burst: int = 1
+    header: str = ""
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What a window of one kind costs: a call of the class ``pace`` for each ``rows`` orders.
+
+    ``calls`` more are made whatever comes. From it and the pace a run says how long it takes.
+    """
+
+    pace: str
+    rows: int
+    calls: int = 1
+
+
+class Memory(Protocol):
+    """What a plugin may keep of one account from one call to the next, over restarts.
+
+    It is for work that the panel does meanwhile, such as the id of a report in the making; never
+    for facts, and never for a secret: it is stored in clear. A dry run forgets what it wrote.
+    """
+
+    def recall(self, key: str) -> str:
+        """The text kept under this key; empty if there is none, or none that is still good."""
+        ...
+
+    def remember(self, key: str, text: str, *, keep: timedelta = timedelta(days=30)) -> None:
+        """Keep the text (at most 10,000 characters) for so long. On disk when this returns."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Drop the text, if there is one."""
+        ...
+
+
+class ReportFile(Struct, frozen=True, kw_only=True):
+    """A report that a person downloaded from the panel: the file's own name, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+def _address(url: str) -> str:
+    try:
+        origin_of(url)
+    except ValueError as error:
+        raise ValueError(f"the address {error}") from None
+    return url.rstrip("/")
+
+
+PanelAddress = Annotated[str, AfterValidator(_address)]
+"""The type of a settings field that holds a second address of a panel, checked as base_url is."""
 
 
 class Settings(BaseModel):
     """Base of a plugin's settings. Fields of type ``pydantic.SecretStr`` are secrets: the
     config file may only refer to them (credential, file or environment variable).
 
-    ``base_url`` is the panel's address; https, or plain http on a loopback address only.
+    ``base_url`` is the panel's address; https, or plain http on a loopback address only. A
+    channel that asks over the network declares it anew, with its default or as required. Left
+    as it is here, the channel has no address, and its ``panel`` makes no call to one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_url: str
+    base_url: str = ""
 
 
 class Channel(Struct, frozen=True, kw_only=True):
@@ -67,9 +126,13 @@ class Channel(Struct, frozen=True, kw_only=True):
     ends that long before now. ``overlap``: how far a window reaches back before the cursor.
     ``longest_window``: a longer one is asked in steps. ``orders_per_call``: how many orders
     one hook call gets. ``window_only``: kinds («returns») for whose answer a
-    hook reads its whole window even when orders are named: an audit then asks by window.
+    hook reads its whole window even when orders are named: an audit then asks by window, and so
+    does a pass where ``reads_by`` is by orders alone.
     ``paces``: one token bucket per endpoint class, ``"default"`` for the
-    rest. ``look_back_limit``: how far back the panel answers at all.
+    rest. ``costs``: by kind, what a window costs where calls are scarce.
+    ``look_back_limit``: how far back the panel answers at all.
+    ``statuses``: what the hooks can report at all; empty means all that their kinds allow.
+    ``ships``: a phrase on who ships, for people («the channel; the seller where ...»).
     ``unverified``: sentences about what no public source confirms.
     """
 
@@ -84,6 +147,9 @@ class Channel(Struct, frozen=True, kw_only=True):
     orders_per_call: int = 100
     window_only: frozenset[str] = frozenset()
     paces: Mapping[str, Pace] = MappingProxyType({})
+    costs: Mapping[str, Cost] = MappingProxyType({})
+    statuses: frozenset[Status] = frozenset()
+    ships: str = ""
     unverified: tuple[str, ...] = ()
 
 
@@ -97,37 +163,72 @@ class ChannelHooks(Protocol):
 
     @hookspec(firstresult=True)
     def fetch_orders(
-        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+        self,
+        account: Account,
+        window: Window,
+        orders: Sequence[OrderRef],
+        panel: Panel,
+        memory: Memory,
     ) -> Iterator[Page[NewOrder]]:
         """Yield new orders for the book. Without it orders come from a file or the API."""
         ...
 
     @hookspec(firstresult=True)
     def fetch_dispatched(
-        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+        self,
+        account: Account,
+        window: Window,
+        orders: Sequence[OrderRef],
+        panel: Panel,
+        memory: Memory,
     ) -> Iterator[Page[StatusChange]]:
         """Yield what was dispatched: status DISPATCHED."""
         ...
 
     @hookspec(firstresult=True)
     def fetch_cancelled(
-        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+        self,
+        account: Account,
+        window: Window,
+        orders: Sequence[OrderRef],
+        panel: Panel,
+        memory: Memory,
     ) -> Iterator[Page[StatusChange]]:
         """Yield what was cancelled: CANCELLED, and CANCEL_REQUESTED / CANCEL_WITHDRAWN."""
         ...
 
     @hookspec(firstresult=True)
     def fetch_returns(
-        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+        self,
+        account: Account,
+        window: Window,
+        orders: Sequence[OrderRef],
+        panel: Panel,
+        memory: Memory,
     ) -> Iterator[Page[StatusChange]]:
         """Yield returns: RETURN_NOTICED, RETURNED, RETURN_WITHDRAWN; UNDELIVERED, LOST."""
         ...
 
     @hookspec(firstresult=True)
     def fetch_delivered(
-        self, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+        self,
+        account: Account,
+        window: Window,
+        orders: Sequence[OrderRef],
+        panel: Panel,
+        memory: Memory,
     ) -> Iterator[Page[StatusChange]]:
         """Yield what reached the buyer: status DELIVERED."""
+        ...
+
+    @hookspec(firstresult=True)
+    def read_report(
+        self, account: Account, report: ReportFile
+    ) -> Iterator[Page[NewOrder] | Page[StatusChange]]:
+        """Yield what a report file says that a person hands in. No network, no order of statuses.
+
+        Raises PanelAnswer when it is no report of this panel; the message says what was expected.
+        """
         ...
 
     @hookspec(firstresult=True)

@@ -58,6 +58,7 @@ __all__ = ["Authorise", "Limits", "Links", "Panel"]
 
 NO_PACES: Final[Mapping[str, Pace]] = {}
 WORTH_A_LOG_LINE: Final = 1.0  # seconds of waiting
+LONGEST_PAUSE: Final = 60.0  # seconds that a plugin may wait at once
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -85,7 +86,8 @@ class Panel:
     """One account's client to its panel. To be used by one thread only.
 
     ``account`` names the account in errors and in the token store. ``stop`` ends each wait
-    with Stopped. ``paces`` holds a token bucket per class of calls. ``proxies`` is a mapping
+    with Stopped. ``paces`` holds a token bucket per class of calls; ``buckets`` are those of an
+    earlier Panel of this account, which go on from where they stood. ``proxies`` is a mapping
     as ``requests`` takes it, ``ca_bundle`` a file of certificates to trust instead of the
     usual ones. ``log`` is called as ``log(event, **fields)``.
     """
@@ -99,6 +101,7 @@ class Panel:
         tokens: TokenStore,
         stop: threading.Event | None = None,
         paces: Mapping[str, Pace] = NO_PACES,
+        buckets: Buckets | None = None,
         limits: Limits = DEFAULT_LIMITS,
         jitter: Callable[[], float] = random.random,
         log: Log | None = None,
@@ -114,7 +117,7 @@ class Panel:
         self._stop = stop or threading.Event()
         self._jitter = jitter
         self._log = log
-        self._buckets = Buckets(paces, clock.monotonic())
+        self._buckets = buckets or Buckets(paces, clock.monotonic())
         self._bearer = Bearer(account, tokens, clock, self._stop)
         self._authorising = False
         self._proxies = dict(proxies or {})
@@ -211,8 +214,12 @@ class Panel:
         refresh_token: str = "",
         token_type: str = "bearer",
         header: str = "Authorization",
+        param: str = "",
     ) -> Token:
-        """A token that begins now and lives ``expires_in`` seconds. For an Authorise."""
+        """A token that begins now and lives ``expires_in`` seconds. For an Authorise.
+
+        ``header`` or ``param`` says how it is carried, see Token.
+        """
         now = self._clock.now()
         return Token(
             access_token=access_token,
@@ -221,11 +228,21 @@ class Panel:
             refresh_token=refresh_token,
             token_type=token_type,
             header=header,
+            param=param,
         )
 
-    def correct_pace(self, name: str, per_second: float) -> None:
-        """Take over the rate that the panel's own headers state for a class of calls."""
-        self._buckets.correct(name, per_second, self._clock.monotonic())
+    def wait(self, seconds: float) -> None:
+        """Let the panel do work that was asked of it, for at most ``LONGEST_PAUSE`` seconds.
+
+        Raises Stopped when the daemon wants to end.
+        """
+        if self._clock.wait(min(seconds, LONGEST_PAUSE), self._stop):
+            raise Stopped(f"Stopped while account {self.account} waited for its panel.")
+
+    def pace_seconds(self, name: str, calls: int) -> float:
+        """How long so many further calls of a class would take, by its bucket as it stands."""
+        bucket = self._buckets.of(name)
+        return bucket.seconds(calls, self._clock.monotonic()) if bucket else 0.0
 
     @property
     def clock_skew(self) -> float:
@@ -342,6 +359,7 @@ class Panel:
         )
         try:
             self._note_date(response.headers)
+            self._buckets.heed(call.pace, response.headers, self._clock.monotonic())
             body = read_body(response, self.limits.max_bytes, call)
         except BaseException:
             response.close()  # half an answer is left in the connection

@@ -53,7 +53,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
     db.execute(
         'CREATE INDEX "package_succeeded" ON "package" ("order_id") WHERE successor_id IS NOT NULL'
     )
-    for statement in (*_BRAKE_AND_DRIFT, *_WAITS):
+    for statement in (*_BRAKE_AND_DRIFT, *_WAITS, _MEMO):
         db.execute(statement)
     for column in ("tracking_number", "shipment_id"):
         db.execute(
@@ -85,6 +85,12 @@ _WAITS: Final = (
     "IN ('RETURN_EXPECTED', 'CIR_CREATED')",
     'CREATE INDEX "inbox_waits" ON "inbox" ("account_id", "state", "observed_at") WHERE state IN '
     "('PARKED', 'TOMBSTONE', 'WAITING', 'REFUSED')",
+)
+
+_MEMO: Final = (
+    'CREATE TABLE "memo" ("account_id" INTEGER NOT NULL REFERENCES "account" ("id") '
+    'ON DELETE RESTRICT, "key" TEXT NOT NULL, "text" TEXT NOT NULL, "good_until" INTEGER NOT '
+    'NULL, PRIMARY KEY ("account_id", "key"))'
 )
 
 STEPS: Final[Sequence[Step]] = (settle_brake_and_audit,)

@@ -491,9 +491,21 @@ class Outbox(Table):
     sent_at = BigIntegerField(null=True)
 
 
+class Memo(Table):
+    """A text that a channel's plugin keeps of an account between its calls."""
+
+    account = ForeignKeyField(Account, on_delete="RESTRICT", index=False)
+    key = TextField()
+    text = TextField()
+    good_until = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("account", "key")
+
+
 ALL_TABLES: Final = (
     Tenant, Facility, Sequence, Account, Run, Task, Cursor, Order, Package, Item, Invoice,
     Stock, StockMove, Putaway, Inbox, Decision, Trouble, Brake, Drift, Outbox,
-    Attempt,
+    Attempt, Memo,
 )  # fmt: skip
 """In the order in which they can be created."""

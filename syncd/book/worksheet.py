@@ -7,7 +7,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from syncd.book.contradictions import LOAD_OPEN, LOAD_WRITTEN_OFF, brought_by, trouble_text
+from syncd.book.contradictions import (
+    LOAD_OPEN,
+    LOAD_UNSOLD,
+    LOAD_WRITTEN_OFF,
+    brought_by,
+    trouble_text,
+)
 from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
@@ -146,6 +152,15 @@ class Worksheet:
             ids = msgspec.json.encode(lost).decode()
             for item_id, choice in self.book.query(LOAD_WRITTEN_OFF, (ids,)):
                 pieces[item_id].written_off = WRITTEN_OFF.get(choice, "")
+        bare = [p.item_id for p in pieces.values() if p.settled_at and self._lacks_invoice(p)]
+        if bare:
+            for (item_id,) in self.book.query(LOAD_UNSOLD, (msgspec.json.encode(bare).decode(),)):
+                pieces[item_id].unsold = True
+
+    def _lacks_invoice(self, piece: Piece) -> bool:
+        if piece.package_id is None or not self.numbers_invoices:
+            return False
+        return not self.packages[piece.package_id].invoice
 
     def load_shelves(self) -> None:
         """Read how the newest putaway of each piece stands, for what a person may choose."""

@@ -29,8 +29,8 @@ class Root(Group):
         ended(lambda: run(words, *args[1:], **{**kwargs, "standalone_mode": False}), as_json)
 
 
-class Lone(click.Command):
-    """A program that is one command, and may run for long: only what prints is guarded."""
+class Lone(click.Group):
+    """A program that runs for long unless told otherwise: only what prints is guarded."""
 
     prints = frozenset({"--help", "-h", "--version", "--check", "--example"})
 

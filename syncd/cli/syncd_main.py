@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
@@ -13,10 +14,16 @@ import click
 import syncd
 from syncd.cli.ctl_root import Lone
 
+SIMULATORS = "syncd.simulators"  # the entry point group; its values are syncd.testing.Simulator
 LEVELS = ("debug", "info", "warning", "error")
 
 
-@click.command(cls=Lone, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Lone,
+    invoke_without_command=True,
+    subcommand_metavar="[simulate CHANNEL]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--config",
     "config_path",
@@ -29,8 +36,14 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--example", is_flag=True, help="Print a commented configuration file, end.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="Before the configuration's own.")
 @click.version_option(syncd.__version__, prog_name="syncd")
+@click.pass_context
 def main(
-    config_path: Path | None, check: bool, as_json: bool, example: bool, log_level: str | None
+    context: click.Context,
+    config_path: Path | None,
+    check: bool,
+    as_json: bool,
+    example: bool,
+    log_level: str | None,
 ) -> None:
     """Keep a seller's order book true to what the marketplace panels know.
 
@@ -39,6 +52,8 @@ def main(
     Exit codes: 0 stopped as asked, 1 start refused (another syncd on the same state, unusable
     book or socket), 2 wrong usage, 78 wrong configuration.
     """
+    if context.invoked_subcommand:
+        return
     from syncd.config import default_config_path
 
     path = (config_path or default_config_path()).absolute()
@@ -51,6 +66,25 @@ def main(
         from syncd.daemon import Options, run
 
         sys.exit(run(Options(config_path=path, log_level=log_level)))
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    add_help_option=False,
+)
+@click.argument("channel")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def simulate(channel: str, arguments: tuple[str, ...]) -> None:
+    """Run a channel's simulated panel on this machine; syncd simulate CHANNEL --help tells more.
+
+    Its first line of output is a JSON object with its address and the settings of an account.
+    Faults are switched by POST /control/faults, and people act by POST /control/VERB.
+    """
+    found = {one.name: one for one in entry_points(group=SIMULATORS)}
+    if channel not in found:
+        there = ", ".join(sorted(found)) or "none"
+        raise click.UsageError(f'No simulator for "{channel}" is installed. Installed: {there}.')
+    found[channel].load().main(arguments)
 
 
 def _mind_signals_while_loading() -> None:

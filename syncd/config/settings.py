@@ -137,6 +137,8 @@ def _add_validation(
 
 
 def _check_address(outcome: Outcome, settings: Settings, base: Place, around: Surroundings) -> None:
+    if not settings.base_url and type(settings).model_fields["base_url"].default == "":
+        return  # a channel without an address
     reason = _address_problem(settings.base_url)
     if reason:
         outcome.problems.append(at(around.lines, (*base, "base_url"), reason))

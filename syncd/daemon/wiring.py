@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 import structlog
 
+from syncd._pace import Buckets
 from syncd.channels import Channels
 from syncd.clock import Clock
 from syncd.config import Loaded
 from syncd.errors import Refused
+from syncd.hookspecs import Pace
 from syncd.panel import Panel
 from syncd.passes import Setup, policies_of
 from syncd.rules import Brake
@@ -29,6 +31,7 @@ class Wiring:
         self.unavailable: Mapping[str, str] = loaded.unavailable
         self._tokens = tokens
         self._clock = clock
+        self._buckets: dict[str, tuple[Mapping[str, Pace], Buckets]] = {}
 
     def replace(self, loaded: Loaded, unavailable: Mapping[str, str]) -> None:
         """Take over another configuration; runs that have begun keep what they were given."""
@@ -63,11 +66,21 @@ class Wiring:
             clock=self._clock,
             tokens=self._tokens,
             stop=stop,
-            paces=setup.channel.describe().paces,
+            buckets=self._buckets_of(setup),
             log=structlog.get_logger("syncd.panel").info,
             proxies=dict.fromkeys(("http", "https"), config.proxy) if config.proxy else None,
             ca_bundle=config.ca_bundle or None,
         )
+
+    def _buckets_of(self, setup: Setup) -> Buckets:
+        """The account's pace, which outlives a run: the panel counts the calls of all of them."""
+        paces = setup.channel.describe().paces
+        known = self._buckets.get(setup.account.name)
+        if known is None or known[0] is not paces:
+            known = self._buckets[setup.account.name] = (
+                paces, Buckets(paces, self._clock.monotonic())
+            )  # fmt: skip
+        return known[1]
 
     def runnable(self) -> list[str]:
         """The accounts that can run."""

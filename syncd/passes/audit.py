@@ -18,6 +18,7 @@ from syncd.book import auditing, drift, runs
 from syncd.book.causes import Cause
 from syncd.book.compare import Comparer, Horizon, Told
 from syncd.book.drift import Finding
+from syncd.book.memory import AccountMemory
 from syncd.book.passing import order_refs
 from syncd.book.runs import RunState
 from syncd.book.worker import Task
@@ -55,6 +56,7 @@ class Audit:
         self._job = job
         self._setup = setup
         self._panel = panel
+        self._memory = AccountMemory(job.book, job.account_id, rehearsal=job.dry_run)
         self._channel = setup.channel.describe()
         self._task = task
         self._settle = settle
@@ -233,10 +235,10 @@ class Audit:
         fetch, account = self._setup.channel.fetch, self._setup.account
         if by_window:
             for step in steps(window, self._channel.longest_window):
-                yield from fetch(kind, account, step, (), self._panel)
+                yield from fetch(kind, account, step, (), self._panel, self._memory)
             return
         for part in parts(refs, self._channel.orders_per_call):
-            yield from fetch(kind, account, window, part, self._panel)
+            yield from fetch(kind, account, window, part, self._panel, self._memory)
 
     def _guarded(
         self, kind: Kind, pages: Iterator[Page[Any]], wanted: set[str], rows: list[Any]

@@ -6,6 +6,7 @@ A simulator subclasses :class:`PanelServer` over a :class:`World`. Nothing here 
 from syncd.clock import Clock, HandClock, SystemClock
 from syncd.testing.alone import serve_alone
 from syncd.testing.faults import Fault, FaultScript
+from syncd.testing.memory import DictMemory
 from syncd.testing.panel_server import (
     Logged,
     PanelServer,
@@ -14,6 +15,7 @@ from syncd.testing.panel_server import (
     Request,
     json_reply,
 )
+from syncd.testing.simulator import Simulator
 from syncd.testing.things import (
     AT_BUYER,
     AT_SELLER,
@@ -42,6 +44,7 @@ __all__ = [
     "By",
     "Cancellation",
     "Clock",
+    "DictMemory",
     "Event",
     "Fault",
     "FaultScript",
@@ -60,6 +63,7 @@ __all__ = [
     "Request",
     "Return",
     "ReturnState",
+    "Simulator",
     "State",
     "SystemClock",
     "World",

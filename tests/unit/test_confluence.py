@@ -47,6 +47,14 @@ HISTORIES: dict[str, list[Said]] = {
         said(S.DISPATCHED), said(S.RETURN_NOTICED, RTO), said(S.RETURN_WITHDRAWN, RTO),
     ],
     "lost": [said(S.DISPATCHED), said(S.UNDELIVERED), said(S.LOST)],
+    "lost on its way back": [said(S.DISPATCHED), said(S.RETURN_NOTICED, RTO), said(S.LOST)],
+    "lost after a withdrawn return": [
+        said(S.DISPATCHED), said(S.RETURN_NOTICED, RTO), said(S.RETURN_WITHDRAWN, RTO),
+        said(S.LOST),
+    ],
+    "lost on the buyer's way back": [
+        said(S.DISPATCHED), said(S.RETURN_NOTICED, CIR), said(S.LOST),
+    ],
     "wish and its end": [said(S.CANCEL_REQUESTED), said(S.CANCEL_WITHDRAWN), said(S.DISPATCHED)],
     "wish and cancellation": [said(S.CANCEL_REQUESTED), said(S.CANCELLED)],
     "two parcels": [
@@ -110,7 +118,7 @@ class Starts:
                 sorted(seller.rows("SELECT kind FROM putaway")),
                 seller.order_state("OD1"),
             )
-            told = [row[0] for row in seller.rows("SELECT code FROM exceptions ORDER BY id")]
+            told = seller.rows("SELECT code, inbox_id, against_id FROM exceptions ORDER BY id")
             seller.book.close()
             return ends, told
 
@@ -184,7 +192,7 @@ CONTRADICT = [
     (said(S.DELIVERED), said(S.RETURNED, RTO)),
 ]
 NAMES = ["-".join(one[0] + one[1].get("return_type", "") for one in pair) for pair in CONTRADICT]
-CLAIMS = {"implied_dispatch", "lost_in_transit"}
+CLAIMS = {"implied_dispatch", "lost_in_transit", "lost_on_the_way_back"}
 """Codes of a claim for a lost parcel, which contradicts nothing."""
 
 
@@ -196,9 +204,53 @@ def test_a_pair_that_may_contradict_is_settled_by_time_or_told_once_a_piece(
     for dated in permutations(pair):
         found = [starts.end(start, [[one] for one in order], dated) for order in permutations(pair)]
         alone = [starts.end(start, [dated], dated)]
-        troubles = [[code for code in told if code not in CLAIMS] for _, told in found + alone]
+        troubles = [[code for code, *_ in told if code not in CLAIMS] for _, told in found + alone]
         for told in troubles:
             assert len(told) in (0, 2), "one exception for each of the two pieces, or none"
             assert len(set(told)) <= 1
         quiet = [ends for (ends, _), told in zip(found + alone, troubles, strict=True) if not told]
         assert all(one == other for one, other in combinations(quiet, 2)), "neither time nor told"
+
+
+LEFT, HAD = [said(S.DISPATCHED)], [said(S.DISPATCHED), said(S.DELIVERED)]
+COMING, SENT_BACK = said(S.RETURN_NOTICED, RTO), said(S.RETURN_NOTICED, CIR)
+HERE, HERE_AGAIN = said(S.RETURNED, RTO), said(S.RETURNED, CIR)
+NOT_COMING, GONE = said(S.RETURN_WITHDRAWN), said(S.LOST)
+THREE: list[tuple[list[Said], list[Said]]] = [
+    (LEFT, [SENT_BACK, GONE, said(S.DELIVERED)]),
+    (LEFT, [SENT_BACK, GONE, HERE]),
+    (LEFT, [SENT_BACK, HERE, GONE]),
+    (LEFT, [SENT_BACK, NOT_COMING, GONE]),
+    (LEFT, [GONE, SENT_BACK, NOT_COMING]),
+    (LEFT, [COMING, SENT_BACK, said(S.DELIVERED)]),
+    (LEFT, [COMING, HERE_AGAIN, said(S.DELIVERED)]),
+    (LEFT, [SENT_BACK, NOT_COMING, said(S.CANCELLED)]),
+    (HAD, [COMING, NOT_COMING, said(S.CANCELLED)]),
+    (HAD, [COMING, NOT_COMING, GONE]),
+    ([*LEFT, COMING], [said(S.DELIVERED), said(S.RETURN_NOTICED, CIR), HERE]),
+    ([*HAD, SENT_BACK], [GONE, said(S.DELIVERED), NOT_COMING]),
+    ([*HAD, SENT_BACK], [GONE, NOT_COMING, HERE]),
+    ([*HAD, SENT_BACK], [GONE, COMING, said(S.DELIVERED)]),
+    ([*LEFT, GONE], [COMING, NOT_COMING, said(S.CANCELLED)]),
+    ([*LEFT, GONE], [SENT_BACK, COMING, NOT_COMING]),
+]
+"""What the book had heard, and three facts more as they are dated: some order hides something."""
+
+
+def _name(case: tuple[list[Said], list[Said]]) -> str:
+    return "-".join(one[0] + one[1].get("return_type", "") for one in case[1])
+
+
+@pytest.mark.parametrize("case", THREE, ids=_name)
+def test_three_facts_end_as_dated_or_are_told_with_both_sides(
+    starts: Starts, case: tuple[list[Said], list[Said]]
+) -> None:
+    heard, facts = case
+    dated = [*heard, *facts]
+    first = [[one] for one in heard]
+    right, _ = starts.end("packed", [*first, dated[len(heard) :]], dated)
+    for order in permutations(facts):
+        ends, told = starts.end("packed", [*first, *([one] for one in order)], dated)
+        sides = [(fact, other) for code, fact, other in told if code not in CLAIMS]
+        assert ends == right or sides, order
+        assert all(other and fact != other for fact, other in sides), order

@@ -131,7 +131,6 @@ def test_the_panels_clock_is_read_from_its_date() -> None:
         "http://10.0.0.1",
         "ftp://127.0.0.1",
         "https://",
-        "",
         "api.example.com",
         "https://user:CANARY@api.example.com",
         "https://api.example.com:99999",
@@ -304,3 +303,11 @@ def test_a_code_on_one_error_does_not_stick_to_its_class() -> None:
     error: Any = refused(Reply(status=403))[0]
     assert error.code == "call_forbidden"
     assert PanelRefused.code == "account_auth_failed"
+
+
+def test_a_channel_without_an_address_makes_no_calls() -> None:
+    panel = panel_at("")
+    with pytest.raises(PluginError, match="no base_url"):
+        panel.get("/orders", shape=bytes)
+    with pytest.raises(PanelAnswer):
+        panel.follow("https://api.example.com/next", shape=bytes)

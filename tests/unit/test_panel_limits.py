@@ -216,28 +216,60 @@ def test_calls_keep_the_pace_of_their_class() -> None:
         assert clock.monotonic() == pytest.approx(2.1)
 
 
-def test_a_server_may_correct_the_pace() -> None:
+def test_a_panel_may_correct_the_pace_in_a_header() -> None:
     clock = HandClock(NOON)
-    with Wire() as wire:
-        panel = panel_at(wire.url, clock=clock)
-        for _ in range(3):
-            panel.get("/x", shape=Ok, pace="orders")
-        assert clock.monotonic() == 0
-        panel.correct_pace("orders", 0.1)
+    paces = {"orders": Pace(per_second=1.0, header="X-Rate"), "default": Pace(per_second=1.0)}
+    with Wire([Reply(headers={"x-rate": "0.1"}), Reply(), Reply(headers={"x-rate": "9"})]) as wire:
+        panel = panel_at(wire.url, clock=clock, paces=paces)
         panel.get("/x", shape=Ok, pace="orders")
+        assert panel.pace_seconds("orders", 3) == pytest.approx(30)
         panel.get("/x", shape=Ok, pace="orders")
-    assert clock.monotonic() == pytest.approx(10)
+        assert clock.monotonic() == pytest.approx(10)
+        panel.get("/x", shape=Ok)
+    assert panel.pace_seconds("default", 3) == pytest.approx(3), "it asked for no header"
 
 
-@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_senseless_correction_is_ignored(rate: float) -> None:
-    buckets = Buckets({"a": Pace(per_second=3.0)}, 0.0)
-    buckets.correct("a", rate, 0.0)
-    buckets.correct("b", rate, 0.0)
+@pytest.mark.parametrize("rate", ["0", "-1", "inf", "nan", "", "soon"])
+def test_a_senseless_correction_is_ignored(rate: str) -> None:
+    buckets = Buckets({"a": Pace(per_second=3.0, header="X-Rate")}, 0.0)
+    buckets.heed("a", {"X-Rate": rate}, 0.0)
     bucket = buckets.of("a")
     assert bucket is not None
     assert bucket.rate == 3
-    assert buckets.of("b") is None
+
+
+def test_a_stated_rate_that_stays_the_same_does_not_end_a_slow_down() -> None:
+    buckets = Buckets({"a": Pace(per_second=4.0, header="X-Rate")}, 0.0)
+    bucket = buckets.of("a")
+    assert bucket is not None
+    bucket.slow_down(0.0)
+    buckets.heed("a", {"X-Rate": "4.0"}, 0.0)
+    assert bucket.rate == 2
+
+
+def test_the_pace_goes_on_from_one_panel_to_the_next() -> None:
+    clock = HandClock(NOON)
+    buckets = Buckets({"default": Pace(per_second=0.1, burst=2)}, 0.0)
+    with Wire() as wire:
+        for _ in range(3):
+            panel_at(wire.url, clock=clock, buckets=buckets).get("/x", shape=Ok)
+    assert clock.monotonic() == pytest.approx(10)
+
+
+def test_a_plugin_may_wait_for_the_panel_but_not_for_long() -> None:
+    clock = HandClock(NOON)
+    panel = panel_at("http://127.0.0.1:1", clock=clock)
+    panel.wait(20)
+    assert clock.monotonic() == 20
+    panel.wait(86_400)
+    assert clock.monotonic() == 80
+
+
+def test_a_stop_ends_a_plugins_wait() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        panel_at("http://127.0.0.1:1", stop=stop).wait(20)
 
 
 def test_a_429_lowers_the_pace() -> None:

@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from types import TracebackType
 from typing import Any
 
+from syncd._pace import Buckets
 from syncd.clock import HandClock, SystemClock
 from syncd.hookspecs import Pace
 from syncd.panel import Limits, Panel
@@ -200,6 +201,7 @@ def panel_at(
     limits: Limits | None = None,
     stop: threading.Event | None = None,
     paces: dict[str, Pace] | None = None,
+    buckets: Buckets | None = None,
     jitter: float = 0.5,
     log: Told | None = None,
     ca_bundle: str | None = None,
@@ -213,6 +215,7 @@ def panel_at(
         limits=limits or Limits(),
         stop=stop,
         paces=paces or {},
+        buckets=buckets,
         jitter=lambda: jitter,
         log=log,
         ca_bundle=ca_bundle,

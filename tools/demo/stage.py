@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tools.demo.book import Api
 from tools.demo.children import PATIENCE, Child, ChildError
-from tools.demo.panels import CHANNELS, PanelPeople
+from tools.demo.panels import SELLERS, PanelPeople, people_of, simulated
 from tools.demo.story import DELHI
 
 LOCATIONS: Final[Mapping[str, str]] = {DELHI: "DEL"}
@@ -109,12 +109,18 @@ class Stage:
     def _start_panels(self) -> None:
         self._children = [
             self._ends.enter_context(
-                Child(one.channel, ["-m", one.module, "--port", "0"], self.folder)
+                Child(
+                    channel,
+                    ["-m", "syncd", "simulate", channel, "--sellers", str(SELLERS)],
+                    self.folder,
+                )
             )
-            for one in CHANNELS
+            for channel in simulated()
         ]
         self.panels = [
-            PanelPeople(one, child) for one, child in zip(CHANNELS, self._children, strict=True)
+            people
+            for channel, child in zip(simulated(), self._children, strict=True)
+            for people in people_of(channel, child)
         ]
 
     def start_timers(self) -> None:

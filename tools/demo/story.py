@@ -109,7 +109,10 @@ class Story:
         sku = fate.sku or STOCKED[number % len(STOCKED)]
         at = times(30 + number / 60)
         answer = self.people.do(
-            "place_order", lines=[{"sku": sku, "quantity": fate.quantity}], at=at
+            "place_order",
+            seller_id=self.people.seller_id,
+            lines=[{"sku": sku, "quantity": fate.quantity}],
+            at=at,
         )
         line = answer["lines"][0]
         return Placed(answer["order_id"], line["line_id"], sku, fate.quantity, at)

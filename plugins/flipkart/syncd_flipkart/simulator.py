@@ -5,7 +5,7 @@ As a library::
     with FlipkartSimulator(world) as panel:
         ...  # panel.url, panel.client_id, panel.client_secret
 
-As a program: ``python -m syncd_flipkart.simulator --port 0`` prints one JSON line with its
+As a program: ``syncd simulate flipkart`` prints one JSON line with its
 address and credentials and serves until SIGTERM or the end of its standard input.
 
 Paths: the token endpoint, ``/sellers/v3/shipments...``, ``/sellers/v2/returns...``, the sandbox
@@ -14,11 +14,9 @@ verbs, and ``/control/...`` of the kit for what the real sandbox lacks.
 
 from __future__ import annotations
 
-import argparse
-import gc
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -26,19 +24,16 @@ from syncd.testing import (
     Clock,
     Fault,
     FaultScript,
-    HandClock,
-    PanelServer,
     Parcel,
     Problem,
     Reply,
     Request,
     Return,
+    Simulator,
     SystemClock,
     World,
     WorldError,
     json_reply,
-    populate,
-    serve_alone,
 )
 from syncd_flipkart.simulator_oauth import (
     AUTHORIZE_PATH,
@@ -89,13 +84,15 @@ def new_world(clock: Clock, *, seed: int = 0, seller_id: str = "", location_id: 
     )
 
 
-class FlipkartSimulator(PanelServer):
+class FlipkartSimulator(Simulator):
     """The panel of every seller of a world. See the module's text.
 
     ``parts`` and ``return_words`` choose between readings that no source settles, see ``Rows``.
     ``grants`` holds apps and tokens: ``grants.consent(client_id)`` gives a refresh token,
     ``grants.add_app`` opens the panel of one more seller.
     """
+
+    channel = "flipkart"
 
     def __init__(
         self,
@@ -127,6 +124,29 @@ class FlipkartSimulator(PanelServer):
             ("GET", SHIPMENTS): self._by_ids,
             ("GET", RETURNS): self._returns,
         }
+
+    @classmethod
+    def new_world(cls, clock: Clock, *, seed: int = 0) -> World:
+        """A world whose ids have the forms of this panel."""
+        return new_world(clock, seed=seed)
+
+    def settings(self, seller_id: str = "") -> Mapping[str, Any]:
+        """An account of this seller, with an app of its own."""
+        client_id = self.client_id
+        if seller_id not in ("", self.seller_id):
+            client_id = f"{self.client_id}-{seller_id}"
+            self.grants.add_app(client_id, self.client_secret, seller_id)
+        return {
+            "base_url": self.url,
+            "app_id": client_id,
+            "app_secret": self.client_secret,
+            "pace": "unlimited",
+            "page_size": 100,
+        }
+
+    def warm(self) -> None:
+        """Render every row before the first question."""
+        self.rows.warm()
 
     def answer(self, request: Request) -> Reply:
         """Route one request; every path but the OAuth ones needs a bearer token."""
@@ -333,52 +353,3 @@ def _page(
     flag = b"true" if more else b"false"
     parts = (b'{"hasMore":', flag, last, b',"', name, b'":[', b",".join(rows), b"]}")
     return Reply(200, b"".join(parts))
-
-
-def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m syncd_flipkart.simulator")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--orders", type=int, default=0, help="begin with so many orders")
-    parser.add_argument("--dispatched", action="store_true", help="and let them be picked up")
-    parser.add_argument("--seed", type=int, default=0, help="names of orders come from it")
-    parser.add_argument("--client-id", default="simulated-app")
-    parser.add_argument("--client-secret", default="simulated-secret")
-    parser.add_argument(
-        "--hand-clock",
-        metavar="TIME",
-        nargs="?",
-        const="2026-11-20T06:00:00Z",
-        help="time stands still until POST /control/clock moves it",
-    )
-    parser.add_argument("--no-stdin", action="store_true", help="do not end with standard input")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The program."""
-    wish = _arguments().parse_args(arguments)
-    clock: Clock = SystemClock()
-    if wish.hand_clock:
-        clock = HandClock(datetime.fromisoformat(wish.hand_clock).astimezone(UTC))
-    world = new_world(clock, seed=wish.seed)
-    gc.disable()  # many small records that all stay: nothing to collect, much to look through
-    populate(world, wish.orders, dispatched=wish.dispatched)
-    server = FlipkartSimulator(
-        world, client_id=wish.client_id, client_secret=wish.client_secret, port=wish.port
-    )
-    server.rows.warm()
-    gc.freeze()
-    gc.enable()
-    announcement = {
-        "client_id": server.client_id,
-        "client_secret": server.client_secret,
-        "refresh_token": server.grants.consent(server.client_id),
-        "seller_id": server.seller_id,
-        "location_id": world.sellers[server.seller_id][0],
-        "orders": wish.orders,
-    }
-    serve_alone(server, announcement, watch_stdin=not wish.no_stdin)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,14 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 import requests
-from pydantic import SecretStr
 
-import syncd_flipkart as plugin
-from syncd import Account, OrderRef, Panel, Window
 from syncd.clock import HandClock
-from syncd.errors import PanelAnswer, PanelBusy, PanelRefused
 from syncd.testing import Fault, LineSpec, State, World, populate
-from syncd.tokens import MemoryTokens
 from syncd_flipkart.simulator import FlipkartSimulator, new_world
 from syncd_flipkart.simulator_rows import WORDS
 
@@ -773,162 +768,12 @@ def test_a_change_may_stay_hidden_for_a_while(talk: Talk, world: World, clock: H
     assert len(talk.returns("customer_return")) == 1
 
 
-# The plugin on the pretend panel --------------------------------------------------------------
-
-
-class Shop:
-    """The plugin's own hooks, through a real Panel, for one account."""
-
-    def __init__(self, sim: FlipkartSimulator, clock: HandClock, **more: Any) -> None:
-        settings = plugin.FlipkartSettings(
-            base_url=sim.url,
-            app_id=sim.client_id,
-            app_secret=SecretStr(sim.client_secret),
-            pace="unlimited",
-            **more,
-        )
-        self.account = Account(name="shop", channel="flipkart", settings=settings)
-        self.clock = clock
-        self.panel = Panel(
-            sim.url,
-            account="shop",
-            clock=clock,
-            tokens=MemoryTokens(),
-            paces=plugin.PACES,
-            jitter=lambda: 0.0,
-        )
-
-    def read(self, kind: str, orders: tuple[OrderRef, ...] = ()) -> list[Any]:
-        window = Window(self.clock.now() - timedelta(days=2), self.clock.now())
-        hook = getattr(plugin, f"fetch_{kind}")
-        pages = hook(self.account, window, orders, self.panel)
-        return [row for page in pages for row in page.rows]
-
-
-@pytest.fixture
-def shop(sim: FlipkartSimulator, clock: HandClock) -> Iterator[Shop]:
-    shop = Shop(sim, clock)
-    yield shop
-    shop.panel.close()
-
-
-def mixed_world(world: World, clock: HandClock) -> None:
-    """Sixty orders that end in every way there is."""
-    orders = populate(world, 60, line=lambda n: [(f"SKU-{n % 7}", 1 + n % 2)])
-    for n, order in enumerate(orders):
-        clock.advance(timedelta(seconds=40))
-        way = n % 6
-        if way == 0:
-            by = ("seller", "buyer", "marketplace")[n // 6 % 3]
-            world.cancel(order.order_id, by=by)  # type: ignore[arg-type]
-        if way >= 2:
-            world.ship(order.order_id)
-        if way == 3:
-            world.deliver(order.order_id)
-        if way == 4:
-            world.cancel_in_transit(order.order_id)
-        if way == 5:
-            world.deliver(order.order_id)
-            [back] = world.customer_return(order.order_id)
-            world.return_event(back.return_id, ("completed", "rejected", "cancelling")[n // 6 % 3])
-    clock.advance(timedelta(minutes=10))
-
-
-def final_words(shop: Shop, world: World) -> dict[str, str]:
-    """The last word of each line, from every feed, in the order of events."""
-    rank = [
-        "DISPATCHED",
-        "DELIVERED",
-        "CANCELLED",
-        "RETURN_NOTICED",
-        "RETURN_WITHDRAWN",
-        "RETURNED",
-    ]
-    changes = [
-        change
-        for kind in ("dispatched", "delivered", "cancelled", "returns")
-        for change in shop.read(kind)
-    ]
-    words: dict[str, str] = {}
-    for change in sorted(changes, key=lambda one: rank.index(one.status)):
-        kind = f"_{change.return_type}" if change.status.startswith("RETURN") else ""
-        words[change.line_id] = f"{change.status}{kind}"
-    return {line: words.get(line, "OPEN").replace("RETURN_WITHDRAWN_CIR", "DELIVERED")
-            for line in world.lines}  # fmt: skip
-
-
-def test_what_the_plugin_reads_is_what_happened(shop: Shop, world: World, clock: HandClock) -> None:
-    mixed_world(world, clock)
-    truth = {line: next(iter(words)) for (_, line), words in world.truth().items()}
-    assert len(set(truth.values())) == 7
-    assert final_words(shop, world) == truth
-
-
-def test_the_plugin_asks_again_after_an_expired_token_and_an_error(
-    shop: Shop, sim: FlipkartSimulator, world: World, clock: HandClock
-) -> None:
-    populate(world, 60, dispatched=True)
-    clock.advance(timedelta(minutes=10))
-    sim.faults.add(
-        Fault(do="expire", path="*next_token=*"),
-        Fault(do="status", status=503, headers={"Retry-After": "1"}, path="*next_token=*"),
-        Fault(do="cut", path="*next_token=*"),
-    )
-    assert len({row.evidence_id for row in shop.read("dispatched")}) == 60
-    assert sim.faults.pending() == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        (Fault(do="status", status=401, path="/sellers/*", times=-1), PanelRefused),
-        (Fault(do="status", status=403, path="/sellers/*", times=-1), PanelRefused),
-        (Fault(do="status", status=500, path="/sellers/*", times=-1), PanelBusy),
-        (Fault(do="html", path="/sellers/*", times=-1), PanelAnswer),
-        (Fault(do="ring", path="/sellers/*", times=-1), PanelAnswer),
-        (Fault(do="foreign", path="/sellers/*", times=-1), PanelAnswer),
-    ],
-)
-def test_the_plugin_on_a_bad_panel_fails_by_name_and_tells_no_secret(
-    shop: Shop, sim: FlipkartSimulator, world: World, fault: Fault, error: type[Exception]
-) -> None:
-    populate(world, 60, dispatched=True)
-    sim.faults.add(fault)
-    with pytest.raises(error) as caught:
-        shop.read("dispatched")
-    assert sim.client_secret not in str(caught.value)
-    assert "access-" not in str(caught.value)
-
-
-def test_trap_11_a_word_of_the_old_notifications_in_a_row(
-    shop: Shop, sim: FlipkartSimulator, world: World, clock: HandClock
-) -> None:
-    [order, _] = populate(world, 2, dispatched=True)
-    row = sim.rows.shipment_fields(world.parcels[order.shipment_ids[0]])
-    row["orderItems"][0]["status"] = "order_item_shipped"
-    sim.faults.add(Fault(do="garble", method="POST", body=json.dumps(row)))
-    clock.advance(timedelta(minutes=10))
-    words = Counter((row.status.value, row.native_status) for row in shop.read("dispatched"))
-    expected = [("UNKNOWN", "order_item_shipped"), ("DISPATCHED", "PICKUP_COMPLETE")]
-    assert words == Counter(expected)
-
-
-def test_a_garbled_row_costs_only_itself(
-    shop: Shop, sim: FlipkartSimulator, world: World, clock: HandClock
-) -> None:
-    populate(world, 3, dispatched=True)
-    clock.advance(timedelta(minutes=10))
-    sim.faults.add(Fault(do="garble", method="POST"))
-    words = Counter(row.status.value for row in shop.read("dispatched"))
-    assert words == {"DISPATCHED": 2, "UNKNOWN": 1}
-
-
 # Alone ----------------------------------------------------------------------------------------
 
 
 def alone(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "syncd_flipkart.simulator", "--port", "0", *arguments],
+        [sys.executable, "-m", "syncd", "simulate", "flipkart", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -939,12 +784,14 @@ def alone(*arguments: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("end", ["stdin", "signal"])
 def test_alone_it_says_where_it_is_and_serves_until_told(end: str) -> None:
     orders = ["--orders", "50", "--dispatched"]
-    process = alone(*orders, "--hand-clock", "--client-secret", "told")
+    process = alone(*orders, "--hand-clock", "--sellers", "2")
     try:
         assert process.stdout is not None
         assert process.stdin is not None
         told = json.loads(process.stdout.readline())
-        assert (told["client_secret"], told["orders"]) == ("told", 50)
+        assert told["orders"] == 50
+        first, second = told["sellers"].values()
+        assert first["settings"]["app_id"] != second["settings"]["app_id"]
         rows = requests.get(told["url"] + "/control/truth", timeout=10).json()
         assert Counter(word for row in rows for word in row["words"]) == {"DISPATCHED": 50}
         moved = requests.post(told["url"] + "/control/clock", json={"advance": 60}, timeout=10)
