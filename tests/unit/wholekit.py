@@ -51,7 +51,7 @@ _TABLES = {
         "SELECT d.inbox_id AS fact, i.line_id || '.' || i.piece AS piece, d.event, "
         "d.before || ' > ' || d.after AS way, d.outcome, d.code, d.steps, d.implied, d.actor, "
         "d.note, d.occurred_at, d.decided_at FROM decision d LEFT JOIN item i ON i.id = d.item_id "
-        "WHERE d.outcome <> 'ACT' ORDER BY d.id"
+        "WHERE d.outcome <> 'ACT' OR d.event = 'settle' ORDER BY d.id"
     ),
     "fact": "SELECT id AS fact, state, outcome, code, message, decided_at FROM inbox ORDER BY id",
     "attempt": "SELECT item_id, at FROM attempt ORDER BY item_id",
