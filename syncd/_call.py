@@ -41,7 +41,7 @@ class Call:
             joint = "&" if "?" in self._address else "?"
             self.url = self._address + joint + urlencode({token.param: token.access_token})
             return
-        plain = token.header.lower() != "authorization"
+        plain = token.header.lower() != "authorization" or not token.token_type
         word = token.access_token if plain else f"Bearer {token.access_token}"
         self.headers[token.header] = word
 

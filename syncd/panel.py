@@ -231,6 +231,14 @@ class Panel:
             param=param,
         )
 
+    def renew_token(self, authorise: Authorise) -> None:
+        """Get a new token, where the panel refuses the old one inside a good answer (a 401 needs
+        no such call). Then ask once more.
+
+        Raises PanelRefused when one was fetched for this reason less than a minute ago.
+        """
+        self._bearer.renew(self._fetcher(authorise), f"account {self.account}")
+
     def wait(self, seconds: float) -> None:
         """Let the panel do work that was asked of it, for at most ``LONGEST_PAUSE`` seconds.
 

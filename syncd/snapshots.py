@@ -2,7 +2,8 @@
 
 For panels that answer with the present word of each line and tell nothing of the way there. The
 pieces of a line are counted: so many have left, so many were delivered, so many came back. A
-total read twice is one fact, and what was passed through between two passes is told all the same.
+total read twice is one fact, whatever else of the row has moved, and what was passed through
+between two passes is told all the same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from syncd.meanings import Meaning
 from syncd.statuses import (
@@ -82,6 +83,8 @@ _PASSED: Final[Mapping[Meaning, frozenset[Meaning]]] = {
 }
 """What a piece shows that has passed through a word; every other word is shown by itself."""
 
+_OF_THE_LINE: Final = frozenset({S.CANCELLED, S.CANCEL_REQUESTED, S.CANCEL_WITHDRAWN})
+
 
 def changes(
     kind: Kind, shown: Iterable[Shown], words: Mapping[str, Meaning], read_at: datetime
@@ -93,22 +96,22 @@ def changes(
     whole lines: a line of which only a part is shown would be counted short.
     """
     found: list[StatusChange] = []
-    parcels: dict[tuple[str, str, str, str], list[tuple[Shown, Meaning]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[Shown, Meaning]]] = {}
     for row in shown:
         meaning = words.get(row.word)
         if row.problem or meaning is None:
             found.append(_unknown(row, read_at))
         elif meaning.status is not None:
-            key = (row.order_id, row.line_id, row.sku, row.shipment_id)
-            parcels.setdefault(key, []).append((row, meaning))
-    for rows in parcels.values():
+            line = (row.order_id, row.line_id, row.sku)
+            # A cancellation is of a line, whatever parcel the pieces were to travel in.
+            key = line if meaning.status in _OF_THE_LINE else (*line, row.shipment_id)
+            groups.setdefault(key, []).append((row, meaning))
+    for rows in groups.values():
         stated = dict.fromkeys(meaning for _, meaning in rows)
-        reached = dict.fromkeys(
-            [target for target, passed in _PASSED.items() if passed & stated.keys()] + [*stated]
-        )
+        reached = [target for target, passed in _PASSED.items() if passed & stated.keys()]
         found += [
             _change(target, rows, read_at)
-            for target in reached
+            for target in dict.fromkeys([*reached, *stated])
             if target.status in STATUSES_OF[kind] and not _told_elsewhere(kind, target)
         ]
     return found
@@ -128,9 +131,9 @@ def _change(target: Meaning, rows: list[tuple[Shown, Meaning]], read_at: datetim
     total = None if any(row.quantity is None for row in there) else _sum(there)
     stamps = [row.at for row in exact or there if row.at is not None]
     back = target.status in (S.RETURN_NOTICED, S.RETURNED, S.RETURN_WITHDRAWN)
-    # Without the time where it is only implied: the row's own time moves on with each word.
-    moment = max(stamps).isoformat() if exact and stamps else ""
     name = f"{target.status} {target.return_type or ''}".strip()
+    if target.status in _OF_THE_LINE and len({row.shipment_id for row in there}) > 1:
+        lead = structs.replace(lead, shipment_id="", tracking_number="", courier="")
     return StatusChange(
         order_id=lead.order_id,
         line_id=lead.line_id,
@@ -149,8 +152,14 @@ def _change(target: Meaning, rows: list[tuple[Shown, Meaning]], read_at: datetim
         left_seller=target in _LEFT,
         facts=lead.facts,
         evidence_id="|".join(
-            (lead.order_id, lead.line_id or lead.sku, lead.shipment_id, name,
-             str(total or ""), moment)
+            (
+                lead.order_id,
+                lead.line_id or lead.sku,
+                "" if target.status in _OF_THE_LINE else lead.shipment_id,
+                name,
+                str(total or ""),
+                lead.return_id if back else "",
+            )
         ),
     )  # fmt: skip
 

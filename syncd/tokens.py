@@ -30,8 +30,8 @@ class Token(Struct, frozen=True, kw_only=True):
     """A panel's permission to read. ``expires_at`` and ``obtained_at`` are wall times, UTC.
 
     ``header`` names the request header that carries it; in ``Authorization`` it stands behind
-    the word "Bearer", in another header alone. With ``param`` it is carried by the query
-    parameter of that name instead. Its repr shows neither token.
+    the word "Bearer", but alone in another header or with no ``token_type``. With ``param`` it
+    is carried by the query parameter of that name instead. Its repr shows neither token.
     """
 
     access_token: str

@@ -16,6 +16,8 @@ from syncd.book.stock import Bucket
 from syncd.book.succession import PARTED, close_repack, is_live, name_pieces, old_names
 from syncd.book.worksheet import Order, Package, Piece, Worksheet
 from syncd.rules import Event, Position, Reason, Step, Verb
+from syncd.rules.policies import CHANNEL_INVOICES
+from syncd.statuses import ReturnType
 
 
 class Desk(Struct, gc=False):
@@ -138,7 +140,10 @@ def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
 def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
     """Number the parcel's invoice, unless it has one or the channel does it; see the gates."""
     package = parcel_of(desk, piece)
-    if package is None or package.invoice or not desk.sheet.numbers_invoices:
+    if package is None or package.invoice:
+        return
+    if not desk.sheet.numbers_invoices:
+        desk.notes.append(CHANNEL_INVOICES)
         return
     sequence = desk.sheet.shared.facility(package.facility_id).sequence
     if sequence is None:
@@ -165,18 +170,28 @@ def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     if package is not None:
         package.dirty = True
         package.dispatched_at = package.dispatched_at or fact.occurred_at
+        package.learned |= not (package.shipment_id or package.tracking_number)
+        if fact.return_type == ReturnType.RTO and fact.shipment_id not in piece.former:
+            # What comes back undelivered has the name under which it must have left.
+            package.shipment_id = package.shipment_id or fact.shipment_id
         _fill(package, piece, fact)
         name_pieces(desk.order, package)
 
 
 def leaves_apart(sheet: Worksheet, piece: Piece, fact: Fact) -> bool:
     """Whether the channel ships the piece in another parcel than the one it was put in."""
-    if piece.package_id is None or not fact.shipment_id or fact.return_type:
-        return False
-    if fact.shipment_id in piece.former:
+    if piece.package_id is None or not (fact.shipment_id or fact.tracking_number):
         return False
     package = sheet.packages[piece.package_id]
-    return bool(package.shipment_id) and package.shipment_id != fact.shipment_id
+    if fact.return_type and not package.learned:
+        return False
+    if fact.shipment_id in piece.former or fact.tracking_number in piece.former:
+        return False
+    if fact.shipment_id and package.shipment_id:
+        return package.shipment_id != fact.shipment_id
+    # A parcel may get another tracking number, but not one that has left without this piece.
+    told, has = fact.tracking_number, package.tracking_number
+    return package.learned and bool(told and has) and told != has
 
 
 def _split_off(desk: Desk, piece: Piece, step: Step) -> None:
@@ -225,7 +240,8 @@ def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def backfill_dispatched_at(desk: Desk, piece: Piece, step: Step) -> None:
-    """The real date of a dispatch that was implied with a later one."""
+    """The real date of a dispatch that was implied with a later one, and its parcel's names."""
+    fill_tracking(desk, piece, step)
     if piece.dispatched_at is None or desk.fact.occurred_at < piece.dispatched_at:
         piece.dispatched_at = desk.fact.occurred_at
 
@@ -429,12 +445,13 @@ def note_attempt(desk: Desk, piece: Piece, step: Step) -> None:
 
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
+    code = step.arg or desk.reason
+    code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
+    # Before the piece is lost, for the exception says where it was.
+    desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
     piece.position = Position.LOST
     piece.lost_at = desk.fact.occurred_at
     piece.written_off = ""
-    code = step.arg or desk.reason
-    code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
-    desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
 
 
 CLAIMS: Final = frozenset({Reason.LOST_IN_TRANSIT.value, Reason.LOST_ON_THE_WAY_BACK.value})

@@ -356,3 +356,28 @@ def test_a_refresh_that_may_have_arrived_is_not_sent_again() -> None:
         with pytest.raises(PanelBusy):
             panel_at(wire.url).get("/x", shape=Ok, authorise=authorise)
         assert len(wire.seen) == 6
+
+
+def test_a_token_without_a_type_stands_alone_in_the_header() -> None:
+    with Wire() as wire:
+        for token_type in ("bearer", ""):
+
+            def grant(panel: Panel, old: Token | None, kind: str = token_type) -> Token:
+                return panel.new_token("token-1", expires_in=3600, token_type=kind)
+
+            panel_at(wire.url).get("/x", shape=Ok, authorise=grant)
+    told = [seen.headers["authorization"] for seen in wire.seen]
+    assert told == ["Bearer token-1", "token-1"]
+
+
+def test_a_token_refused_inside_a_good_answer_is_renewed_once_a_minute() -> None:
+    door = Door()
+    with Wire(door) as wire:
+        panel = panel_at(wire.url)
+        panel.get("/x", shape=Ok, authorise=authorise)
+        panel.renew_token(authorise)
+        assert panel.get("/x", shape=Ok, authorise=authorise).ok
+        with pytest.raises(PanelRefused, match="less than a minute ago"):
+            panel.renew_token(authorise)
+    assert door.granted == 2
+    assert wire.seen[-1].headers["authorization"] == "Bearer access-2"

@@ -31,7 +31,14 @@ def people_of(channel: str, child: Child) -> list[PanelPeople]:
     """One for each seller of a channel's simulator."""
     told = child.announcement()
     return [
-        PanelPeople(channel, number, seller_id, told["sellers"][seller_id], told["url"])
+        PanelPeople(
+            channel,
+            number,
+            seller_id,
+            told["sellers"][seller_id],
+            told["url"],
+            parts=not told["whole_orders"],
+        )
         for number, seller_id in enumerate(told["sellers"], 1)
     ]
 
@@ -41,11 +48,19 @@ class PanelPeople:
     its control calls."""
 
     def __init__(
-        self, channel: str, number: int, seller_id: str, told: Mapping[str, Any], url: str
+        self,
+        channel: str,
+        number: int,
+        seller_id: str,
+        told: Mapping[str, Any],
+        url: str,
+        *,
+        parts: bool = True,
     ) -> None:
         self.channel = channel
         self.account = f"my-{channel}" if number == 1 else f"my-{channel}-{number}"
         self.seller_id = seller_id
+        self.parts = parts  # can the panel tell what befalls a part of an order?
         self._locations: list[str] = told["locations"]
         self._settings: dict[str, Any] = told["settings"]
         self._url = url

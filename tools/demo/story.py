@@ -75,9 +75,13 @@ class Story:
     def place(self, times: Times, *, late: bool) -> None:
         """Buyers order: what the book will know in time, or what reaches it too late."""
         for fate in FATES:
-            if (fate.by == "late") == late and self.people.tells(fate.word):
+            if (fate.by == "late") == late and self._can_be(fate):
                 for number in range(fate.count):
                     self.orders.append((fate, self._place(fate, number, times)))
+
+    def _can_be(self, fate: Fate) -> bool:
+        """Whether the panel has a word for it."""
+        return self.people.tells(fate.word) and (self.people.parts or fate.quantity == 1)
 
     def act(self, times: Times) -> None:
         """What happens before the first sync."""
@@ -118,7 +122,7 @@ class Story:
             at=at,
         )
         line = answer["lines"][0]
-        return Placed(answer["order_id"], line["line_id"], sku, fate.quantity, at)
+        return Placed(answer["order_id"], line["line_id"], line["sku"], fate.quantity, at)
 
 
 def _row(fate: Fate, placed: Placed) -> Sequence[object]:

@@ -74,7 +74,7 @@ class Contract:
         self._panel = panel
         self._settings = settings
         self._authorise = authorise_with(settings)
-        self._fresh: dict[str, str] = {}  # a token in place of one that died without a 401
+        self._renewed = False  # a message in place of orders may be about something else
 
     def placed(self, window: Window) -> Iterator[list[Order | BadRow]]:
         """Pages of the orders that were placed in the window and are of a wanted status.
@@ -134,14 +134,11 @@ class Contract:
     def _asked(self, query: dict[str, str]) -> Answer:
         """One page. A refusal inside a good answer is taken for a dead token, once."""
         call: dict[str, Any] = {"params": query, "pace": self._settings.pace, "shape": Answer}
-        answer: Answer
-        if not self._fresh:
+        answer: Answer = self._panel.get(ORDERS_PATH, authorise=self._authorise, **call)
+        if answer.orders is UNSET and answer.message and not self._renewed:
+            self._renewed = True
+            self._panel.renew_token(self._authorise)
             answer = self._panel.get(ORDERS_PATH, authorise=self._authorise, **call)
-            if answer.orders is not UNSET or not answer.message:
-                return answer
-            token = self._authorise(self._panel, None)
-            self._fresh = {TOKEN_HEADER: token.access_token}
-        answer = self._panel.get(ORDERS_PATH, headers=self._fresh, **call)
         return answer
 
 

@@ -110,12 +110,20 @@ class Item(Struct, frozen=True):
 
 
 def read_items(orders: Raw, settings: PaytmSettings) -> Iterator[Item]:
-    """The items of each order. What cannot be read is shown with its problem."""
+    """The items of each order. What cannot be read is shown with its problem.
+
+    The same row twice is one: the panel shows an item once for each state of its pieces.
+    """
+    seen: set[tuple[str, str]] = set()
     for row in rows(orders, dict[str, Any]):
         if isinstance(row, BadRow):
             yield Item(Shown(order_id="", raw=row.raw, problem=row.problem))
-        else:
-            yield from _items(row, settings)
+            continue
+        for item in _items(row, settings):
+            key = (item.shown.order_id, item.shown.raw)
+            if key not in seen:
+                seen.add(key)
+                yield item
 
 
 def _items(order: Mapping[str, Any], settings: PaytmSettings) -> Iterator[Item]:

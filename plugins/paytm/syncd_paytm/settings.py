@@ -78,6 +78,6 @@ class PaytmSettings(Settings):
     def _is_a_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise ValueError('is no time zone; write one such as "Asia/Kolkata"') from None
         return name

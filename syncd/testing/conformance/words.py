@@ -13,6 +13,7 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
     {
         # how the panel answers
         "empty": "there are no pages: a page without rows cannot be followed by others",
+        "empty_body": "an answer without a body is how this panel says that there is nothing",
         "ring": "pages are asked for by number or token, no answer carries a link",
         "foreign": "the same, so no link can lead to another host",
         "no_link": "an answer has no word for «there is more» beside its link or token",
@@ -21,14 +22,17 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
         "json": "answers are no JSON: rows cannot be changed on the wire by the kit",
         "unknown_word": "rows carry no word of the panel that could be a new one",
         "by_date": "the panel shows days only: the edges of a window are a day wide",
+        "by_event": "a window goes by when a report was made, not by when something happened",
+        "stamps": "rows carry no time of what happened",
         "stream": "a whole report comes at once, so nothing can be yielded before it is read",
         "repeat": "a POST of this panel begins some work, so a busy one is not asked again",
         "odd_ids": "ids have a fixed form: leading zeros or letters never occur",
         # what happens at the panel
-        "lines": "an order has one line only",
+        "lines": "an order has one line only, whose id may be the order's own",
         "quantities": "a line has one piece only",
         "split": "an order travels in one parcel",
         "parts": "a line is cancelled or sent back whole, never a part of its pieces",
+        "whole": "an order has one word: what befalls a part of it is never shown",
         "seller_ships": "no order is ever shipped by the seller",
         "sellers": "one login sees all: there are no two sellers to keep apart",
         "pick_up": "the panel does not tell a pick-up; only a later step shows",
