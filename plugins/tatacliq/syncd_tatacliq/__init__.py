@@ -15,6 +15,7 @@ import msgspec
 from syncd import (
     Account,
     Channel,
+    Kind,
     NewOrder,
     OrderLine,
     OrderRef,
@@ -28,7 +29,6 @@ from syncd import (
 )
 from syncd.shapes import BadRow
 from syncd.snapshots import Shown, changes
-from syncd.statuses import Kind
 from syncd_tatacliq.api import Line, Order, given, moment, read_lines, read_order
 from syncd_tatacliq.settings import TataCliqSettings
 
