@@ -13,7 +13,7 @@ from typing import Any, Final
 import requests
 
 from syncd.channels import discover
-from syncd.hookspecs import secret_fields
+from syncd.hookspecs import ReadsBy, secret_fields
 from syncd.statuses import Status
 from tools.demo.children import Child
 
@@ -66,6 +66,8 @@ class PanelPeople:
         self._url = url
         described = discover()[channel].describe()
         self._statuses = described.statuses
+        by_window = ReadsBy.WINDOW in described.reads_by or "orders" in described.window_only
+        self.finds = by_window  # does the channel find orders that nobody names?
         self._secrets = secret_fields(described.settings)
         self._session = requests.Session()
 

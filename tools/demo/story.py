@@ -104,8 +104,12 @@ class Story:
         return list(firsts.items())
 
     def write_csv(self, path: Path, by: str) -> int:
-        """The orders that come by a file, as ``syncctl import`` takes them. Returns how many."""
-        rows = [(fate, placed) for fate, placed in self.orders if fate.by == by]
+        """The orders that come by a file, as ``syncctl import`` takes them. Returns how many.
+
+        Those of the channel are among them where it finds none by itself.
+        """
+        ways = (by,) if by != "file" or self.people.finds else ("file", "channel")
+        rows = [(fate, placed) for fate, placed in self.orders if fate.by in ways]
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
