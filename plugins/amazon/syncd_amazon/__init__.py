@@ -1,4 +1,4 @@
-"""Amazon (India) by its Selling Partner API: orders, dispatches, deliveries, cancellations, returns.
+"""Amazon (India), by its Selling Partner API: orders, dispatches, deliveries, cancelled, returns.
 
 Each hook asks only for orders in the states that its kind is about, reports words of its kind, and
 passes over the others; a word that it does not know is reported as UNKNOWN. No hook sets
@@ -80,7 +80,8 @@ UNVERIFIED: Final = (
     "return_statuses and return_types.",
     "That a row of a report of returns with a Return delivery date is physically back.",
     "Whether v0 counts a cancelled piece in NumberOfItemsUnshipped.",
-    "Who carries orders of the programs PRIME and DELIVERY_BY_AMAZON in India; see programs_shipped.",
+    "Who carries orders of the programs PRIME and DELIVERY_BY_AMAZON in India; see the setting "
+    "programs_shipped.",
     "Seller Flex: its orders are taken as Amazon's (AFN); no public answer says where its returns "
     "are shown.",
     "The root element and the dates of the XML report of returns.",
