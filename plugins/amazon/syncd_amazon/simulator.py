@@ -1,4 +1,4 @@
-"""A pretend Amazon: Login with Amazon and the Selling Partner API over a world of ``syncd.testing``.
+"""A pretend Amazon: Login with Amazon and the Selling Partner API over a world of the kit.
 
 As a library: ``with AmazonSimulator(world) as panel: ...``; as a program ``syncd simulate amazon``.
 
@@ -12,13 +12,14 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from syncd.clock import to_micros
 from syncd.testing import (
     Clock,
     FaultScript,
@@ -69,6 +70,11 @@ STATUSES_NEW: Final = frozenset(
     {"PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED",
      "UNFULFILLABLE"}
 )  # fmt: skip
+OLD_FILTERS: Final = {
+    "OrderStatuses": "OrderStatus",
+    "FulfillmentChannels": "FulfillmentChannel",
+    "EasyShipShipmentStatuses": "EasyShipShipmentStatus",
+}
 NEWEST: Final = timedelta(minutes=2)
 
 Handler = Callable[[str, Request, Sequence[str]], Reply]
@@ -297,22 +303,24 @@ class AmazonSimulator(Simulator):
                 raise Problem(self.error(400, f"{name} must be two minutes before now or earlier"))
         lag = timedelta(seconds=self.faults.lag_seconds)
         latest = min(self.clock.now() - lag, before or datetime.max.replace(tzinfo=UTC))
-        orders = (one for one in self.world.orders.values() if one.seller_id == seller_id)
         if since is not None:
             end = min(self.clock.now() - lag, until or datetime.max.replace(tzinfo=UTC))
+            orders = (one for one in self.world.orders.values() if one.seller_id == seller_id)
             keyed = [(o.placed_at, o) for o in orders if since <= o.placed_at <= end]
         else:
             start = after or newest
-            keyed = [(at, o) for o, at in self._changed(orders, start) if start <= at <= latest]
+            stamped = ((_second(self.rows.updated(o)), o) for o in self._touched(start, seller_id))
+            keyed = [(at, order) for at, order in stamped if start <= at <= latest]
         keyed.sort(key=lambda pair: (pair[0], pair[1].order_id))
         return [order for _, order in keyed]
 
-    def _changed(
-        self, orders: Iterable[Order], start: datetime
-    ) -> Iterable[tuple[Order, datetime]]:
-        for order in orders:
-            at = self.rows.updated(order).replace(microsecond=0)
-            yield order, at
+    def _touched(self, start: datetime, seller_id: str) -> list[Order]:
+        """The seller's orders of which something changed since ``start``, and perhaps more."""
+        world, since = self.world, to_micros(_second(start))
+        names = [world.parcels[one].order_id for one in world.parcels_by_time.between(since, None)]
+        names += [world.returns[one].order_id for one in world.returns_by_time.between(since, None)]
+        orders = (world.orders[one] for one in dict.fromkeys(names))
+        return [order for order in orders if order.seller_id == seller_id]
 
     def _search(self, seller_id: str, request: Request, found: Sequence[str]) -> Reply:
         query = request.query
@@ -356,8 +364,7 @@ class AmazonSimulator(Simulator):
         if not self._of_india(query, "MarketplaceIds"):
             orders = []
         rows = [self.rows.old(one) for one in orders]
-        for name, key in (("OrderStatuses", "OrderStatus"), ("FulfillmentChannels", "FulfillmentChannel"),
-                          ("EasyShipShipmentStatuses", "EasyShipShipmentStatus")):  # fmt: skip
+        for name, key in OLD_FILTERS.items():
             wanted = _listed(query.get(name))
             if "Unshipped" in wanted:
                 wanted |= {"PartiallyShipped"}
@@ -426,8 +433,8 @@ class AmazonSimulator(Simulator):
         if order is None or order.seller_id != seller_id or not self.rows.easy_ship(order):
             error = {
                 "code": "ResourceNotFound",
-                "message": "The specified resource (for example, `AmazonOrderId` or `MarketplaceId`) "
-                "does not exist.",
+                "message": "The specified resource (for example, `AmazonOrderId` or "
+                "`MarketplaceId`) does not exist.",
             }
             raise Problem(json_reply({"errors": [error]}, 400))
         return json_reply(self.rows.scheduled(order))
@@ -520,6 +527,10 @@ def _lwa_error(status: int, error: str, words: str) -> Reply:
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
 
 
 def _token_of(place: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncd import OrderRef
 from syncd_amazon.settings import AmazonSettings
 
 MFN = {"fulfilledBy": "MFN"}
@@ -56,8 +57,6 @@ def test_through_the_wire(
 def test_an_unpaid_order_is_no_proof(
     kit: Any, shop: Any, later: Callable[[], None], version: str
 ) -> None:
-    from syncd import OrderRef
-
     order = shop.world.place_order([("RED", 1)], traits={"service_level": "Std IN EZ Local"})
     shop.world.hold(order.order_id)
     later()
