@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import metadata
+from urllib.parse import urlencode
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -15,11 +16,13 @@ from syncd.tokens import Token
 class Call:
     """One call and what it carries. Its text names it without any secret; it has no repr."""
 
-    __slots__ = ("account", "body", "headers", "method", "pace", "reads", "secrets", "url")
+    __slots__ = (
+        "_address", "account", "body", "headers", "method", "pace", "reads", "secrets", "url"
+    )  # fmt: skip
 
     def __init__(self, method: str, url: str, account: str, pace: str) -> None:
         self.method = method
-        self.url = url
+        self.url = self._address = url  # with and without a token in its query
         self.account = account
         self.pace = pace
         self.reads = method == "GET"
@@ -32,10 +35,14 @@ class Call:
         return f"{self.method} {path} (account {self.account})"
 
     def carry(self, token: Token) -> None:
-        """Put the token into its header."""
-        plain = token.header.lower() != "authorization"
-        word = token.access_token if plain else f"Bearer {token.access_token}"
+        """Put the token into its header, or into the query."""
         self.secrets.append(token.access_token)
+        if token.param:
+            joint = "&" if "?" in self._address else "?"
+            self.url = self._address + joint + urlencode({token.param: token.access_token})
+            return
+        plain = token.header.lower() != "authorization" or not token.token_type
+        word = token.access_token if plain else f"Bearer {token.access_token}"
         self.headers[token.header] = word
 
     def prepared(self) -> requests.PreparedRequest:

@@ -17,12 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import pluggy
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from syncd._address import origin_of
 from syncd.statuses import Account, NewOrder, OrderRef, Page, Status, StatusChange, Window
 
 if TYPE_CHECKING:
@@ -92,6 +93,18 @@ class ReportFile(Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+def _address(url: str) -> str:
+    try:
+        origin_of(url)
+    except ValueError as error:
+        raise ValueError(f"the address {error}") from None
+    return url.rstrip("/")
+
+
+PanelAddress = Annotated[str, AfterValidator(_address)]
+"""The type of a settings field that holds a second address of a panel, checked as base_url is."""
+
+
 class Settings(BaseModel):
     """Base of a plugin's settings. Fields of type ``pydantic.SecretStr`` are secrets: the
     config file may only refer to them (credential, file or environment variable).
@@ -113,7 +126,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     ends that long before now. ``overlap``: how far a window reaches back before the cursor.
     ``longest_window``: a longer one is asked in steps. ``orders_per_call``: how many orders
     one hook call gets. ``window_only``: kinds («returns») for whose answer a
-    hook reads its whole window even when orders are named: an audit then asks by window.
+    hook reads its whole window even when orders are named: an audit then asks by window, and so
+    does a pass where ``reads_by`` is by orders alone.
     ``paces``: one token bucket per endpoint class, ``"default"`` for the
     rest. ``costs``: by kind, what a window costs where calls are scarce.
     ``look_back_limit``: how far back the panel answers at all.

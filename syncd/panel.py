@@ -214,8 +214,12 @@ class Panel:
         refresh_token: str = "",
         token_type: str = "bearer",
         header: str = "Authorization",
+        param: str = "",
     ) -> Token:
-        """A token that begins now and lives ``expires_in`` seconds. For an Authorise."""
+        """A token that begins now and lives ``expires_in`` seconds. For an Authorise.
+
+        ``header`` or ``param`` says how it is carried, see Token.
+        """
         now = self._clock.now()
         return Token(
             access_token=access_token,
@@ -224,7 +228,16 @@ class Panel:
             refresh_token=refresh_token,
             token_type=token_type,
             header=header,
+            param=param,
         )
+
+    def renew_token(self, authorise: Authorise) -> None:
+        """Get a new token, where the panel refuses the old one inside a good answer (a 401 needs
+        no such call). Then ask once more.
+
+        Raises PanelRefused when one was fetched for this reason less than a minute ago.
+        """
+        self._bearer.renew(self._fetcher(authorise), f"account {self.account}")
 
     def wait(self, seconds: float) -> None:
         """Let the panel do work that was asked of it, for at most ``LONGEST_PAUSE`` seconds.

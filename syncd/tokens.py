@@ -30,7 +30,8 @@ class Token(Struct, frozen=True, kw_only=True):
     """A panel's permission to read. ``expires_at`` and ``obtained_at`` are wall times, UTC.
 
     ``header`` names the request header that carries it; in ``Authorization`` it stands behind
-    the word "Bearer", in another header alone. Its repr shows neither token.
+    the word "Bearer", but alone in another header or with no ``token_type``. With ``param`` it
+    is carried by the query parameter of that name instead. Its repr shows neither token.
     """
 
     access_token: str
@@ -39,6 +40,7 @@ class Token(Struct, frozen=True, kw_only=True):
     refresh_token: str = ""
     token_type: str = "bearer"
     header: str = "Authorization"
+    param: str = ""
 
     def __repr__(self) -> str:
         return f"Token(***, expires_at={self.expires_at.isoformat()})"

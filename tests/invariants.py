@@ -23,6 +23,7 @@ from syncd.book.store import Book
 from syncd.book.worksheet import parcel_state
 from syncd.rules import RANK, Position, Verb, roll_up
 from syncd.rules.laws import MOVES
+from syncd.rules.policies import CHANNEL_INVOICES
 
 Query = Callable[[str], Sequence[tuple[Any, ...]]]
 P, B = Position, Bucket
@@ -43,7 +44,9 @@ WAYS_PAST_A_CANCELLATION: Final = WAYS_OUT_OF_CANCELLED | {"settled_gone", "sett
 """Those by which a person says that what the channel has cancelled goes out after all."""
 
 LEFT_UNSOLD: Final = "settled_expect_rto"
-"""A piece that left without being sold: it needs no parcel and no invoice."""
+"""A piece that left without being sold: it needs no parcel, and no invoice while it stands at one
+of these."""
+UNSOLD_AT: Final = {P.RETURN_EXPECTED, P.RETURNED, P.RETURN_ACKNOWLEDGED, P.LOST}
 
 CLAIM_SETTLED: Final = {"settled_claim_paid": B.SOLD, "settled_written_off": B.OUTSIDE}
 """Where a lost piece is counted once its claim is settled."""
@@ -51,6 +54,11 @@ CLAIM_SETTLED: Final = {"settled_claim_paid": B.SOLD, "settled_written_off": B.O
 RELEASED_BY: Final = {"release_allocation"}
 """Steps that put a piece back on its shelf at once, and the positions where they may."""
 RELEASED_AT: Final = {P.FULFILLABLE, P.CREATED}
+
+RELEASED_UNDER: Final = {
+    "putaway_after_cancel = unless_channel_invoices": {P.PACKED, P.READY_TO_SHIP},
+}  # fmt: skip
+"""Policies, as a record names them, and where else they put a piece back at once."""
 
 NO_EFFECT: Final = {"REFUSED", "PARK", "ACT"}
 """Outcomes of records that are not what became of a fact."""
@@ -143,7 +151,7 @@ class Ledger:
     @cached_property
     def decisions(self) -> list[Any]:
         columns = (
-            "id inbox_id order_id item_id event before after outcome code steps run_id actor "
+            "id inbox_id order_id item_id event before after outcome code steps run_id actor note "
             "decided_at"
         )
         return self._table("decision", columns)
@@ -252,7 +260,9 @@ def i01_a_parcel_has_one_invoice(ledger: Ledger) -> Iterator[str]:
             yield f"item {item.id} is {item.position}, but its package's invoice is void"
             continue
         missing = item.position in INVOICED and item.package_id not in state
-        if missing and not _came_invoiced(ledger, item) and not _left_unsold(ledger, item):
+        unsold = item.position in UNSOLD_AT and _left_unsold(ledger, item)
+        excused = unsold or _came_invoiced(ledger, item) or _channel_invoices(ledger, item)
+        if missing and not excused:
             yield f"item {item.id} is {item.position} in a package without an invoice"
 
 
@@ -261,6 +271,16 @@ def _left_unsold(ledger: Ledger, item: Any) -> bool:
     records = ledger.decisions_of.get(item.id, ())
     said = max((d.id for d in records if d.code == LEFT_UNSOLD), default=0)
     return bool(said) and all(d.id <= said or "create_invoice" not in d.steps for d in records)
+
+
+def _channel_invoices(ledger: Ledger, item: Any) -> bool:
+    """Whether the policy of the account kept it from a number when, or since, it needed one."""
+    said = False
+    for d in ledger.decisions_of.get(item.id, ()):
+        if not {d.before, d.after} <= INVOICED:
+            said = False
+        said = said or (d.after in INVOICED and CHANNEL_INVOICES in d.note)
+    return said
 
 
 def _came_invoiced(ledger: Ledger, item: Any) -> bool:
@@ -315,11 +335,7 @@ def i05_the_shelf_grows_only_by_lawful_moves(ledger: Ledger) -> Iterator[str]:
             if move.source != B.OUTSIDE or not move.reason.startswith(("received", "adjusted")):
                 yield f"stock move {move.id} fills the shelf from {move.source}: {move.reason}"
         elif move.source == B.ALLOCATED:
-            releases = (
-                d.before in RELEASED_AT and RELEASED_BY & {verb for verb, _ in _steps(d)}
-                for d in ledger.decisions_of.get(move.item_id, ())
-            )
-            if not any(releases):
+            if not any(_releases(d) for d in ledger.decisions_of.get(move.item_id, ())):
                 yield f"stock move {move.id} releases item {move.item_id}, which was picked"
         elif move.source == B.PUTAWAY_PENDING:
             done = [p.disposition for p in ledger.putaways_of.get(move.item_id, ())]
@@ -327,6 +343,14 @@ def i05_the_shelf_grows_only_by_lawful_moves(ledger: Ledger) -> Iterator[str]:
                 yield f"stock move {move.id} shelves item {move.item_id} without a good putaway"
         else:
             yield f"stock move {move.id} puts item {move.item_id} on the shelf from {move.source}"
+
+
+def _releases(d: Any) -> bool:
+    """Whether a record puts a piece back on its shelf from where that is lawful."""
+    if not RELEASED_BY & {verb for verb, _ in _steps(d)}:
+        return False
+    allowed = (at for policy, at in RELEASED_UNDER.items() if policy in d.note)
+    return d.before in RELEASED_AT.union(*allowed)
 
 
 @holds

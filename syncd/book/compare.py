@@ -374,6 +374,7 @@ _CAUSE_OF: Final[Mapping[str, Cause]] = {
     "REFUSED": Cause.REFUSED,
     "WAITING": Cause.WAITING,
     "PARKED": Cause.PARKED,
+    "EXPIRED": Cause.PARKED,
     "NEW": Cause.UNDECIDED,
     "QUARANTINED": Cause.UNREADABLE,
     "IGNORED": Cause.SET_ASIDE,

@@ -28,6 +28,14 @@ LOAD_WRITTEN_OFF: Final = (
 )
 """How the newest claim of a piece ended; nothing while a newer claim is open."""
 
+LOAD_UNSOLD: Final = (
+    "SELECT DISTINCT e.item_id FROM json_each(?) wanted "
+    "JOIN exceptions e ON e.item_id = wanted.value WHERE e.choice = 'expect_rto' AND e.code IN "
+    "('dispatched_after_cancel', 'delivered_after_cancel', 'in_transit_after_cancel', "
+    "'return_of_cancelled')"
+)
+"""Cancelled pieces of which a person has said that they left, and come back."""
+
 
 LATER_FACT: Final = "a later fact"
 """Who closed an exception that something the channel said later has answered."""

@@ -37,6 +37,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("orders", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("package", '"successor_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
         ("package", '"came_from_id" INTEGER REFERENCES "package" ("id") ON DELETE RESTRICT'),
+        ("package", '"learned" INTEGER NOT NULL DEFAULT 0'),
         ("item", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("item", '"settled_at" INTEGER'),
         ("item", '"cancelled_at" INTEGER'),
@@ -50,10 +51,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("task", '"next_deep" INTEGER NOT NULL DEFAULT 0'),
     ):
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-    db.execute(
-        'CREATE INDEX "package_succeeded" ON "package" ("order_id") WHERE successor_id IS NOT NULL'
-    )
-    for statement in (*_BRAKE_AND_DRIFT, *_WAITS, _MEMO):
+    for statement in (_LEARNED, *_INDEXES, *_BRAKE_AND_DRIFT, *_WAITS, _MEMO):
         db.execute(statement)
     for column in ("tracking_number", "shipment_id"):
         db.execute(
@@ -62,6 +60,18 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         )
 
 
+# Until now a parcel had its names only from the fact by which the first of its pieces left.
+_LEARNED: Final = (
+    "UPDATE package SET learned = 1 WHERE dispatched_at IS NOT NULL AND id IN (SELECT package_id "
+    "FROM item WHERE position IN ('CREATED', 'PICKING', 'PICKED', 'PACKED', 'READY_TO_SHIP', "
+    "'MANIFESTED', 'CANCELLED'))"
+)
+_INDEXES: Final = (
+    'CREATE INDEX "package_order_id" ON "package" ("order_id")',
+    'DROP INDEX "inbox_unsettled"',
+    'CREATE INDEX "inbox_unsettled" ON "inbox" ("account_id", "occurred_at", "id", "state", '
+    "\"status\") WHERE state <> 'DONE'",
+)
 _BRAKE_AND_DRIFT: Final = (
     'CREATE TABLE "brake" ("id" INTEGER NOT NULL PRIMARY KEY, "account_id" INTEGER NOT NULL '
     'REFERENCES "account" ("id") ON DELETE RESTRICT, "run_id" INTEGER NOT NULL REFERENCES "run" '

@@ -20,7 +20,7 @@ from syncd.book.succession import MERGED, PARTED, SPLITTED, close_repack
 from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import RANK, Position
+from syncd.rules import RANK, Position, has_left
 
 ALL: Final = 0
 """As the number of pieces to take: the whole line."""
@@ -146,7 +146,17 @@ def _open(
 
 def _not_left(order: Order) -> list[Package]:
     """The order's parcels that a person may still open."""
-    return [package for package in order.packages if _rank(package) <= _READY]
+    return [
+        package
+        for package in order.packages
+        if _rank(package) <= _READY and not _left_in_part(order, package)
+    ]
+
+
+def _left_in_part(order: Order, package: Package) -> bool:
+    """Whether a piece has left in a parcel in which another one is still here."""
+    inside = _inside(order, package)
+    return _rank(package) <= _READY and any(has_left(piece.position) for piece in inside)
 
 
 def _rank(package: Package) -> int:
@@ -185,6 +195,12 @@ def _check(table: _Table, package: Package) -> None:
         raise Refused(
             f"Parcel {package.code} is on a closed manifest; take it off there first.",
             code="parcel_manifested",
+        )
+    if _left_in_part(table.order, package):
+        raise Refused(
+            f"A part of parcel {package.code} has left, so it cannot be split or merged. What is "
+            "still here gets a parcel of its own when the channel ships it in another one.",
+            code="parcel_closed",
         )
     if _rank(package) > _READY:
         raise Refused(

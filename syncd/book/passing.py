@@ -54,6 +54,11 @@ def open_orders(book: Book, account_id: int, delivered_since: int) -> list[str]:
     return [row[0] for row in book.query(_OPEN_ORDERS, (account_id, delivered_since))]
 
 
+def orders_within(book: Book, account_id: int, start: int) -> int:
+    """How many orders of the account are open, or have changed since ``start`` (microseconds)."""
+    return int(book.query(_WITHIN, (account_id, start)).fetchone()[0])
+
+
 def unknown_orders(book: Book, account_id: int, times: int, limit: int) -> list[str]:
     """Orders that the channel spoke of and the book lacks, asked for fewer than ``times``."""
     return [row[0] for row in book.query(_UNKNOWN, (account_id, times, limit))]
@@ -111,6 +116,11 @@ SELECT o.order_id FROM orders o WHERE o.account_id = ? AND EXISTS (
   AND i.position NOT IN ('CANCELLED', 'RETURN_ACKNOWLEDGED', 'CIR_COMPLETE')
   AND (i.position <> 'DELIVERED' OR coalesce(i.delivered_at, i.changed_at) >= ?))
 ORDER BY o.id
+"""
+_WITHIN: Final = """
+SELECT count(*) FROM orders o WHERE o.account_id = ? AND EXISTS (
+  SELECT 1 FROM item i WHERE i.order_id = o.id AND (i.changed_at >= ?
+  OR i.position NOT IN ('CANCELLED', 'RETURN_ACKNOWLEDGED', 'CIR_COMPLETE', 'DELIVERED')))
 """
 _ASKED: Final = """
 UPDATE inbox SET tries = tries + 1 WHERE account_id = ? AND order_id = ? AND state = 'PARKED'

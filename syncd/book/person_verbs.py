@@ -85,10 +85,11 @@ def change_return(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def undeliver(desk: Desk, piece: Piece, step: Step) -> None:
-    """The delivery was not true: the piece is on its way to the buyer."""
+    """The delivery was not true: the piece is on its way to the buyer, and in no return."""
     move_to(desk, piece, Bucket.IN_TRANSIT_OUT)
     piece.position = Position.DISPATCHED
-    piece.delivered_at = None
+    piece.delivered_at = piece.return_noticed_at = None
+    piece.return_type = piece.return_from = ""
 
 
 def resume_transit(desk: Desk, piece: Piece, step: Step) -> None:

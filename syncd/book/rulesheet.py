@@ -121,7 +121,14 @@ def _conditions(cell: Cell) -> Iterator[str]:
 
 _DATES: Final = {
     Since.BUYERS_RETURN: "buyer's return",
+    Since.EARLIER_WITHDRAWAL: "withdrawal before that",
+    Since.CALLED_OFF: "withdrawal of any return",
+    Since.LATE_CANCELLATION: "cancellation after a delivery",
+    Since.FOUND: "end of its loss",
     Since.LOSS_OF_BUYERS_RETURN: "loss of the buyer's return",
+    Since.LOSS_OF_DELIVERY: "loss on its way to the buyer",
+    Since.LOSS_OF_RETURN: "loss on its way back",
+    Since.LATE_LOSS: "loss after a delivery",
 }
 
 

@@ -209,6 +209,12 @@ def get(book: Book, run_id: int) -> Run:
     return row
 
 
+def note(book: Book, run_id: int, message: str) -> None:
+    """What a run has to say while it goes on; its end has a message of its own."""
+    with book.write():
+        Run.update(message=message).where(Run.id == run_id).execute()
+
+
 def start(book: Book, run_id: int, now: datetime) -> None:
     """Mark a waiting run as running. Raises Refused when it is not waiting any more."""
     with book.write():

@@ -128,13 +128,14 @@ def _settle(act: _Act, case: Case) -> Answer:
     option = _option(act, case, lead, sheet, piece)
     family = _family(act, case, option)
     before = "" if piece is None else piece.position.value
+    doing = option.steps if piece is None else option.steps_for(piece)
     notes: list[str] = []
     if order is not None and piece is not None and (lead.fact is not None or option.steps):
         notes = _carry_out(act, case, lead, option, family, order, piece)
     else:
         act.bare += [one.id for one in family]
     after = "" if piece is None else piece.position.value
-    steps = ",".join(f"{s.verb}:{s.arg}" if s.arg else s.verb for s in option.steps)
+    steps = ",".join(f"{s.verb}:{s.arg}" if s.arg else s.verb for s in doing)
     if order is not None:
         act.records.append(
             Record(
@@ -229,7 +230,7 @@ def _carry_out(
     desk = Desk(sheet, order, fact, option.why, target, act.at, [], act.actor)
     if option.dispatches:
         _check_facility(sheet, piece)
-    for step in option.steps:
+    for step in option.steps_for(piece):
         if step.verb is Verb.CREATE_INVOICE:
             _check_sequence(desk, piece)
         PERSON_VERBS[step.verb](desk, piece, step)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from syncd.book.contradictions import LATER_FACT
-from syncd.rules import Position, Reason
+from syncd.rules import Position, Reason, has_left
 
 if TYPE_CHECKING:
-    from syncd.book.worksheet import Order, Package, Worksheet
+    from syncd.book.worksheet import Order, Package, Piece, Worksheet
 
 SPLITTED: Final = "SPLITTED"
 MERGED: Final = "MERGED"
@@ -62,10 +62,19 @@ def name_pieces(order: Order, package: Package) -> None:
     off_shelf = repacks(order, package) is not None
     for piece in order.pieces:
         if piece.package_id == package.id:
-            piece.shipment_id = package.shipment_id
-            piece.tracking_number = package.tracking_number
+            take_names(piece, package)
             piece.former = names
             piece.off_shelf = off_shelf
+
+
+def take_names(piece: Piece, package: Package) -> None:
+    """Let a piece carry its parcel's names; but what is still here has none of those that its
+    parcel only learned when another piece left: the channel may ship it in another parcel."""
+    if package.learned and not has_left(piece.position):
+        piece.shipment_id = piece.tracking_number = ""
+        return
+    piece.shipment_id = package.shipment_id
+    piece.tracking_number = package.tracking_number
 
 
 def close_repack(

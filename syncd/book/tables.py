@@ -168,7 +168,7 @@ class Package(Table):
     """A parcel with pieces of one order. ``shipment_id`` is the channel's name for it."""
 
     id = AutoField()
-    order = ForeignKeyField(Order, on_delete="RESTRICT", index=False)
+    order = ForeignKeyField(Order, on_delete="RESTRICT", index=True)
     facility = ForeignKeyField(Facility, on_delete="RESTRICT", index=False)
     code = TextField()  # made from the id
     state = TextField()  # a Position, CREATED .. RETURN_ACKNOWLEDGED; SPLITTED, MERGED for good
@@ -182,11 +182,8 @@ class Package(Table):
     # of a parcel that is SPLITTED, MERGED or was repacked: the one, or one of those, it became
     came_from = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
     # the parcel, or one of those, whose pieces it took over
-
-
-Package.add_index(
-    Package.index(Package.order, name="package_succeeded", where=SQL("successor_id IS NOT NULL"))
-)
+    learned = BooleanField(constraints=[SQL("DEFAULT 0")], default=False)
+    # its names are only those of the pieces that left in it, told with their dispatch
 
 
 for _name in ("tracking_number", "shipment_id"):
@@ -375,7 +372,15 @@ a query that has the term, word for word, and an account, reads only what is not
 
 Inbox.add_index(
     Inbox.index(
-        Inbox.account, Inbox.occurred_at, Inbox.id, name="inbox_unsettled", where=SQL(UNSETTLED)
+        Inbox.account,
+        Inbox.occurred_at,
+        Inbox.id,
+        # Also what a pass asks of each: else it would read a row, with all its raw text, of every
+        # fact that waits for an order.
+        Inbox.state,
+        Inbox.status,
+        name="inbox_unsettled",
+        where=SQL(UNSETTLED),
     )
 )
 

@@ -16,6 +16,8 @@ from syncd.book.stock import Bucket
 from syncd.book.succession import PARTED, close_repack, is_live, name_pieces, old_names
 from syncd.book.worksheet import Order, Package, Piece, Worksheet
 from syncd.rules import Event, Position, Reason, Step, Verb
+from syncd.rules.policies import CHANNEL_INVOICES
+from syncd.statuses import ReturnType
 
 
 class Desk(Struct, gc=False):
@@ -138,13 +140,19 @@ def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
 def create_invoice(desk: Desk, piece: Piece, step: Step) -> None:
     """Number the parcel's invoice, unless it has one or the channel does it; see the gates."""
     package = parcel_of(desk, piece)
-    if package is None or package.invoice or not desk.sheet.numbers_invoices:
+    if package is None or package.invoice:
+        return
+    if not desk.sheet.numbers_invoices:
+        desk.notes.append(CHANNEL_INVOICES)
         return
     sequence = desk.sheet.shared.facility(package.facility_id).sequence
     if sequence is None:
         raise AssertionError("the gate for a missing sequence must stand before this step")
     number = desk.sheet.issue_invoice(package, sequence, desk.now)
     desk.notes.append(f"invoice {number}")
+    for other in desk.order.pieces:
+        if other.package_id == package.id:
+            other.unsold = False
     close_repack(desk.sheet, desk.order, package, f"invoice {number} was issued", desk.now)
 
 
@@ -162,18 +170,28 @@ def dispatch(desk: Desk, piece: Piece, step: Step) -> None:
     if package is not None:
         package.dirty = True
         package.dispatched_at = package.dispatched_at or fact.occurred_at
+        package.learned |= not (package.shipment_id or package.tracking_number)
+        if fact.return_type == ReturnType.RTO and fact.shipment_id not in piece.former:
+            # What comes back undelivered has the name under which it must have left.
+            package.shipment_id = package.shipment_id or fact.shipment_id
         _fill(package, piece, fact)
         name_pieces(desk.order, package)
 
 
 def leaves_apart(sheet: Worksheet, piece: Piece, fact: Fact) -> bool:
     """Whether the channel ships the piece in another parcel than the one it was put in."""
-    if piece.package_id is None or not fact.shipment_id or fact.return_type:
-        return False
-    if fact.shipment_id in piece.former:
+    if piece.package_id is None or not (fact.shipment_id or fact.tracking_number):
         return False
     package = sheet.packages[piece.package_id]
-    return bool(package.shipment_id) and package.shipment_id != fact.shipment_id
+    if fact.return_type and not package.learned:
+        return False
+    if fact.shipment_id in piece.former or fact.tracking_number in piece.former:
+        return False
+    if fact.shipment_id and package.shipment_id:
+        return package.shipment_id != fact.shipment_id
+    # A parcel may get another tracking number, but not one that has left without this piece.
+    told, has = fact.tracking_number, package.tracking_number
+    return package.learned and bool(told and has) and told != has
 
 
 def _split_off(desk: Desk, piece: Piece, step: Step) -> None:
@@ -222,7 +240,8 @@ def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def backfill_dispatched_at(desk: Desk, piece: Piece, step: Step) -> None:
-    """The real date of a dispatch that was implied with a later one."""
+    """The real date of a dispatch that was implied with a later one, and its parcel's names."""
+    fill_tracking(desk, piece, step)
     if piece.dispatched_at is None or desk.fact.occurred_at < piece.dispatched_at:
         piece.dispatched_at = desk.fact.occurred_at
 
@@ -235,7 +254,10 @@ def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
 
 def renew_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
     """Delivered once more: a notice of a return before that was the false scan."""
+    found = piece.position is Position.DELIVERED and piece.found_again
     piece.delivered_at = max(piece.delivered_at or 0, desk.fact.occurred_at)
+    if found:
+        note_found(desk, piece, step)
 
 
 def note_found(desk: Desk, piece: Piece, step: Step) -> None:
@@ -371,6 +393,23 @@ def note_loss(desk: Desk, piece: Piece, step: Step) -> None:
     piece.lost_at = max(piece.lost_at or 0, desk.fact.occurred_at)
 
 
+def note_return(desk: Desk, piece: Piece, step: Step) -> None:
+    """Lost in this return, as is now known, or in none: it counts among what is on that way."""
+    source = bucket_of(piece)
+    kind = "" if step.arg == "none" else step.arg
+    had = kind == "CIR"
+    piece.return_type = kind
+    piece.return_noticed_at = desk.fact.occurred_at if kind else None
+    piece.return_from = (Position.DELIVERED if had else Position.DISPATCHED).value if kind else ""
+    if kind:
+        piece.return_id = desk.fact.return_id
+    if had:
+        piece.delivered_at = piece.delivered_at or desk.fact.occurred_at
+    target = bucket_of(piece)
+    if source is not None and target is not None and source is not target:
+        desk.sheet.move(piece, source, target, desk.reason, desk.now)
+
+
 def renew_hold(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer asks again: only what is newer ends the wish."""
     piece.held_at = max(piece.held_at or 0, desk.fact.occurred_at)
@@ -433,6 +472,7 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.NOTE_FOUND: note_found,
     Verb.NOTE_CANCELLATION: note_cancellation,
     Verb.NOTE_LOSS: note_loss,
+    Verb.NOTE_RETURN: note_return,
     Verb.RENEW_HOLD: renew_hold,
     Verb.DELIVER: deliver,
     Verb.RELEASE_ALLOCATION: release_allocation,

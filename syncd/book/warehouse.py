@@ -23,6 +23,7 @@ from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import USUAL, Policies, Position, closes, roll_up
+from syncd.rules.policies import CHANNEL_INVOICES
 
 ROAD: Final = (
     Position.CREATED,
@@ -238,13 +239,15 @@ def _move(bench: _Bench, piece: Piece) -> Record:
     return Record(
         order_pk=bench.order.pk, item_id=piece.item_id, act=Act.ADVANCE, before=before.value,
         after=bench.to.value, code="moved_by_hand", actor=bench.actor, at=bench.at,
-        steps=",".join(bench.steps.get(piece.item_id, ())), note=_told(bench, package),
+        steps=",".join(bench.steps.get(piece.item_id, ())), note=_told(bench, package, before),
     )  # fmt: skip
 
 
-def _told(bench: _Bench, package: Package) -> str:
-    """What a record says of documents: the invoice, when this act has issued it."""
-    return f"invoice {package.invoice}" if package.invoice in bench.invoices else ""
+def _told(bench: _Bench, package: Package, before: Position) -> str:
+    """What a record says of documents: the invoice, when this act has issued it, or why none."""
+    if package.invoice:
+        return f"invoice {package.invoice}" if package.invoice in bench.invoices else ""
+    return CHANNEL_INVOICES if _PLACE[before] < _INVOICED <= _PLACE[bench.to] else ""
 
 
 def _package(bench: _Bench, piece: Piece) -> Package:

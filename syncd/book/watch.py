@@ -80,6 +80,9 @@ class _Turn:
         self.now = now
 
     def take(self) -> None:
+        # First, for what has expired waits no longer: nobody is asked about it in this turn.
+        for wait in doing(Deed.EXPIRE):
+            self._batches(wait, self._expire)
         for wait in doing(Deed.OPEN, Deed.REMIND):
             self._close(wait)
         for wait in doing(Deed.OPEN):
@@ -88,8 +91,6 @@ class _Turn:
             self._set_due(wait)
         for wait in doing(Deed.REMIND):
             self._set_reminders(wait)
-        for wait in doing(Deed.EXPIRE):
-            self._batches(wait, self._expire)
 
     def tell(self, wait: Wait, count: int, **more: object) -> None:
         """The one line in the log when timers fire: never with the ids of orders."""

@@ -359,6 +359,7 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
         Verb.CREATE_INVOICE: "the parcel was invoiced",
         Verb.DISPATCH: "it was marked dispatched",
         Verb.DELIVER: "it was marked delivered",
+        Verb.NOTE_RETURN: "the way on which it was lost was put right",
         Verb.RELEASE_ALLOCATION: "its stock was freed",
         Verb.CANCEL_ITEM: "it was cancelled",
         Verb.OPEN_PUTAWAY: "a putaway was opened",

@@ -284,7 +284,7 @@ class Worker:
             )
         if decision.cell.position is not before:  # a held piece is met as a cancelled one
             desk.notes.append(f"by the cell {decision.cell.name}")
-        desk.notes.extend(decision.cell.policies)
+        desk.notes.extend(one for one in decision.cell.policies if one not in desk.notes)
         if decision.outcome in _TROUBLE:
             self.sheet.open_trouble(piece, order, fact, reason, recipe.severity, self.now)
         if piece.item_id in self.sheet.questions:

@@ -7,12 +7,18 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from syncd.book.contradictions import LOAD_OPEN, LOAD_WRITTEN_OFF, brought_by, trouble_text
+from syncd.book.contradictions import (
+    LOAD_OPEN,
+    LOAD_UNSOLD,
+    LOAD_WRITTEN_OFF,
+    brought_by,
+    trouble_text,
+)
 from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
-from syncd.book.succession import name_pieces
+from syncd.book.succession import name_pieces, take_names
 from syncd.rules import RANK, USUAL, InvoiceIssuer, Piece as RulesPiece, Policies, Position
 
 _CHUNK: Final = 500
@@ -50,6 +56,7 @@ class Package(msgspec.Struct, kw_only=True, gc=False):
     dispatched_at: int | None
     successor_id: int | None = None
     came_from_id: int | None = None
+    learned: bool = False  # its names are those of the pieces that left in it, and no others'
     made_by: str = ""  # evidence of the fact that made it, in this batch
     invoice: str = ""  # number; empty: none issued, or voided
     fresh: bool = False
@@ -146,6 +153,15 @@ class Worksheet:
             ids = msgspec.json.encode(lost).decode()
             for item_id, choice in self.book.query(LOAD_WRITTEN_OFF, (ids,)):
                 pieces[item_id].written_off = WRITTEN_OFF.get(choice, "")
+        bare = [p.item_id for p in pieces.values() if p.settled_at and self._lacks_invoice(p)]
+        if bare:
+            for (item_id,) in self.book.query(LOAD_UNSOLD, (msgspec.json.encode(bare).decode(),)):
+                pieces[item_id].unsold = True
+
+    def _lacks_invoice(self, piece: Piece) -> bool:
+        if piece.package_id is None or not self.numbers_invoices:
+            return False
+        return not self.packages[piece.package_id].invoice
 
     def load_shelves(self) -> None:
         """Read how the newest putaway of each piece stands, for what a person may choose."""
@@ -181,9 +197,7 @@ class Worksheet:
         for order in self.orders.values():
             for piece in order.pieces:
                 if piece.package_id is not None:
-                    package = self.packages[piece.package_id]
-                    piece.shipment_id = package.shipment_id
-                    piece.tracking_number = package.tracking_number
+                    take_names(piece, self.packages[piece.package_id])
         for package in came:
             name_pieces(of_package[package.id], package)
 
@@ -424,7 +438,7 @@ def _package(row: Sequence[Any]) -> Package:
         id=row[0], order_pk=row[1], facility_id=row[2], code=row[3], state=row[4],
         shipment_id=row[5], tracking_number=row[6], courier=row[7], blocked=row[8],
         created_at=row[9], dispatched_at=row[10], invoice=row[11] or "", successor_id=row[12],
-        came_from_id=row[13],
+        came_from_id=row[13], learned=bool(row[14]),
     )  # fmt: skip
 
 
@@ -443,13 +457,14 @@ def _new_package(p: Package) -> tuple[Any, ...]:
     return (
         p.id, p.order_pk, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
         p.courier, p.blocked, p.created_at, p.dispatched_at, p.came_from_id,
+        1 if p.learned else 0,
     )  # fmt: skip
 
 
 def _old_package(p: Package) -> tuple[Any, ...]:
     return (
         p.state, p.shipment_id, p.tracking_number, p.courier, p.blocked, p.dispatched_at,
-        p.successor_id, p.id,
+        p.successor_id, 1 if p.learned else 0, p.id,
     )  # fmt: skip
 
 
@@ -467,7 +482,7 @@ WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
 _PACKAGES: Final = """
 SELECT p.id, p.order_id, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
        p.courier, p.blocked, p.created_at, p.dispatched_at, v.number, p.successor_id,
-       p.came_from_id
+       p.came_from_id, p.learned
 FROM package p LEFT JOIN invoice v
      ON v.package_id = p.id AND v.kind = 'SALE_INVOICE' AND v.state = 'ISSUED'
 """
@@ -486,12 +501,12 @@ FROM facility f LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHER
 _LOAD_STOCK: Final = "SELECT quantity FROM stock WHERE facility_id = ? AND sku = ? AND bucket = ?"
 _ADD_PACKAGE: Final = (
     "INSERT INTO package (id, order_id, facility_id, code, state, shipment_id, tracking_number, "
-    "courier, blocked, created_at, dispatched_at, came_from_id) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "courier, blocked, created_at, dispatched_at, came_from_id, learned) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SET_PACKAGE: Final = (
     "UPDATE package SET state = ?, shipment_id = ?, tracking_number = ?, courier = ?, "
-    "blocked = ?, dispatched_at = ?, successor_id = ? WHERE id = ?"
+    "blocked = ?, dispatched_at = ?, successor_id = ?, learned = ? WHERE id = ?"
 )
 _ADD_INVOICE: Final = (
     "INSERT INTO invoice (package_id, facility_id, kind, number, state, issued_at) "

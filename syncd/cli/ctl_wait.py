@@ -47,6 +47,8 @@ class TextView:
         self._next = self._begun + TEXT_SECONDS
 
     def show(self, event: Mapping[str, Any]) -> None:
+        if event.get("foreseen"):
+            tell(f"{self._label}: {event['foreseen']}")
         now = self._clock()
         if event["event"] == "progress" and now >= self._next:
             self._next = now + TEXT_SECONDS
@@ -73,6 +75,8 @@ class BarView:
         self._bar.start()
 
     def show(self, event: Mapping[str, Any]) -> None:
+        if event.get("foreseen"):
+            self._bar.console.print(f"{self._label}: {event['foreseen']}", markup=False)
         if event["event"] == "progress":
             text = progress_text(event, time.monotonic() - self._begun)
             self._bar.update(self._task, description=f"{self._label}: {text}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from math import ceil
 from typing import Any, Final
 
 import structlog
 
-from syncd.book import inbox, passing
+from syncd.book import inbox, passing, runs
 from syncd.book.memory import AccountMemory
+from syncd.clock import to_micros
 from syncd.errors import PanelRefused, PluginError, Stopped, SyncdError
 from syncd.hookspecs import ReadsBy
 from syncd.log import mask
@@ -23,6 +25,7 @@ from syncd.windows import FIRST_LOOK_BACK, Reach, reach, steps
 
 MAX_ASKED: Final = 5_000  # unknown orders asked for in one run
 ASK_TIMES: Final = 3  # then it is left to a person or a file to bring the order
+WORTH_SAYING: Final = 60.0  # seconds that a fetch may take before it is said beforehand
 COMMIT_ROWS: Final = 500  # so many rows make one transaction
 COMMIT_SECONDS: Final = 2.0  # or as many as came in this time
 
@@ -108,7 +111,8 @@ class Fetcher:
         if plan.resets_cursor:
             note.message = _AHEAD
             self._forget(kind)
-        if self._job.orders or ReadsBy.WINDOW not in self._channel.reads_by:
+        self._foresee(kind, plan.window)
+        if self._job.orders or not self._by_window(kind):
             refs = self._keeper.refs(self._job.orders)
             with _Gatherer(self, kind, note, moves=False) as gather:
                 gather.take(self._pages_by_id(kind, refs, plan.window))
@@ -118,6 +122,31 @@ class Fetcher:
                 gather.take(self._asked(kind, window, ()))
                 # What a clock that is ahead calls past may still be to come.
                 gather.reached(min(window.end, self._now() - self._channel.safety_lag))
+
+    def _by_window(self, kind: Kind) -> bool:
+        channel = self._channel
+        return ReadsBy.WINDOW in channel.reads_by or kind.value in channel.window_only
+
+    def _foresee(self, kind: Kind, window: Window) -> None:
+        """Say how long a window of a channel with scarce calls will take, if it is worth it."""
+        job, cost = self._job, self._channel.costs.get(kind.value)
+        if cost is None:
+            return
+        spans = sum(1 for _ in steps(window, self._channel.longest_window))
+        orders = len(job.orders)
+        if not orders:
+            orders = passing.orders_within(job.book, job.account_id, to_micros(window.start))
+        calls = spans * cost.calls + ceil(orders / cost.rows)
+        seconds = self._panel.pace_seconds(cost.pace, calls)
+        if seconds < WORTH_SAYING:
+            return
+        text = (
+            f"Fetching {kind}: the book has {orders} orders that may be told of, so about {calls} "
+            f"calls at the panel's pace, {_span(seconds)} or more."
+        )
+        runs.note(job.book, job.run_id, text)
+        job.tell(kind.value, foreseen=text)
+        log.info("long fetch", account=job.name, kind=kind.value, calls=calls, seconds=int(seconds))
 
     def _reach(self, kind: Kind) -> Reach:
         job = self._job
@@ -216,6 +245,11 @@ _AHEAD: Final = (
     "The cursor stood in the future, so some clock was wrong; the last 30 days are read again. "
     "Check this machine's clock: timedatectl"
 )
+
+
+def _span(seconds: float) -> str:
+    minutes = ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def _gap_text(plan: Reach) -> str:

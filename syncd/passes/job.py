@@ -95,7 +95,7 @@ class Job:
         self.calls_before = self.counts.calls
         self._tell = tell
 
-    def tell(self, doing: str) -> None:
+    def tell(self, doing: str, **more: str) -> None:
         """Let those who follow the run know how far it is."""
         counts = self.counts
         self._tell(
@@ -105,6 +105,7 @@ class Job:
             fetched=counts.fetched,
             new=counts.new,
             applied=counts.applied,
+            **more,
         )
 
     def check_stop(self) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.pieces import Fact, Piece
@@ -25,6 +26,7 @@ from syncd.rules.words import (
 from syncd.statuses import ReturnType
 
 _RELEASE: Final = Step(Verb.RELEASE_HOLD)
+_INVOICE: Final = Step(Verb.CREATE_INVOICE)
 _RENEW: Final = (Step(Verb.RENEW_HOLD),)
 _PARK: Final = (Step(Verb.PARK),)
 
@@ -67,9 +69,12 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     channel has cancelled while it was on a closed manifest meets every fact as a cancelled
     one: it is never dispatched by us, and a person hears of whatever contradicts it. A piece
     of a parcel that is to be packed again is off its shelf, so that only a putaway frees it. What
-    a person has settled stays so until something newer happens than they had before them.
+    a person has settled stays so until something newer happens than they had before them. What
+    had left unsold and does not come back after all is invoiced then.
     """
     position = piece.position
+    if piece.unsold:
+        return _sold(piece, decide(replace(piece, unsold=False), fact, rulings))
     if piece.settled_at is not None and fact.occurred_at <= piece.settled_at:
         met = rulings.all[position][fact.event]
         return _but(met, Outcome.NOOP, position, Reason.SETTLED_BY_PERSON, ())
@@ -92,6 +97,13 @@ def superseded(piece: Piece, fact: Fact) -> bool:
     """Whether the piece has met the withdrawal of what this fact, older, only now tells."""
     since = _ENDED_BY.get(fact.event)
     return since is not None and not _newer(piece, fact, since)
+
+
+def _sold(piece: Piece, decision: Decision) -> Decision:
+    if not piece.sold_by(decision.target):
+        return decision
+    steps = (*decision.steps, _INVOICE)
+    return _but(decision, decision.outcome, decision.target, decision.reason, steps)
 
 
 def _decide_held(piece: Piece, fact: Fact, position: Position, rulings: Rulings) -> Decision:
@@ -159,17 +171,42 @@ def _but(
 
 
 def _withdrawn(piece: Piece, fact: Fact) -> int | None:
-    """When this fact's return was withdrawn. Another return's withdrawal is not meant."""
-    if fact.return_id and piece.return_id and fact.return_id != piece.return_id:
+    """When this fact's return was withdrawn. Another return's withdrawal is not meant.
+
+    What was cancelled after that comes back, whatever was withdrawn.
+    """
+    withdrawn, cancelled = piece.withdrawn_at, piece.cancelled_at
+    if withdrawn is None or _of_another(piece, fact):
+        return None
+    return None if cancelled is not None and cancelled >= withdrawn else withdrawn
+
+
+def _of_another(piece: Piece, fact: Fact) -> bool:
+    return bool(fact.return_id and piece.return_id and fact.return_id != piece.return_id)
+
+
+def _withdrawn_earlier(piece: Piece, fact: Fact) -> int | None:
+    withdrawn = _withdrawn(piece, fact)
+    return withdrawn if withdrawn is not None and withdrawn <= piece.changed_at else None
+
+
+def _redelivered(piece: Piece, fact: Fact) -> int | None:
+    """When a return ended in a delivery. None where it was withdrawn."""
+    if _of_another(piece, fact) or not piece.found_again:
         return None
     return piece.withdrawn_at
 
 
-def _redelivered(piece: Piece, fact: Fact) -> int | None:
-    """When a return ended in a delivery: see NOTE_FOUND. None where it was withdrawn."""
-    if piece.delivered_at is None or piece.withdrawn_at != piece.delivered_at - 1:
-        return None
-    return _withdrawn(piece, fact)
+def _called_off(piece: Piece, _: Fact) -> int | None:
+    return None if piece.found_again else piece.withdrawn_at
+
+
+def _found(piece: Piece, _: Fact) -> int | None:
+    return None if piece.lost_at is None else piece.changed_at
+
+
+def _cancelled_late(piece: Piece, _: Fact) -> int | None:
+    return None if piece.delivered_at is None else piece.cancelled_at
 
 
 def _of_buyers_return(piece: Piece, _: Fact) -> int | None:
@@ -184,21 +221,47 @@ def _loss_of_buyers_return(piece: Piece, _: Fact) -> int | None:
     return _loss(piece, _) if piece.return_type == ReturnType.CIR else None
 
 
+def _loss_of_delivery(piece: Piece, fact: Fact) -> int | None:
+    """The loss, unless the piece is in a return, or this fact's return was over by then."""
+    loss, withdrawn = _loss(piece, fact), _withdrawn(piece, fact)
+    over = withdrawn is not None and fact.occurred_at <= withdrawn <= (loss or 0)
+    return None if piece.return_type or over else loss
+
+
+def _loss_of_return(piece: Piece, fact: Fact) -> int | None:
+    """The loss, if the withdrawal that this fact tells had ended the return by then."""
+    since = max(piece.return_noticed_at or 0, piece.cancelled_at or 0)
+    ended = piece.return_type == ReturnType.RTO and fact.occurred_at >= since
+    return _loss(piece, fact) if ended else None
+
+
+def _lost_late(piece: Piece, _: Fact) -> int | None:
+    had = piece.delivered_at is not None or piece.return_type == ReturnType.CIR
+    return _loss(piece, _) if had else None
+
+
 _NEVER_OLDER: Final = 2**63  # microseconds; later than any event
 # What a fact must be newer than, and the event whose rank decides at the same moment.
 _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]] = {
     Since.NOTICE: (lambda piece, _: piece.return_noticed_at, Event.RETURN_NOTICED_CIR),
     Since.WITHDRAWAL: (_withdrawn, Event.RETURN_WITHDRAWN),
+    Since.EARLIER_WITHDRAWAL: (_withdrawn_earlier, Event.RETURN_WITHDRAWN),
+    Since.CALLED_OFF: (_called_off, Event.RETURN_WITHDRAWN),
     Since.REQUEST: (lambda piece, _: piece.held_at, Event.CANCEL_REQUESTED),
     Since.REQUEST_WITHDRAWAL: (lambda piece, _: piece.uncancelled_at, Event.CANCEL_WITHDRAWN),
     Since.DISPATCH: (lambda piece, _: piece.dispatched_at, Event.DISPATCHED),
     Since.DELIVERY: (lambda piece, _: piece.delivered_at, Event.DELIVERED),
     Since.REDELIVERY: (_redelivered, Event.RETURN_WITHDRAWN),
     Since.CANCELLATION: (lambda piece, _: piece.cancelled_at, Event.CANCELLED),
+    Since.LATE_CANCELLATION: (_cancelled_late, Event.CANCELLED),
     Since.LOSS: (_loss, Event.LOST),
+    Since.FOUND: (_found, Event.RETURN_WITHDRAWN),
     Since.RECEIPT: (lambda piece, _: piece.changed_at, Event.RETURNED_CIR),
     Since.BUYERS_RETURN: (_of_buyers_return, Event.RETURNED_CIR),
     Since.LOSS_OF_BUYERS_RETURN: (_loss_of_buyers_return, Event.LOST),
+    Since.LOSS_OF_DELIVERY: (_loss_of_delivery, Event.LOST),
+    Since.LOSS_OF_RETURN: (_loss_of_return, Event.LOST),
+    Since.LATE_LOSS: (_lost_late, Event.LOST),
 }
 
 _ENDED_BY: Final[Mapping[Event, Since]] = {

@@ -24,6 +24,7 @@ _ARGUMENTS: Final[Mapping[Verb, frozenset[str]]] = MappingProxyType(
         Verb.ALERT: frozenset({"info", "warning", "critical"}),
         Verb.EXPECT_RETURN: frozenset({"RTO"}),
         Verb.MARK_RETURNED: frozenset({"RTO"}),
+        Verb.NOTE_RETURN: frozenset({"RTO", "CIR", "none"}),
     }
 )
 

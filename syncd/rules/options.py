@@ -68,6 +68,12 @@ class Option(Struct, frozen=True, kw_only=True):
             return _before_loss(piece)
         return Position(self.to) if self.to else piece.position
 
+    def steps_for(self, piece: Piece) -> tuple[Step, ...]:
+        """Its steps, and the invoice of a piece that had left unsold and is sold by it."""
+        if piece.sold_by(self.target(piece)):
+            return (*self.steps, Step(Verb.CREATE_INVOICE))
+        return self.steps
+
 
 class Question(Struct, frozen=True, kw_only=True):
     """An open exception as the options look at it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from syncd.rules.words import Event, Position
@@ -18,7 +20,8 @@ class Piece(Struct, kw_only=True):
     ``settled_at`` is when the newest evidence happened that a person settled an exception by.
     ``former`` are the names of parcels that its own came from, ``off_shelf`` whether it lies
     among the packed goods although its parcel has to be packed again. ``replaces`` is the line
-    of the same order that the piece's line stands in for.
+    of the same order that the piece's line stands in for. ``unsold``: it left without an invoice,
+    for a person said that it comes back.
     """
 
     item_id: int
@@ -48,6 +51,27 @@ class Piece(Struct, kw_only=True):
     former: tuple[str, ...] = ()
     off_shelf: bool = False
     replaces: str = ""
+    unsold: bool = False
+
+    @property
+    def found_again(self) -> bool:
+        """Whether a delivery ended what was noticed before it: see NOTE_FOUND."""
+        return self.delivered_at is not None and self.withdrawn_at == self.delivered_at - 1
+
+    def sold_by(self, target: Position) -> bool:
+        """Whether it is sold only now that it comes there: the buyer has it, or will have."""
+        return self.unsold and target is not self.position and target in _SOLD
+
+
+_SOLD: Final = frozenset(
+    {
+        Position.DISPATCHED,
+        Position.SHIPPED,
+        Position.DELIVERED,
+        Position.CIR_CREATED,
+        Position.CIR_COMPLETE,
+    }
+)
 
 
 class Fact(Struct, kw_only=True):

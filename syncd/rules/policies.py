@@ -37,5 +37,8 @@ class Policies(Struct, frozen=True, kw_only=True):
     partial_cancel: PartialCancel = PartialCancel.REPACK
 
 
+CHANNEL_INVOICES: Final = f"invoice_issuer = {InvoiceIssuer.CHANNEL}"
+"""How a record says why a parcel has no number of the seller's; as the cells say it."""
+
 USUAL: Final = Policies()
 """What an account works by that says nothing."""

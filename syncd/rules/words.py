@@ -172,7 +172,8 @@ class Verb(StrEnum):
     FILL_RETURN_TRACKING = "fill_return_tracking"  # same of the return; keeps newest notice time
     BACKFILL_DISPATCHED_AT = "backfill_dispatched_at"  # where empty or only implied
     BACKFILL_DELIVERED_AT = "backfill_delivered_at"  # where empty or only implied
-    RENEW_DELIVERED_AT = "renew_delivered_at"  # newest; an older notice is then the false scan
+    RENEW_DELIVERED_AT = "renew_delivered_at"  # newest; an older notice is then the false scan.
+    # At DELIVERED it takes the mark of NOTE_FOUND along.
     NOTE_FOUND = "note_found"  # withdrawn_at = just before delivered_at: what was noticed is moot
     DELIVER = "deliver"  # to DELIVERED; sets delivered_at
     RELEASE_ALLOCATION = "release_allocation"  # stock back to sellable at once
@@ -194,6 +195,7 @@ class Verb(StrEnum):
     EXPECT_PARCEL = "expect_parcel"  # tell the warehouse of a parcel nobody ordered back
     NOTE_CANCELLATION = "note_cancellation"  # cancelled_at = newest, of a piece that had left
     NOTE_LOSS = "note_loss"  # lost_at = newest
+    NOTE_RETURN = "note_return"  # :RTO :CIR :none, that in which a LOST one was; CIR: delivered_at
     RENEW_HOLD = "renew_hold"  # held_at = newest
     HOLD_ITEM = "hold_item"  # piece.hold = buyer_cancel_requested; held_at = event time
     RELEASE_HOLD = "release_hold"  # hold and held_at cleared; CANCEL_WITHDRAWN: uncancelled_at
@@ -220,17 +222,24 @@ class Since(StrEnum):
     """What a dated rule compares a fact's event time with."""
 
     NOTICE = "notice"  # piece.return_noticed_at
-    WITHDRAWAL = "withdrawal"  # piece.withdrawn_at, of the same return
+    WITHDRAWAL = "withdrawal"  # piece.withdrawn_at, of the same return, unless cancelled since
+    EARLIER_WITHDRAWAL = "earlier_withdrawal"  # one from before it came to where it is
+    CALLED_OFF = "called_off"  # piece.withdrawn_at, where no delivery ended the return
     REQUEST = "request"  # piece.held_at, of a buyer's wish to cancel
     REQUEST_WITHDRAWAL = "request_withdrawal"  # piece.uncancelled_at
     DISPATCH = "dispatch"  # piece.dispatched_at
     DELIVERY = "delivery"  # piece.delivered_at
     REDELIVERY = "redelivery"  # piece.withdrawn_at, where a delivery ended the return
     CANCELLATION = "cancellation"  # piece.cancelled_at, told after it had left
+    LATE_CANCELLATION = "late_cancellation"  # piece.cancelled_at, of one that was delivered
     LOSS = "loss"  # piece.lost_at
-    RECEIPT = "receipt"  # piece.changed_at of a piece that is back from the buyer
+    FOUND = "found"  # piece.changed_at of a piece that had been lost
+    RECEIPT = "receipt"  # piece.changed_at of a piece that is back
     BUYERS_RETURN = "buyers_return"  # nothing is newer once the buyer has sent it back
     LOSS_OF_BUYERS_RETURN = "loss_of_buyers_return"  # the loss, if it was on that way
+    LOSS_OF_DELIVERY = "loss_of_delivery"  # the loss, if it was on its way to the buyer
+    LOSS_OF_RETURN = "loss_of_return"  # the loss, if it was on its way back by the courier
+    LATE_LOSS = "late_loss"  # the loss of one that was delivered
 
 
 RANK: Final[Mapping[Position, int | None]] = MappingProxyType(

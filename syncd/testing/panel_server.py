@@ -152,7 +152,7 @@ class PanelServer:
     def start(self) -> Self:
         """Serve from a thread of its own."""
         self._thread = threading.Thread(
-            target=self._listener.serve_forever, args=(0.05,), name="panel-server"
+            target=self._listener.serve_forever, args=(0.01,), name="panel-server"
         )
         self._thread.start()
         return self

@@ -25,6 +25,8 @@ class Simulator(PanelServer):
 
     channel: ClassVar[str]
     """The channel's name, as the plugin's entry point has it."""
+    whole_orders: ClassVar[bool] = False
+    """The panel has one word for a whole order: what befalls a part of one cannot be shown."""
 
     @classmethod
     def new_world(cls, clock: Clock, *, seed: int = 0) -> World:
@@ -72,7 +74,12 @@ class Simulator(PanelServer):
             seller_id: {"locations": places, "settings": dict(server.settings(seller_id))}
             for seller_id, places in world.sellers.items()
         }
-        announcement = {"channel": cls.channel, "orders": wish.orders, "sellers": sellers}
+        announcement = {
+            "channel": cls.channel,
+            "orders": wish.orders,
+            "whole_orders": cls.whole_orders,
+            "sellers": sellers,
+        }
         serve_alone(server, announcement, watch_stdin=not wish.no_stdin)
 
 

@@ -1,22 +1,19 @@
 """Any sequence of what sellers, buyers, panels, clocks and power supplies do to a book.
 
-Each rule is one thing that happens. After every step the book obeys every invariant. To hold a
-new feature to it, add a rule (and, where it may move pieces in a new way, its reason code to the
-named sets of ``tests/invariants.py``): settling an exception, releasing the brake, a timer, an
-audit. A rule that makes the book differ from the panel on purpose calls :meth:`BookMachine.spoil`.
+Each rule is one thing that happens. After every step the book obeys every invariant, and in the
+end it agrees with the panels or says why not (``truth.py``). To hold a new feature to it, add a
+rule (and, where it may move pieces in a new way, its reason code to the named sets of
+``tests/invariants.py``). A rule that makes the book differ from the panel on purpose calls
+:meth:`Base.spoil`.
 """
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import precondition, rule
 
 from syncd.book import acts
 from syncd.book.putaways import Disposition
@@ -24,16 +21,16 @@ from syncd.book.stock import Bucket
 from syncd.book.warehouse import ROAD
 from syncd.errors import PanelAnswer, PanelBusy
 from syncd.rules import Position
-from syncd.statuses import Kind, OrderLine, ReturnType, Status, StatusChange
-from tests.machine.office import ACCOUNTS, FACILITIES, SKUS, WHO, Office
-from tests.machine.panel import FATES, PanelOrder, Told, ToyPanel
+from syncd.statuses import Kind, ReturnType, Status, StatusChange
+from tests.machine.base import CUT, LINES, NUMBER, PASSES, WISHES, Lines
+from tests.machine.office import ACCOUNTS, PLACES, SKUS, TENANTS, WHO
+from tests.machine.panel import FATES, Told, ToyPanel
+from tests.machine.people import PeopleRules
+from tests.machine.watching import WatchingRules
 
-NUMBER = st.integers(0, 7)
+PLACE = st.sampled_from(PLACES)
+Place = tuple[str, str]
 DELAY = st.sampled_from([0, 0, 0, 20, 90]).map(lambda minutes: timedelta(minutes=minutes))
-CUT = st.one_of(st.none(), st.none(), st.integers(1, 60))
-LINE = st.tuples(st.sampled_from(SKUS), st.integers(1, 3), st.booleans())
-LINES = st.lists(LINE, min_size=1, max_size=3)
-Lines = list[tuple[str, int, bool]]
 SAYABLE = [status for status in Status if status is not Status.UNKNOWN]
 IDS = st.sampled_from(["", "", "X1", "X2"])
 NONSENSE = st.fixed_dictionaries(
@@ -51,8 +48,6 @@ NONSENSE = st.fixed_dictionaries(
         "hours": st.integers(-72, 1),
     }
 )
-PASSES = st.sets(st.sampled_from(ACCOUNTS))
-WISHES = {"wish": Status.CANCEL_REQUESTED, "no wish": Status.CANCEL_WITHDRAWN}
 Deed = tuple[str, int, timedelta]
 DEEDS = ["ship", "ship", "ship", "cancel", "deliver", *WISHES, *FATES]
 
@@ -63,58 +58,13 @@ LIFE = rule(
 )
 
 
-class BookMachine(RuleBasedStateMachine):
-    """The real book on a real disk."""
-
-    office: Office
-
-    @initialize(sequence=st.sampled_from([True, True, False]), stock=st.sampled_from([0, 3, 30]))
-    def found(self, sequence: bool, stock: int) -> None:
-        """A seller, with or without a sequence, with or without stock."""
-        self.folder = Path(tempfile.mkdtemp(prefix="syncd-machine-"))
-        self.office = Office(self.folder, sequence=sequence)
-        if stock:
-            goods = dict.fromkeys(SKUS, stock)
-            acts.receive_stock(self.office.book, "BLR", goods, actor=WHO, now=self.office.now)
-        for panel in self.office.panels.values():
-            panel.place([OrderLine(line_id="L1", sku="SHIRT", quantity=3)], "", timedelta(0))
-
-    def teardown(self) -> None:
-        """A history that went well ends with everything told, so that none goes unmeasured."""
-        if not hasattr(self, "office"):
-            return
-        try:
-            if sys.exc_info()[0] is None:
-                self.everything_is_told()
-                self.the_book_is_sound()
-        finally:
-            self.office.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    @invariant()
-    def the_book_is_sound(self) -> None:
-        """After every step."""
-        if hasattr(self, "office"):
-            self.office.check()
+class BookMachine(PeopleRules, WatchingRules):
+    """All rules together."""
 
     # --- choosing
 
-    def panel(self, number: int) -> ToyPanel:
-        return self.office.panels[ACCOUNTS[number % len(ACCOUNTS)]]
-
-    def order(self, number: int) -> tuple[ToyPanel, PanelOrder, str]:
-        """An order that a panel has, and a line of it."""
-        known = [(p, o) for p in self.office.panels.values() for o in p.orders.values()]
-        panel, order = known[-1 - number % len(known)]
-        return panel, order, order.new.lines[number % len(order.new.lines)].line_id
-
     def any_order(self) -> bool:
-        return any(panel.orders for panel in self.office.panels.values())
-
-    def spoil(self, account: str, order_id: str) -> None:
-        """From here on the panel's truth is no measure for this order."""
-        if order_id in self.office.panels[account].orders:
-            self.office.panels[account].orders[order_id].spoilt = True
+        return hasattr(self, "office")
 
     def fact(self, number: int) -> tuple[int, str, str, str] | None:
         """A fact of the journal: id, account, order and state."""
@@ -126,32 +76,19 @@ class BookMachine(RuleBasedStateMachine):
 
     # --- the panel's lawful ways
 
-    @rule(
-        number=NUMBER,
-        lines=st.lists(LINE, min_size=1, max_size=3),
-        place=st.booleans(),
-        delay=DELAY,
-    )
+    @rule(number=NUMBER, lines=LINES, place=st.booleans(), delay=DELAY, own=st.booleans())
     def an_order_is_placed(
-        self, number: int, lines: list[tuple[str, int, bool]], place: bool, delay: timedelta
+        self, number: int, lines: Lines, place: bool, delay: timedelta, own: bool
     ) -> None:
-        self.panel(number).place(
-            [
-                OrderLine(
-                    line_id=f"L{n}", sku=sku, quantity=quantity,
-                    components=("SHIRT", "MUG") if bundle else (),
-                )
-                for n, (sku, quantity, bundle) in enumerate(lines, 1)
-            ],
-            "LOC-DEL" if place else "",
-            delay,
-        )  # fmt: skip
+        """``own``: the seller ships it, where the channel knows of such orders."""
+        self.placed(self.panel(number).name, lines, place=place, delay=delay, own=own)
 
     @precondition(any_order)
     @LIFE
     def the_panel_lives(self, lines: Lines, deeds: list[Deed], passes: set[str]) -> None:
         """An order is placed, and each deed done to the first line to which it can be done."""
-        self.an_order_is_placed(deeds[0][1], lines, False, deeds[0][2])
+        number = deeds[0][1]
+        self.an_order_is_placed(number, lines, False, deeds[0][2], number % 4 == 1)
         for deed, number, delay in deeds:
             lines = [
                 (panel, order, line.line_id)
@@ -164,12 +101,6 @@ class BookMachine(RuleBasedStateMachine):
                 if self.deed(panel, order, line, deed, 1 + number % 3, delay):
                     break
         self.some_passes(passes)
-
-    def some_passes(self, accounts: set[str]) -> None:
-        """Some time after, these accounts have their turn."""
-        for account in sorted(accounts):
-            self.office.wait(timedelta(minutes=30))
-            self.office.run(account)
 
     # The same again under other names: a rule is as likely as it has names.
 
@@ -189,18 +120,6 @@ class BookMachine(RuleBasedStateMachine):
     @LIFE
     def the_panel_lives_at_dawn(self, lines: Lines, deeds: list[Deed], passes: set[str]) -> None:
         self.the_panel_lives(lines, deeds, passes)
-
-    def deed(
-        self, panel: ToyPanel, order: PanelOrder, line: str, deed: str, n: int, delay: timedelta
-    ) -> bool:
-        """Whether it could be done."""
-        if deed == "ship":
-            return panel.ship(order, line, n, delay)
-        if deed == "cancel":
-            return panel.cancel(order, line, n, delay)
-        if deed in WISHES:
-            return panel.wish(order, line, WISHES[deed], delay)
-        return panel.befall(order, line, deed, delay)
 
     # --- and its unlawful ones
 
@@ -230,24 +149,25 @@ class BookMachine(RuleBasedStateMachine):
 
     # --- the seller's people
 
-    @rule(
-        place=st.sampled_from(FACILITIES), sku=st.sampled_from(SKUS), n=st.integers(1, 4), cut=CUT
-    )
-    def goods_come_in(self, place: str, sku: str, n: int, cut: int | None) -> None:
-        o = self.office
-        o.by_hand(lambda: acts.receive_stock(o.book, place, {sku: n}, actor=WHO, now=o.now), cut)
+    @rule(place=PLACE, sku=st.sampled_from(SKUS), n=st.integers(1, 4), cut=CUT)
+    def goods_come_in(self, place: Place, sku: str, n: int, cut: int | None) -> None:
+        o, (tenant, code) = self.office, place
+        o.by_hand(
+            lambda: acts.receive_stock(o.book, code, {sku: n}, actor=WHO, now=o.now, tenant=tenant),
+            cut,
+        )
 
     @rule(
-        place=st.sampled_from(FACILITIES), sku=st.sampled_from(SKUS), n=st.integers(-3, 3),
+        place=PLACE, sku=st.sampled_from(SKUS), n=st.integers(-3, 3),
         bucket=st.sampled_from(list(Bucket)), cut=CUT,
     )  # fmt: skip
     def a_count_is_put_right(
-        self, place: str, sku: str, n: int, bucket: Bucket, cut: int | None
+        self, place: Place, sku: str, n: int, bucket: Bucket, cut: int | None
     ) -> None:
-        o = self.office
+        o, (tenant, code) = self.office, place
         o.by_hand(
             lambda: acts.adjust_stock(
-                o.book, place, sku, bucket, n, note="x", actor=WHO, now=o.now
+                o.book, code, sku, bucket, n, note="x", actor=WHO, now=o.now, tenant=tenant
             ),
             cut,
         )
@@ -255,14 +175,10 @@ class BookMachine(RuleBasedStateMachine):
     @precondition(any_order)
     @rule(number=NUMBER, step=st.sampled_from(ROAD), cut=CUT)
     def an_order_is_packed(self, number: int, step: Position, cut: int | None) -> None:
-        o = self.office
         panel, order, _ = self.order(number)
-        order_id = order.new.order_id
         if step is Position.DISPATCHED:
-            self.spoil(panel.name, order_id)  # the panel does not know of it
-        o.by_hand(
-            lambda: acts.advance(o.book, panel.name, order_id, step, actor=WHO, now=o.now), cut
-        )
+            self.spoil(panel.name, order.new.order_id)  # the panel does not know of it
+        self.advance(panel.name, order.new.order_id, step, cut)
 
     @rule(number=NUMBER, found=st.sampled_from(list(Disposition)), cut=CUT)
     def a_piece_is_put_away(self, number: int, found: Disposition, cut: int | None) -> None:
@@ -295,22 +211,33 @@ class BookMachine(RuleBasedStateMachine):
 
     def _one_sequence(self) -> None:
         o = self.office
-        acts.define_sequence(o.book, "BLR", prefix="NEW/", actor=WHO, now=o.now)
-
-    @rule(state=st.sampled_from(["LIVE", "LIVE", *acts.TENANT_STATES]), cut=CUT)
-    def the_tenant_is_switched(self, state: str, cut: int | None) -> None:
-        o = self.office
-        o.by_hand(lambda: acts.set_tenant_state(o.book, "acme", state, actor=WHO, now=o.now), cut)
+        acts.define_sequence(o.book, "BLR", prefix="NEW/", actor=WHO, now=o.now, tenant="acme")
 
     @rule(
-        place=st.sampled_from(FACILITIES), state=st.sampled_from(["ACTIVE", "ACTIVE", "INACTIVE"]),
+        tenant=st.sampled_from(TENANTS),
+        state=st.sampled_from(["LIVE", "LIVE", *acts.TENANT_STATES]), cut=CUT,
+    )  # fmt: skip
+    def a_tenant_is_switched(self, tenant: str, state: str, cut: int | None) -> None:
+        o = self.office
+        o.by_hand(lambda: acts.set_tenant_state(o.book, tenant, state, actor=WHO, now=o.now), cut)
+
+    @rule(
+        place=PLACE, state=st.sampled_from(["ACTIVE", "ACTIVE", "INACTIVE"]),
         traced=st.sampled_from(["NONE", *acts.TRACEABILITIES]), cut=CUT,
     )  # fmt: skip
-    def a_facility_is_switched(self, place: str, state: str, traced: str, cut: int | None) -> None:
-        o = self.office
+    def a_facility_is_switched(
+        self, place: Place, state: str, traced: str, cut: int | None
+    ) -> None:
+        o, (tenant, code) = self.office, place
         o.by_hand(
             lambda: acts.set_facility(
-                o.book, place, state=state, traceability=traced, actor=WHO, now=o.now
+                o.book,
+                code,
+                state=state,
+                traceability=traced,
+                actor=WHO,
+                now=o.now,
+                tenant=tenant,
             ),
             cut,
         )
@@ -362,7 +289,7 @@ class BookMachine(RuleBasedStateMachine):
         before = o.dump(but=("run",))
         rehearsed = o.run(account, dry_run=True)
         assert o.dump(but=("run",)) == before, "a dry run changed the book"
-        if then and o.rows("SELECT 1 FROM tenant WHERE state = 'LIVE'"):
+        if then and o.is_live(account):
             real = o.run(account)
             sql = "SELECT plan_hash FROM run WHERE id IN (?, ?)"
             (planned,), (done,) = o.rows(sql, rehearsed, real)
@@ -387,10 +314,8 @@ class BookMachine(RuleBasedStateMachine):
 
     @rule()
     def everything_is_told(self) -> None:
-        """Then the book agrees with the panels."""
-        self.office.catch_up()
-        differ = self.office.disagreements()
-        assert not differ, "\n".join(differ)
+        """Also in the midst of it all."""
+        self.tell_everything()
 
 
 def _unreadable(panel: ToyPanel) -> StatusChange:

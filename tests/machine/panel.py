@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from syncd.hookspecs import Channel, Settings, hookimpl
+from syncd.hookspecs import Channel, ReadsBy, Settings, hookimpl
 from syncd.statuses import (
     STATUSES_OF,
     Kind,
@@ -28,6 +28,7 @@ from syncd.statuses import (
 
 RTO, CIR = ReturnType.RTO, ReturnType.CIR
 MINUTE = timedelta(minutes=1)
+OWN = {"ships": "seller"}
 
 FATES: dict[str, tuple[str, str, Status, ReturnType | None]] = {
     # act: from, to, what is told, of which return
@@ -56,10 +57,14 @@ class PanelPiece:
 
 
 class PanelOrder:
-    """An order at the panel. ``spoilt``: something untrue was told of it, or done to it here."""
+    """An order at the panel. ``spoilt``: something untrue was told of it, or done to it here.
+
+    ``own``: the seller ships it, and what the channel says of its way is an echo.
+    """
 
     def __init__(self, new: NewOrder) -> None:
         self.new = new
+        self.own = new.facts == OWN
         self.lines = {
             line.line_id: [PanelPiece() for _ in range(line.quantity)] for line in new.lines
         }
@@ -86,6 +91,9 @@ class Told:
 class ToyPanel:
     """The orders of one account, and the channel plugin that reads them."""
 
+    channel = "toy"
+    reads_by = frozenset(ReadsBy)
+
     def __init__(self, name: str, now: datetime) -> None:
         self.name = name
         self.now = now
@@ -102,10 +110,12 @@ class ToyPanel:
         self.now += timedelta(seconds=1)
         return self.now
 
-    def place(self, lines: Sequence[OrderLine], location: str, delay: timedelta) -> PanelOrder:
+    def place(
+        self, lines: Sequence[OrderLine], location: str, delay: timedelta, *, own: bool = False
+    ) -> PanelOrder:
         new = NewOrder(
             order_id=f"OD{next(self._numbers)}", placed_at=self.moment(), lines=tuple(lines),
-            location_id=location,
+            location_id=location, facts=OWN if own else {},
         )  # fmt: skip
         order = self.orders[new.order_id] = PanelOrder(new)
         self.told.append(Told(new, Kind.ORDERS, self.now + delay))
@@ -196,7 +206,7 @@ class ToyPanel:
     def describe_channel(self) -> Channel:
         return Channel(
             title=self.name, settings=Settings, safety_lag=timedelta(0), overlap=MINUTE,
-            longest_window=timedelta(days=365), orders_per_call=2,
+            longest_window=timedelta(days=365), orders_per_call=2, reads_by=self.reads_by,
         )  # fmt: skip
 
     @hookimpl
@@ -232,3 +242,14 @@ class ToyPanel:
             if self.fails is not None and (kind, number) == self.fails[:2]:
                 raise self.fails[2]
             yield Page(rows=rows[start : start + self.page_size])
+
+
+class Bazaar(ToyPanel):
+    """Another channel: it leaves the shipping of some orders to the seller, and reads windows."""
+
+    channel = "bazaar"
+    reads_by = frozenset({ReadsBy.WINDOW})
+
+    @hookimpl
+    def provides_shipping(self, order: OrderRef) -> bool:
+        return order.facts != OWN

@@ -47,11 +47,13 @@ def test_it_ends_well_because_the_book_is_true(
 
 def test_its_summary_has_the_numbers(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     summary = summary_of(demo[0])
-    assert summary["orders"] > 250
+    channels = len(summary["channels"])
+    assert summary["orders"] > 250 * channels
     assert summary["changes_seen"] > summary["orders"]
     assert summary["applied"] > summary["orders"]
-    assert summary["refused"] == {"sequence_missing": 10}
-    assert summary["tombstoned"] == 6
+    assert summary["refused"] == {"sequence_missing": 10 * channels}
+    # Six of each panel that tells of orders which the book did not have in time.
+    assert summary["tombstoned"] in range(6, 6 * channels + 1, 6)
     assert summary["parked"] >= 0
     assert summary["seconds"] > 0
 
@@ -61,7 +63,9 @@ def test_it_shows_the_gate_and_tells_why(
 ) -> None:
     shown = demo[0].stdout
     assert "Sync not allowed as Tenant is not Live yet" in shown
-    assert shown.count("What happened:") == 5
+    channels = len(summary_of(demo[0])["channels"])
+    # One of the five tells of a word that not every panel has.
+    assert 4 * channels < shown.count("What happened:") <= 5 * channels
 
 
 def test_it_leaves_nothing_behind(

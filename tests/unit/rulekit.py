@@ -81,15 +81,15 @@ def carry_out(target: Piece, told: Fact, decision: Decision) -> None:
     """Do to a piece what its decision says, as far as the rules look at it again."""
     before = target.position
     for step in decision.steps:
-        _do(target, told, step.verb, decision.target)
+        _do(target, told, step, decision.target)
     assert target.position == decision.target, decision
     if before != target.position:
         assert decision.outcome in MOVING
         target.changed_at = told.occurred_at
 
 
-def _do(target: Piece, told: Fact, verb: Verb, end: Position) -> None:
-    at = told.occurred_at
+def _do(target: Piece, told: Fact, step: Step, end: Position) -> None:
+    at, verb = told.occurred_at, step.verb
     if verb is Verb.DISPATCH:
         target.position, target.dispatched_at, target.hold = Position.DISPATCHED, at, ""
     elif verb is Verb.DELIVER:
@@ -108,6 +108,8 @@ def _do(target: Piece, told: Fact, verb: Verb, end: Position) -> None:
         target.hold, target.held_at = "", None
         if told.event is Event.CANCEL_WITHDRAWN:
             target.uncancelled_at = max(at, target.uncancelled_at or at)
+    elif verb is Verb.NOTE_RETURN:
+        _note_return(target, told, step.arg)
     else:
         _do_return(target, told, verb, end)
 
@@ -153,9 +155,25 @@ def _do_return(target: Piece, told: Fact, verb: Verb, end: Position) -> None:
         _do_note(target, at, verb)
 
 
+def _note_return(target: Piece, told: Fact, kind: str) -> None:
+    at = told.occurred_at
+    target.return_type, target.return_from, target.return_noticed_at = {
+        "none": ("", "", None),
+        "RTO": ("RTO", Position.DISPATCHED.value, at),
+        "CIR": ("CIR", Position.DELIVERED.value, at),
+    }[kind]
+    if kind != "none":
+        target.return_id = told.return_id
+    if kind == "CIR":
+        target.delivered_at = target.delivered_at or at
+
+
 def _do_note(target: Piece, at: int, verb: Verb) -> None:
     if verb is Verb.RENEW_DELIVERED_AT:
+        found = target.position is Position.DELIVERED and target.found_again
         target.delivered_at = max(at, target.delivered_at or at)
+        if found:
+            _do_note(target, at, Verb.NOTE_FOUND)
     elif verb is Verb.NOTE_FOUND and target.delivered_at is not None:
         target.withdrawn_at = max(target.delivered_at - 1, target.withdrawn_at or 0)
     elif verb is Verb.NOTE_CANCELLATION:

@@ -556,3 +556,14 @@ def test_a_stopped_audit_waits_again_with_its_place(plain: AuditOffice) -> None:
     conductor.conduct(asked.run_id, plain.stop, plain.told)
     assert all("OD0" not in orders for _, _, orders in plain.shop.asked), "not asked again"
     assert len(drift.findings(plain.book, run_id=asked.run_id)) == 3
+
+
+def test_a_fact_that_has_expired_is_told_as_parked(office: AuditOffice) -> None:
+    office.order("OD1")
+    office.shop.tell("OD1", Status.DISPATCHED, line_id="L9")
+    office.audit(fix=True)
+    with office.book.write():
+        office.book.query("UPDATE inbox SET state = 'EXPIRED', code = 'fact_expired'")
+    run = office.audit()
+    assert run["code"] == "drift_found"
+    assert ("OD1", "parked", False) in office.causes(run)

@@ -645,7 +645,6 @@ def test_the_rules_are_told_for_an_account_with_its_policies(house: House) -> No
     assert house.ask("GET", "/v1/rules?event=moon")[0] == 409
 
 
-@pytest.mark.unsound_book("i01_a_parcel_has_one_invoice")
 def test_a_person_packs_without_a_sequence_where_the_channel_invoices(house: House) -> None:
     policies = PoliciesConfig(invoice_issuer="channel")
     account = house.config.accounts["shop"].model_copy(update={"policies": policies})

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 
 from syncd.clock import HandClock, SystemClock
-from syncd.errors import PanelAnswer, PanelBusy, PanelRefused
+from syncd.errors import PanelAnswer, PanelBusy, PanelGone, PanelRefused
 from syncd.panel import Limits, Panel
 from syncd.tokens import FileTokens, MemoryTokens, Token
 from tests.unit.wire import NOON, Reply, Seen, Wire, panel_at, said
@@ -112,6 +112,34 @@ def test_a_token_may_stand_in_another_header() -> None:
         panel_at(wire.url).get("/x", shape=Ok, authorise=own_header)
     assert wire.seen[0].headers["x-amz-access-token"] == "access-9"
     assert "authorization" not in wire.seen[0].headers
+
+
+def test_a_token_may_stand_in_the_query_and_is_replaced_there() -> None:
+    granted = iter(["first-token", "second-token"])
+
+    def in_query(panel: Panel, old: Token | None) -> Token:
+        return panel.new_token(next(granted), expires_in=3600, param="authtoken")
+
+    with Wire([said({}, status=401), Reply(), Reply()]) as wire:
+        panel = panel_at(wire.url)
+        panel.get("/x", shape=Ok, params={"limit": 5}, authorise=in_query)
+        panel.get("/y", shape=Ok, authorise=in_query)
+    assert [seen.path for seen in wire.seen] == [
+        "/x?limit=5&authtoken=first-token",
+        "/x?limit=5&authtoken=second-token",
+        "/y?authtoken=second-token",
+    ]
+    assert not any("token" in seen.headers.get("authorization", "") for seen in wire.seen)
+
+
+def test_a_token_in_the_query_is_in_no_error() -> None:
+    def in_query(panel: Panel, old: Token | None) -> Token:
+        return panel.new_token("canary-token", expires_in=3600, param="authtoken")
+
+    with Wire([said({}, status=404)]) as wire, pytest.raises(PanelGone) as caught:
+        panel_at(wire.url).get("/x", shape=Ok, authorise=in_query)
+    assert "canary-token" not in str(caught.value)
+    assert "authtoken=***" in str(caught.value)
 
 
 def test_a_token_is_renewed_a_minute_before_its_end() -> None:
@@ -328,3 +356,28 @@ def test_a_refresh_that_may_have_arrived_is_not_sent_again() -> None:
         with pytest.raises(PanelBusy):
             panel_at(wire.url).get("/x", shape=Ok, authorise=authorise)
         assert len(wire.seen) == 6
+
+
+def test_a_token_without_a_type_stands_alone_in_the_header() -> None:
+    with Wire() as wire:
+        for token_type in ("bearer", ""):
+
+            def grant(panel: Panel, old: Token | None, kind: str = token_type) -> Token:
+                return panel.new_token("token-1", expires_in=3600, token_type=kind)
+
+            panel_at(wire.url).get("/x", shape=Ok, authorise=grant)
+    told = [seen.headers["authorization"] for seen in wire.seen]
+    assert told == ["Bearer token-1", "token-1"]
+
+
+def test_a_token_refused_inside_a_good_answer_is_renewed_once_a_minute() -> None:
+    door = Door()
+    with Wire(door) as wire:
+        panel = panel_at(wire.url)
+        panel.get("/x", shape=Ok, authorise=authorise)
+        panel.renew_token(authorise)
+        assert panel.get("/x", shape=Ok, authorise=authorise).ok
+        with pytest.raises(PanelRefused, match="less than a minute ago"):
+            panel.renew_token(authorise)
+    assert door.granted == 2
+    assert wire.seen[-1].headers["authorization"] == "Bearer access-2"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncd.book import acts, intake
+from syncd.book import acts, intake, queries
 from syncd.book.order_lookups import order as look
 from syncd.book.tables import Facility
 from syncd.clock import to_micros
@@ -407,3 +407,81 @@ def test_a_cancellation_at_one_facility_leaves_the_other_parcel_alone(seller: Se
     assert seller.rows("SELECT number, state FROM invoice ORDER BY number") == [
         ("D/1", "ISSUED"), ("INV/001", "VOIDED"),
     ]  # fmt: skip
+
+
+def both(seller: Seller, *, names: bool) -> None:
+    """Two pieces of one line, packed in one parcel."""
+    seller.stock("A", 2)
+    seller.order("OD1", ("a", "A", 2))
+    seller.advance("OD1", Position.PACKED)
+    if names:
+        with seller.book.write():
+            seller.book.query("UPDATE package SET shipment_id = 'SH1', tracking_number = 'TN1'")
+
+
+def test_a_name_learned_from_what_left_is_not_that_of_what_is_still_here(seller: Seller) -> None:
+    both(seller, names=False)
+    told(seller, left(seller, "SH1", "TN1", line_id="a", quantity=1))
+    delivered = seller.change("OD1", Status.DELIVERED, shipment_id="SH1")
+    assert told(seller, delivered) == ["DELIVERED", "PACKED"]
+    assert queries.of_package(seller.book, "SP-1").may_ship, "the other piece may"
+    with pytest.raises(NotFound, match="has left"):
+        queries.of_parcel(seller.book, tracking="TN1")
+    again = seller.change("OD1", Status.DISPATCHED, tracking_number="TN2", line_id="a", quantity=1)
+    assert told(seller, again) == ["DELIVERED", "DISPATCHED"]
+    assert seller.rows("SELECT shipment_id, tracking_number, state FROM package ORDER BY id") == [
+        ("SH1", "TN1", "DELIVERED"), ("", "TN2", "DISPATCHED"),
+    ]  # fmt: skip
+    assert [row[2] for row in seller.rows(INVOICES)] == ["ISSUED", "ISSUED"]
+
+
+def test_a_label_from_before_means_all_that_was_packed_under_it(seller: Seller) -> None:
+    both(seller, names=True)
+    assert told(seller, left(seller, "SH1", line_id="a", quantity=1)) == ["DISPATCHED", "PACKED"]
+    delivered = seller.change("OD1", Status.DELIVERED, shipment_id="SH1")
+    assert told(seller, delivered) == ["DELIVERED", "DELIVERED"]
+    assert seller.count("package") == 1
+
+
+def test_another_tracking_number_for_a_parcel_with_a_label_is_no_other_parcel(
+    seller: Seller,
+) -> None:
+    both(seller, names=True)
+    assert told(seller, left(seller, tracking="TN9")) == ["DISPATCHED", "DISPATCHED"]
+    assert (seller.count("package"), seller.count("invoice")) == (1, 1)
+
+
+def test_both_leave_under_the_name_that_the_first_brought(seller: Seller) -> None:
+    packed(seller, Position.PACKED, "a", "b", names=False)
+    told(seller, left(seller, "SH1", "TN1", line_id="a"))
+    assert told(seller, left(seller, "SH1", "TN2", line_id="b")) == ["DISPATCHED", "DISPATCHED"]
+    assert (seller.count("package"), seller.count("invoice")) == (1, 1)
+    delivered = seller.change("OD1", Status.DELIVERED, shipment_id="SH1")
+    assert told(seller, delivered) == ["DELIVERED", "DELIVERED"]
+
+
+def test_a_return_names_the_parcel_in_which_it_must_have_left(seller: Seller) -> None:
+    packed(seller, Position.PACKED, "a", "b", names=False)
+    back = seller.change(
+        "OD1", Status.RETURN_NOTICED, return_type=ReturnType.RTO, return_id="R1", line_id="b",
+        shipment_id="SH2", tracking_number="RT9", left_seller=True,
+    )  # fmt: skip
+    assert told(seller, back) == ["PACKED", "RETURN_EXPECTED"]
+    assert told(seller, left(seller, "SH1", "TN1", line_id="a"))[0] == "DISPATCHED"
+    told(seller, left(seller, "SH2", "TN2", line_id="b"))
+    assert seller.rows("SELECT shipment_id, tracking_number FROM package ORDER BY id") == [
+        ("SH2", "TN2"), ("SH1", "TN1"),
+    ]  # fmt: skip
+
+
+def test_a_parcel_that_left_in_part_is_not_parted_by_hand(seller: Seller) -> None:
+    packed(seller, Position.PACKED, "a", "b", "c", names=False)
+    told(seller, left(seller, "SH1", line_id="a"))
+    for act in (lambda: split(seller, "b", parcel="SP-1"), lambda: merge(seller, "SP-1", "SP-1")):
+        with pytest.raises(Refused) as caught:
+            act()
+        assert caught.value.code in ("parcel_closed", "nothing_to_merge")
+    with pytest.raises(Refused, match="0 parcel"):
+        merge(seller)
+    assert seller.rows(WHERE) == [("a", 1, "DISPATCHED"), ("b", 1, "PACKED"), ("c", 1, "PACKED")]
+    assert [row[2] for row in seller.rows(INVOICES)] == ["ISSUED"]

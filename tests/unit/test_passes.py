@@ -17,7 +17,7 @@ from syncd.book.tables import Task
 from syncd.channels import LoadedChannel
 from syncd.clock import to_micros
 from syncd.errors import PanelBusy, PanelRefused, Refused
-from syncd.hookspecs import Channel, ReadsBy, Settings, hookimpl
+from syncd.hookspecs import Channel, Cost, Pace, ReadsBy, Settings, hookimpl
 from syncd.panel import Panel
 from syncd.passes import Conductor, Setup
 from syncd.statuses import (
@@ -110,6 +110,7 @@ class Office:
         assert not channel.reason
         self.look_back: dict[Kind, timedelta] = {}
         self.locations: dict[str, str] = {}
+        self.paces: dict[str, Pace] = {}
         self.skew = timedelta(0)  # how far the panel's clock is off
         self.setup = Setup(
             account=Account(name="shop", channel="shop", settings=None),
@@ -123,7 +124,12 @@ class Office:
 
     def panel(self, setup: Setup, stop: threading.Event) -> Panel:
         return SkewedPanel(
-            "http://127.0.0.1:9", account="shop", clock=self.clock, tokens=MemoryTokens(), stop=stop
+            "http://127.0.0.1:9",
+            account="shop",
+            clock=self.clock,
+            tokens=MemoryTokens(),
+            stop=stop,
+            paces=self.paces,
         ).by(self.skew)
 
     def run(
@@ -551,3 +557,43 @@ def test_the_plan_of_a_dry_run_holds_for_orders_that_were_asked_for_as_well(
     for name in ("applied", "imported", "parked", "new"):
         assert rehearsal["counts"][name] == real["counts"][name], name
     assert rehearsal["counts"]["applied"] == 2
+
+
+def test_a_long_fetch_is_said_beforehand(tmp_path: Path) -> None:
+    scarce = Cost(pace="search", rows=2)
+    office = Office(tmp_path, Shop(costs={"dispatched": scarce}, longest_window=10 * DAY))
+    office.paces = {"search": Pace(per_second=0.01, burst=1)}
+    for number in range(5):
+        office.seller.order(f"OD{number}", ("L1", "SHIRT", 1))
+    asked: list[str] = []
+
+    def script(_window: Window, _orders: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        asked.append(office.seller.rows("SELECT message FROM run")[0][0])
+        yield Page(rows=[])
+
+    office.shop.scripts = {Kind.DISPATCHED: script}
+    run = office.run(Kind.DISPATCHED)
+    told = [fields["foreseen"] for _, fields in office.told.events if "foreseen" in fields]
+    assert told == [
+        "Fetching dispatched: the book has 5 orders that may be told of, so about 6 calls at the "
+        "panel's pace, 9 min or more."
+    ], "three spans and three pages; the first call is free"
+    assert asked[0] == told[0], "and syncctl runs shows it"
+    assert run["message"] == "", "at the end it is over"
+
+
+def test_a_fetch_that_is_soon_done_says_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path, Shop(costs={"dispatched": Cost(pace="search", rows=100)}))
+    office.paces = {"search": Pace(per_second=0.01, burst=50)}
+    office.run(Kind.DISPATCHED)
+    assert not any("foreseen" in fields for _, fields in office.told.events)
+
+
+def test_a_channel_asked_by_ids_may_still_read_new_orders_by_window(tmp_path: Path) -> None:
+    by_ids = {"reads_by": frozenset({ReadsBy.ORDERS}), "window_only": frozenset({"orders"})}
+    office = Office(tmp_path, Shop(**by_ids))
+    office.seller.order("OD1", ("L1", "SHIRT", 1))
+    office.run()
+    assert [(kind, orders) for kind, _, orders in office.shop.asked] == [
+        (Kind.ORDERS, ()), (Kind.DISPATCHED, ("OD1",)), (Kind.CANCELLED, ("OD1",)),
+    ]  # fmt: skip

@@ -247,6 +247,22 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "LOST",
             Event.RETURN_NOTICED_RTO,
             {"changed_at": THEN},
+            "lost_on_the_way_back",
+            "lost_on_the_way_back",
+            "found_after_lost",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_RTO,
+            {"changed_at": THEN, "withdrawn_at": THEN},
+            "stale_event",
+            "stale_event",
+            "found_after_lost",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_RTO,
+            {"changed_at": THEN, "return_type": "RTO"},
             "stale_event",
             "stale_event",
             "found_after_lost",
@@ -255,8 +271,8 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "LOST",
             Event.RETURN_NOTICED_CIR,
             {"changed_at": THEN},
-            "stale_event",
-            "stale_event",
+            "lost_on_the_way_back",
+            "lost_on_the_way_back",
             "return_of_lost",
         ),
         (
@@ -383,14 +399,14 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "LOST",
             Event.RETURN_NOTICED_RTO,
             {"changed_at": EARLIER, "lost_at": THEN},
-            "stale_event",
-            "stale_event",
+            "lost_on_the_way_back",
+            "lost_on_the_way_back",
             "found_after_lost",
         ),
         (
             "RETURNED",
             Event.RETURN_NOTICED_CIR,
-            {"return_noticed_at": THEN},
+            {"changed_at": THEN},
             "return_type_conflict",
             "return_type_conflict",
             "already_returned",
@@ -398,9 +414,9 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
         (
             "RETURNED",
             Event.RETURNED_CIR,
-            {"return_noticed_at": THEN},
+            {"changed_at": THEN},
             "return_type_conflict",
-            "already_returned",
+            "return_type_conflict",
             "already_returned",
         ),
         (
@@ -451,6 +467,134 @@ def test_a_piece_cancelled_on_the_manifest_meets_facts_as_a_cancelled_one(event:
             "stale_event",
             "cir_on_channel",
         ),
+        (
+            "RETURN_EXPECTED",
+            Event.RETURN_WITHDRAWN,
+            {"cancelled_at": THEN, "delivered_at": EARLIER},
+            "cancelled_after_delivery",
+            "cancelled_after_delivery",
+            "return_withdrawn",
+        ),
+        (
+            "RETURN_EXPECTED",
+            Event.RETURN_NOTICED_CIR,
+            {"withdrawn_at": THEN, "cancelled_at": EARLIER},
+            "stale_event",
+            "stale_event",
+            "return_type_conflict",
+        ),
+        (
+            "RETURN_EXPECTED",
+            Event.RETURN_NOTICED_CIR,
+            {"withdrawn_at": THEN, "cancelled_at": THEN},
+            "return_type_conflict",
+            "return_type_conflict",
+            "return_type_conflict",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_RTO,
+            {"return_type": "CIR", "lost_at": EARLIER},
+            "return_type_conflict",
+            "return_type_conflict",
+            "return_type_conflict",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_CIR,
+            {"return_type": "CIR", "lost_at": THEN},
+            "stale_event",
+            "stale_event",
+            "return_of_lost",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_CIR,
+            {"return_type": "RTO", "lost_at": THEN},
+            "return_of_lost",
+            "return_of_lost",
+            "return_of_lost",
+        ),
+        (
+            "LOST",
+            Event.RETURN_NOTICED_CIR,
+            {"withdrawn_at": THEN, "lost_at": LATER},
+            "return_of_lost",
+            "return_of_lost",
+            "lost_on_the_way_back",
+        ),
+        (
+            "LOST",
+            Event.RETURN_WITHDRAWN,
+            {"delivered_at": EARLIER, "return_type": "RTO", "lost_at": THEN},
+            "lost_after_delivered",
+            "return_withdrawn_unseen",
+            "return_withdrawn_unseen",
+        ),
+        (
+            "DELIVERED",
+            Event.LOST,
+            {"withdrawn_at": THEN, "delivered_at": LATER + 1},
+            "lost_after_delivered",
+            "lost_after_delivered",
+            "stale_event",
+        ),
+        (
+            "DELIVERED",
+            Event.LOST,
+            {"withdrawn_at": LATER, "delivered_at": LATER + 1},
+            "stale_event",
+            "stale_event",
+            "stale_event",
+        ),
+        (
+            "RETURNED",
+            Event.LOST,
+            {"withdrawn_at": THEN},
+            "return_of_lost",
+            "return_of_lost",
+            "already_at_or_past",
+        ),
+        (
+            "DISPATCHED",
+            Event.RETURN_NOTICED_CIR,
+            {"lost_at": EARLIER, "changed_at": THEN},
+            "return_of_lost",
+            "return_of_lost",
+            "cir_on_channel",
+        ),
+        (
+            "CIR_COMPLETE",
+            Event.RETURN_NOTICED_RTO,
+            {"withdrawn_at": THEN, "changed_at": THEN},
+            "stale_event",
+            "stale_event",
+            "return_type_conflict",
+        ),
+        (
+            "CIR_COMPLETE",
+            Event.RETURN_NOTICED_RTO,
+            {"withdrawn_at": THEN, "changed_at": EARLIER},
+            "return_type_conflict",
+            "return_type_conflict",
+            "return_type_conflict",
+        ),
+        (
+            "DELIVERED",
+            Event.RETURNED_CIR,
+            {"withdrawn_at": THEN, "delivered_at": THEN + 1},
+            "return_type_conflict",
+            "cir_completed_on_channel",
+            "cir_completed_on_channel",
+        ),
+        (
+            "DELIVERED",
+            Event.RETURNED_CIR,
+            {"withdrawn_at": THEN, "delivered_at": EARLIER},
+            "return_withdrawn_after_receipt",
+            "cir_completed_on_channel",
+            "cir_completed_on_channel",
+        ),
     ],
 )
 def test_dates_decide_what_contradicts(
@@ -461,6 +605,28 @@ def test_dates_decide_what_contradicts(
     assert decide(piece("LOST", changed_at=THEN), fact(Event.RETURNED_RTO, EARLIER)).reason == (
         "found_after_lost"
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "dates", "older", "newer"),
+    [
+        (Event.RETURN_NOTICED_RTO, {}, "note_return:RTO", ""),
+        (Event.RETURN_NOTICED_CIR, {}, "note_return:CIR", ""),
+        (Event.CANCELLED, {}, "note_return:RTO", ""),
+        (Event.CANCELLED, {"return_type": "RTO"}, "", ""),
+        (Event.RETURN_WITHDRAWN, {"return_type": "RTO"}, "note_return:none", ""),
+        (Event.RETURN_WITHDRAWN, {"return_type": "RTO", "cancelled_at": THEN}, "", ""),
+        (Event.RETURN_WITHDRAWN, {"return_type": "RTO", "return_noticed_at": THEN}, "", ""),
+        (Event.RETURN_WITHDRAWN, {}, "", ""),
+    ],
+)
+def test_what_is_older_than_the_loss_says_on_which_way_it_was_lost(
+    event: Event, dates: dict[str, Any], older: str, newer: str
+) -> None:
+    for at, noted in ((EARLIER, older), (LATER, newer)):
+        steps = decide(piece("LOST", lost_at=THEN, **dates), fact(event, at)).steps
+        found = [str(step) for step in steps if step.verb is Verb.NOTE_RETURN]
+        assert found == ([noted] if noted else [])
 
 
 def test_without_a_date_to_compare_a_fact_counts_as_newer() -> None:

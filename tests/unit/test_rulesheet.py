@@ -67,7 +67,19 @@ def test_a_single_cell_is_asked_for_in_any_spelling(word: str) -> None:
         (
             "RETURN_NOTICED_RTO",
             "DELIVERED",
-            "only if newer than the delivery and the withdrawal, else NOOP (stale_event)",
+            "only if newer than the delivery, else NOOP (stale_event): note_found",
+        ),
+        (
+            "RETURNED_RTO",
+            "SHIPPED",
+            "only if newer than the withdrawal, else ESCALATE (return_withdrawn_after_receipt): "
+            "alert:warning",
+        ),
+        (
+            "LOST",
+            "RETURNED",
+            "only if newer than the withdrawal of any return, else ESCALATE (return_of_lost): "
+            "alert:warning",
         ),
     ],
 )

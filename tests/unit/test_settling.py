@@ -11,7 +11,7 @@ import pytest
 from syncd.book import acts, queries
 from syncd.book.wording import SETTLED
 from syncd.errors import ConfigError, NotFound, Refused
-from syncd.rules import Position
+from syncd.rules import InvoiceIssuer, Policies, Position
 from syncd.rules.options import OPTIONS, read
 from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller, check_invariants
@@ -259,6 +259,76 @@ def test_expect_rto_waits_for_it_without_an_invoice(seller: Seller) -> None:
     ]  # fmt: skip
 
 
+UNSOLD = [
+    (Status.RETURN_WITHDRAWN, "DISPATCHED", "in_transit_out"),
+    (Status.DELIVERED, "DELIVERED", "sold"),
+]
+
+
+@pytest.mark.parametrize(("status", "stands", "bucket"), UNSOLD)
+def test_what_left_unsold_is_invoiced_when_it_does_not_come_back(
+    seller: Seller, status: Status, stands: str, bucket: str
+) -> None:
+    cancelled(seller)
+    tell(seller, Status.DISPATCHED, shipment_id="SH9")
+    settle(seller, "expect_rto")
+    tell(seller, status)
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    issued = seller.rows(
+        "SELECT p.shipment_id FROM invoice i JOIN package p ON p.id = i.package_id "
+        "WHERE i.state = 'ISSUED'"
+    )
+    assert issued == [("SH9",)]
+    tell(seller, Status.DELIVERED)
+    steps = seller.rows("SELECT steps FROM decision ORDER BY id")
+    assert sum("create_invoice" in text for (text,) in steps) == 2  # when packed, and now
+    assert open_codes(seller) == []
+
+
+@pytest.mark.parametrize(("status", "stands", "bucket"), UNSOLD)
+def test_what_left_unsold_waits_for_its_invoices_number(
+    tmp_path: Path, status: Status, stands: str, bucket: str
+) -> None:
+    seller = Seller(tmp_path, sequence=False)
+    cancelled(seller, Position.FULFILLABLE)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "expect_rto")
+    tell(seller, status)
+    assert seller.journal()[-1] == ("REFUSED", "REFUSED", "sequence_missing")
+    assert seller.positions("OD1") == ["RETURN_EXPECTED"]
+    seller.define_sequence()
+    seller.settle()
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    assert seller.count("invoice", "state = 'ISSUED'") == 1
+
+
+@pytest.mark.unsound_book("i01_a_parcel_has_one_invoice")
+def test_what_left_unsold_needs_no_invoice_where_the_channel_numbers_them(seller: Seller) -> None:
+    cancelled(seller)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "expect_rto")
+    seller.policies = Policies(invoice_issuer=InvoiceIssuer.CHANNEL)
+    seller.tell(seller.change("OD1", Status.RETURN_WITHDRAWN))
+    seller.clerk().settle(threading.Event(), lambda _: None)
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    assert seller.count("invoice", "state = 'ISSUED'") == 0
+    assert "create_invoice" not in seller.rows("SELECT steps FROM decision ORDER BY id DESC")[0][0]
+
+
+def test_a_choice_that_sells_what_had_left_unsold_invoices_it(seller: Seller) -> None:
+    cancelled(seller)
+    tell(seller, Status.DISPATCHED)
+    settle(seller, "expect_rto")
+    tell(seller, Status.RETURN_NOTICED, return_type=CIR)
+    ((newest,),) = seller.rows("SELECT max(id) FROM exceptions WHERE state = 'OPEN'")
+    done = settle(seller, "cir", newest)
+    assert seller.positions("OD1") == ["CIR_CREATED"]
+    assert seller.count("invoice", "state = 'ISSUED'") == 1
+    assert "the parcel was invoiced" in done.answers[0].done
+
+
 def test_expect_rto_of_one_that_is_back_opens_its_putaway(seller: Seller) -> None:
     cancelled(seller)
     tell(seller, Status.RETURNED, return_type=RTO)
@@ -449,6 +519,15 @@ CANCELLED: Told = (Status.CANCELLED, {})
         ((DELIVERED, LOST), "lost", "LOST", "in_transit_out", []),
         ((DELIVERED, LOST), "dismiss", "DELIVERED", "sold", []),
         ((DISPATCHED, LOST, CIR_NOTICED), "found", "CIR_CREATED", "in_transit_back", []),
+        ((DISPATCHED, LOST, CIR_NOTICED), "delivered", "DELIVERED", "sold", []),
+        (
+            (DELIVERED, CIR_NOTICED, LOST, RTO_NOTICED),
+            "rto",
+            "RETURN_EXPECTED",
+            "in_transit_back",
+            [],
+        ),
+        ((DISPATCHED, RTO_NOTICED, LOST, DELIVERED, LOST), "lost", "LOST", "in_transit_out", []),
         ((DISPATCHED, LOST, CIR_BACK), "found", "CIR_COMPLETE", "putaway_pending", ["CIR"]),
         ((DELIVERED, CIR_BACK, WITHDRAWN), "not_received", "DELIVERED", "sold", []),
         ((DELIVERED, CIR_BACK, WITHDRAWN), "received", "CIR_COMPLETE", "putaway_pending", ["CIR"]),
@@ -522,6 +601,18 @@ RTO_WITHDRAWN: Told = (Status.RETURN_WITHDRAWN, {"return_type": RTO, "return_id"
             CIR_BACK, (DELIVERED, WITHDRAWN, CIR_NOTICED),
             "return_withdrawn_after_receipt", "received", "CIR_COMPLETE", "putaway_pending",
         ),
+        (
+            CIR_NOTICED, (DISPATCHED, LOST, RTO_NOTICED, RTO_WITHDRAWN),
+            "return_of_lost", "found", "CIR_CREATED", "in_transit_back",
+        ),
+        (
+            DELIVERED, (DISPATCHED, CANCELLED),
+            "cancelled_after_delivery", "delivered", "DELIVERED", "sold",
+        ),
+        (
+            CIR_NOTICED, (DISPATCHED, LOST, RTO_WITHDRAWN),
+            "return_of_lost", "delivered", "DELIVERED", "sold",
+        ),
         (LOST, (DISPATCHED, RTO_WITHDRAWN), "return_of_lost", "lost", "LOST", "in_transit_out"),
         (
             WITHDRAWN, (DELIVERED, CIR_NOTICED, LOST),
@@ -550,6 +641,59 @@ def test_each_choice_about_a_fact_that_comes_late(
     assert seller.positions("OD1") == [stands]
     assert seller.stock_of("SHIRT") == {bucket: 1}
     assert open_codes(seller) == (["lost_in_transit"] if choice == "lost" else [])
+
+
+def test_what_was_cancelled_on_its_way_back_and_yet_kept_is_chosen(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    for status, more in (DISPATCHED, DELIVERED, RTO_NOTICED):
+        tell(seller, status, **more)
+    old = seller.change("OD1", RTO_WITHDRAWN[0], **RTO_WITHDRAWN[1])
+    tell(seller, Status.CANCELLED)
+    seller.tell(old)
+    seller.settle()
+    assert open_codes(seller) == ["cancelled_after_delivery"]
+    settle(seller, "delivered")
+    assert seller.positions("OD1") == ["DELIVERED"]
+    assert seller.stock_of("SHIRT") == {"sold": 1}
+
+
+def test_what_was_lost_comes_from_the_buyer_as_the_notice_says(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    tell(seller, Status.DISPATCHED)
+    old = seller.change("OD1", CIR_NOTICED[0], **CIR_NOTICED[1])
+    tell(seller, Status.LOST)
+    seller.tell(old)
+    seller.settle()
+    assert seller.journal()[-1] == ("DONE", "NOTE", "lost_on_the_way_back")
+    assert seller.stock_of("SHIRT") == {"in_transit_back": 1}
+    assert open_codes(seller) == ["lost_in_transit"]
+    settle(seller, "found")
+    assert seller.positions("OD1") == ["CIR_CREATED"]
+    assert seller.stock_of("SHIRT") == {"in_transit_back": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "choice", "stands", "bucket"),
+    [
+        (RTO_BACK, "gone", "RETURNED", "putaway_pending"),
+        (RTO_NOTICED, "gone", "RETURN_EXPECTED", "in_transit_back"),
+        (LOST, "reopen", "LOST", "in_transit_out"),
+        (CIR_NOTICED, "reopen", "CIR_CREATED", "in_transit_back"),
+        (CIR_BACK, "reopen", "CIR_COMPLETE", "putaway_pending"),
+    ],
+)
+def test_what_went_from_the_manifest_is_as_far_as_the_word_says(
+    seller: Seller, told: Told, choice: str, stands: str, bucket: str
+) -> None:
+    cancelled(seller, Position.MANIFESTED)
+    tell(seller, told[0], **told[1])
+    settle(seller, choice, 2)
+    assert seller.positions("OD1") == [stands]
+    assert seller.stock_of("SHIRT") == {bucket: 1}
+    assert seller.rows("SELECT blocked FROM package") == [("",)]
+    assert open_codes(seller) == (["lost_in_transit"] if told is LOST else [])
 
 
 def test_what_was_lost_as_the_buyers_and_came_as_the_couriers_is_chosen(seller: Seller) -> None:
@@ -704,6 +848,18 @@ def test_a_fact_that_answers_nothing_closes_nothing(seller: Seller) -> None:
     tell(seller, Status.DISPATCHED)
     tell(seller, Status.CANCELLED)
     assert open_codes(seller) == ["dispatched_after_cancel"]
+
+
+def test_a_note_of_the_way_it_was_lost_on_closes_no_question(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    tell(seller, Status.DISPATCHED)
+    noticed = seller.change("OD1", RTO_NOTICED[0], **RTO_NOTICED[1])
+    tell(seller, Status.LOST)
+    tell(seller, CIR_NOTICED[0], **CIR_NOTICED[1])
+    seller.tell(noticed)
+    seller.settle()
+    assert seller.journal()[-1] == ("DONE", "NOTE", "lost_on_the_way_back")
+    assert open_codes(seller) == ["lost_in_transit", "return_of_lost"]
 
 
 def test_lost_and_found_and_lost_in_one_batch_leaves_the_last_claim_open(seller: Seller) -> None:

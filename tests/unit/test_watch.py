@@ -306,9 +306,11 @@ def test_a_tombstone_expires_and_still_buries_its_order(shop: Shop) -> None:
 def test_a_kept_fact_expires_and_is_applied_when_its_order_comes_after_all(shop: Shop) -> None:
     park(shop)
     shop.after(3 * DAY)
-    assert ("overdue", "kept_fact", 1) in shop.after(117 * DAY)
+    told = shop.after(117 * DAY)
+    assert ("overdue", "kept_fact", 1) in told
+    assert ("no longer overdue", "order", 1) in told
     assert shop.journal() == [("EXPIRED", "PARK", "fact_expired")]
-    assert shop.turn() == [("no longer overdue", "order", 1)]
+    assert shop.turn() == []
     import_it(shop)
     assert shop.positions("OD1") == ["DISPATCHED"]
 
@@ -508,3 +510,12 @@ def test_what_an_order_waits_for_is_found_by_the_order(shop: Shop, wait: Wait) -
     assert "(account_id=? AND order_id=?)" in steps[0]
     general = ("item_coming_back", "inbox_waits", "putaway_state", "exceptions_state", "SCAN")
     assert not [step for step in steps if any(word in step for word in general)], steps
+
+
+def test_what_expires_in_a_late_turn_is_not_asked_about(shop: Shop) -> None:
+    """After a long silence both limits have passed: one turn does it all, the next one nothing."""
+    shop.hear(Status.DISPATCHED, "GHOST")
+    assert [kind for _, kind, _ in shop.after(200 * DAY)] == ["kept_fact"]
+    assert shop.journal() == [("EXPIRED", "PARK", "fact_expired")]
+    assert shop.exceptions() == []
+    assert shop.turn() == []

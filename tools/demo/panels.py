@@ -14,6 +14,7 @@ import requests
 
 from syncd.channels import discover
 from syncd.hookspecs import secret_fields
+from syncd.statuses import Status
 from tools.demo.children import Child
 
 LineKey = tuple[str, str]  # order id, line id
@@ -30,7 +31,9 @@ def people_of(channel: str, child: Child) -> list[PanelPeople]:
     """One for each seller of a channel's simulator."""
     told = child.announcement()
     return [
-        PanelPeople(channel, number, seller_id, told["sellers"][seller_id])
+        PanelPeople(
+            channel, number, seller_id, told["sellers"][seller_id], parts=not told["whole_orders"]
+        )
         for number, seller_id in enumerate(told["sellers"], 1)
     ]
 
@@ -39,15 +42,30 @@ class PanelPeople:
     """The people around one seller of a simulated panel: buyers, sellers and couriers, through
     its control calls."""
 
-    def __init__(self, channel: str, number: int, seller_id: str, told: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        channel: str,
+        number: int,
+        seller_id: str,
+        told: Mapping[str, Any],
+        *,
+        parts: bool = True,
+    ) -> None:
         self.channel = channel
         self.account = f"my-{channel}" if number == 1 else f"my-{channel}-{number}"
         self.seller_id = seller_id
+        self.parts = parts  # can the panel tell what befalls a part of an order?
         self._locations: list[str] = told["locations"]
         self._settings: dict[str, Any] = told["settings"]
         self._url = self._settings["base_url"]
-        self._secrets = secret_fields(discover()[channel].describe().settings)
+        described = discover()[channel].describe()
+        self._statuses = described.statuses
+        self._secrets = secret_fields(described.settings)
         self._session = requests.Session()
+
+    def tells(self, status: Status | None) -> bool:
+        """Whether this panel can say so at all; what is no status needs no word of it."""
+        return status is None or not self._statuses or status in self._statuses
 
     def do(self, verb: str, *, at: datetime | None = None, **arguments: object) -> Any:
         """Call a verb of the simulated world; it happens ``at`` that time."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from syncd.statuses import Status
 from tools.demo.panels import PanelPeople
 
 COLUMNS: Final = ("order_id", "line_id", "sku", "quantity", "placed_at", "location", "state")
@@ -46,7 +47,8 @@ class Fate:
 
     ``act`` happens before the first sync, ``then`` before the second. ``by``: how they reach
     the book: "channel", "file", or "late" (a file, after the sync). ``state``: where a file says
-    that they stand. ``example``: show one of them.
+    that they stand. ``example``: show one of them. ``word``: what a panel must be able to tell,
+    or it happens to none of its orders.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Fate:
     state: str = ""
     location: str = ""
     example: bool = False
+    word: Status | None = None
 
 
 @dataclass
@@ -72,9 +75,13 @@ class Story:
     def place(self, times: Times, *, late: bool) -> None:
         """Buyers order: what the book will know in time, or what reaches it too late."""
         for fate in FATES:
-            if (fate.by == "late") == late:
+            if (fate.by == "late") == late and self._can_be(fate):
                 for number in range(fate.count):
                     self.orders.append((fate, self._place(fate, number, times)))
+
+    def _can_be(self, fate: Fate) -> bool:
+        """Whether the panel has a word for it."""
+        return self.people.tells(fate.word) and (self.people.parts or fate.quantity == 1)
 
     def act(self, times: Times) -> None:
         """What happens before the first sync."""
@@ -115,7 +122,7 @@ class Story:
             at=at,
         )
         line = answer["lines"][0]
-        return Placed(answer["order_id"], line["line_id"], sku, fate.quantity, at)
+        return Placed(answer["order_id"], line["line_id"], line["sku"], fate.quantity, at)
 
 
 def _row(fate: Fate, placed: Placed) -> Sequence[object]:
@@ -203,7 +210,7 @@ FATES: Final = (
     Fate("sent back by the buyer", 6, _both(_CIR, _ends("COMPLETED", 2))),
     Fate("on the way back, then received", 8, _CIR, then=_ends("COMPLETED", 0.5)),
     Fate("on the way back, then the return is withdrawn", 8, _CIR, then=_ends("CANCELLED", 0.5),
-         example=True),
+         example=True, word=Status.RETURN_WITHDRAWN),
     Fate("dispatched before the book knew the order", 8, _DISPATCH, by="late", example=True),
     Fate("cancelled before the book knew the order", 6, _CANCEL, by="late"),
 )  # fmt: skip

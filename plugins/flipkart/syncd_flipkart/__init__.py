@@ -65,6 +65,19 @@ PACES: Final[Mapping[str, Pace]] = {
     "unlimited": Pace(per_second=100_000, burst=1_000),  # for a simulator
 }
 
+TOLD: Final = frozenset(
+    {
+        Status.DISPATCHED,
+        Status.DELIVERED,
+        Status.CANCELLED,
+        Status.RETURN_NOTICED,
+        Status.RETURNED,
+        Status.RETURN_WITHDRAWN,
+        Status.UNKNOWN,
+    }
+)
+"""No word of the panel's tells a loss, a failed delivery or a buyer's wish to cancel."""
+
 UNVERIFIED: Final = (
     "Flipkart publishes no rate limits; the pace is a guess on the careful side.",
     "The largest page size is not documented; 20 is what paging links of the panel carry.",
@@ -94,6 +107,7 @@ def describe_channel() -> Channel:
         orders_per_call=100,
         window_only=frozenset({"returns"}),
         paces=PACES,
+        statuses=TOLD,
         unverified=UNVERIFIED,
     )
 

@@ -1,0 +1,18 @@
+"""The conformance suite, on Paytm's plugin and simulator."""
+
+from __future__ import annotations
+
+from syncd.testing.conformance import ChannelTests
+from syncd_paytm.simulator import PaytmSimulator
+
+
+class TestPaytm(ChannelTests):
+    channel = "paytm"
+    simulator = PaytmSimulator
+    cannot = frozenset(
+        {
+            "empty", "ring", "foreign", "no_link", "stray_link",  # a list has no pages
+            "odd_ids",  # whole numbers
+            "seller_ships",  # shown nowhere
+        }
+    )  # fmt: skip

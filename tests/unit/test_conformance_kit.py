@@ -1,0 +1,765 @@
+"""The conformance kit: a good plugin passes, and each broken one fails the rule that it breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import socket
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import requests
+from msgspec import structs
+
+from syncd import Account, Channel, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
+from syncd.errors import PanelBusy, PanelError, PanelRefused
+from syncd.hookspecs import ReadsBy
+from syncd.shapes import decode
+from syncd.statuses import Kind
+from syncd.testing.conformance import CANNOT, ChannelTests, Plugin
+from tests.toyshop import FORM, Answer, Row, ToyPlugin, ToySettings, ToySimulator
+
+pytest_plugins = "pytester"
+
+
+class Toy(ChannelTests):
+    """Not collected by itself: its name is no test's."""
+
+    channel = "toyshop"
+    plugin = ToyPlugin()
+    simulator = ToySimulator
+    settings: ClassVar[dict[str, Any]] = {"size": 3}
+    many = 9
+    examples = 8
+    shrink = False
+    repeatable = True
+
+
+def rules(suite: type[ChannelTests]) -> list[str]:
+    """The names of the tests that a suite has."""
+    return [one for one in dir(suite) if one.startswith("test_") and getattr(suite, one)]
+
+
+class Quick(Toy):
+    """The suite for one kind."""
+
+    only: ClassVar[Kind] = Kind.DISPATCHED
+
+    def kinds(self, plugin: Plugin) -> list[Kind]:
+        return [kind for kind in super().kinds(plugin) if kind is self.only]
+
+
+def broken_by(plugin: ToyPlugin, names: Sequence[str], **knobs: Any) -> dict[str, str]:
+    """What a suite says of this plugin: the failing ones of these tests, and their messages."""
+    suite = type("Broken", (Quick,), {"plugin": plugin, **knobs})
+    said = {}
+    for name in names:
+        try:
+            getattr(suite(), name)()
+        except AssertionError as error:
+            said[name] = str(error)
+    return said
+
+
+@pytest.mark.parametrize("rule", rules(Toy))
+def test_the_good_plugin_keeps(rule: str) -> None:
+    getattr(Toy(), rule)()
+
+
+# Broken plugins: the name of each says what its author did wrong ------------------------------
+
+
+class Throws(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(title=f"Toy {random.random()}")
+
+
+class OnMars(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(time_zone="Mars/Olympus")
+
+
+class WrongOverlap(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(overlap=timedelta(days=2))
+
+
+class OpenSettings(ToySettings):
+    model_config = ToySettings.model_config | {"extra": "ignore"}
+
+
+class TakesAnyKey(ToyPlugin):
+    settings: type[Settings] = OpenSettings
+
+
+class PlainSettings(ToySettings):
+    api_token: str = ""
+
+
+class PlainSecret(ToyPlugin):
+    settings: type[Settings] = PlainSettings
+
+
+class PlainSimulator(ToySimulator):
+    def settings(self, seller_id: str = "") -> Any:
+        return {**super().settings(seller_id), "api_token": "in clear"}
+
+
+class MoreSettings(ToySettings):
+    region: str
+
+
+class WantsMore(ToyPlugin):
+    settings: type[Settings] = MoreSettings
+
+
+class AsksToKnow(ToyPlugin):
+    def ships(self, order: OrderRef) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", 9), timeout=0.01).close()
+        return super().ships(order)
+
+
+class ShipsAll(ToyPlugin):
+    def ships(self, order: OrderRef) -> bool:
+        return True
+
+
+class MakesUp(ToyPlugin):
+    def changes(self, account: Account, window: Window, *more: Any) -> Iterator[Page[Any]]:
+        row = Row("O", "L", "S", "P", "LEFT", 1, window.start.strftime(FORM), "channel")
+        yield Page(rows=self.change(row, window) if more[-1] == "LEFT" else [])
+        yield from super().changes(account, window, *more)
+
+
+class OnePage(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        yield next(super().pages(*arguments))
+
+
+class YieldsLists(ToyPlugin):
+    def page(self, told: list[Any], window: Window) -> Any:
+        class Loose(list):  # type: ignore[type-arg]
+            rows = told
+
+        return Loose(told)
+
+
+class NoWord(ToyPlugin):
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, native_status="") for one in super().change(row, window)]
+
+
+class WrongKind(ToyPlugin):
+    def status(self, word: str) -> Status:
+        return Status.DELIVERED if word == "LEFT" else super().status(word)
+
+
+class ThinksUtc(ToyPlugin):
+    def moment(self, text: str) -> datetime:
+        return datetime.strptime(text, FORM).replace(tzinfo=UTC)
+
+
+class NewEachTime(ToyPlugin):
+    def evidence(self, row: Row, window: Window) -> str:
+        return uuid.uuid4().hex
+
+
+class OneForAll(ToyPlugin):
+    def evidence(self, row: Row, window: Window) -> str:
+        return f"{row.order}/{row.word}/{row.back}/{row.total}"
+
+
+class MovingEvidence(ToyPlugin):
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [
+            structs.replace(one, evidence_id=f"{one.evidence_id}/{self.scans(row)}")
+            for one in super().change(row, window)
+        ]
+
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        class Scanned(shape):  # type: ignore[misc]
+            scans: int = 0
+
+        return super().told(answer, Scanned, word, window)
+
+    def scans(self, row: Row) -> int:
+        return int(getattr(row, "scans", 0))
+
+
+class NumericIds(ToyPlugin):
+    def id(self, text: str) -> str:
+        return str(int(text)) if text.isdecimal() else text
+
+
+class ShortWindows(ToyPlugin):
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        later = Window(window.start + timedelta(seconds=1), window.end)
+        return super().question(later, orders)
+
+
+class WindowInEvidence(ToyPlugin):
+    def evidence(self, row: Row, window: Window) -> str:
+        return f"{super().evidence(row, window)}/{window.start}"
+
+
+class AllOrders(ToyPlugin):
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        return super().question(window, ())
+
+
+class SureOfIt(ToyPlugin):
+    def changes(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], *more: Any
+    ) -> Iterator[Page[Any]]:
+        pages = list(super().changes(account, window, orders, *more))
+        yield from pages
+        if orders and more[-1] == "LEFT" and not any(page.rows for page in pages):
+            row = Row(orders[0].order_id, "L", "S", "P", "LEFT", 1, "2026-11-20 10:00:00", "")
+            yield Page(rows=self.change(row, window))
+
+
+class NoReads(ToyPlugin):
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        if path != "/orders":
+            return super().first(account, panel, path, asked)
+        authorise = self.authorise(account)
+        return panel.post(path, shape=Answer, params=asked, authorise=authorise)
+
+
+class KnowsItsToken(ToyPlugin):
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+
+    def authorise(self, account: Account) -> Any:
+        ask = super().authorise(account)
+
+        def authorise(panel: Panel, old: Any) -> Any:
+            token = ask(panel, old)
+            self.tokens[account.settings.base_url] = token.access_token
+            return token
+
+        return authorise
+
+
+class OwnClient(KnowsItsToken):
+    """Asks by itself, as quickly again as it can."""
+
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        url = account.settings.base_url
+        if url not in self.tokens:
+            return super().first(account, panel, path, asked)
+        for _ in range(3):
+            answer = requests.request(
+                "POST" if path == "/orders" else "GET",
+                url + path,
+                params=asked,
+                headers={"Authorization": f"Bearer {self.tokens[url]}"},
+                timeout=2,
+            )
+            if answer.status_code < 400:
+                return decode(answer.content, Answer, where=path)
+        raise PanelBusy("busy")
+
+
+class SwallowsTrouble(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelError:
+            return
+
+
+class TakesNothing(ToyPlugin):
+    """An answer without a body is the end of the list to it."""
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelError as error:
+            if error.code != "panel_empty":
+                raise
+
+
+class Gathers(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        yield from list(super().pages(*arguments))
+
+
+class FollowsAlone(KnowsItsToken):
+    """Its next pages carry the first page's token, without the way to another."""
+
+    def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
+        token = self.tokens[account.settings.base_url]
+        return panel.follow(link, shape=Answer, headers={"Authorization": f"Bearer {token}"})
+
+
+class CallsItBusy(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelRefused as error:
+            raise PanelBusy(str(error)) from None
+
+
+class EndsWhenEmpty(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return None if bytes(answer.rows) == b"[]" else super().next(links, answer)
+
+
+class FollowsRings(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return answer.next if answer.more and answer.next else self.strict(links, answer)
+
+    def strict(self, links: Any, answer: Answer) -> str | None:
+        return links.next(answer.more, answer.next)  # type: ignore[no-any-return]
+
+
+class FollowsAnybody(ToyPlugin):
+    def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
+        if link.startswith("http"):
+            requests.get(link, timeout=2)
+        return super().follow(account, panel, link, path)
+
+
+class TakesNoLinkForTheEnd(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return super().next(links, answer) if answer.next else None
+
+
+class TakesStrayLinks(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return super().next(links, answer) if answer.more else None
+
+
+class PlaceInEvidence(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        if answer.more != bool(answer.next):
+            return super().next(links, answer)
+        return answer.next or None
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        for number, answer in enumerate(super().pages(*arguments)):
+            yield structs.replace(answer, next=str(number))
+
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        told = super().told(answer, shape, word, window)
+        return [structs.replace(x, evidence_id=f"{x.evidence_id}/{answer.next}") for x in told]
+
+
+class RaisesForARow(ToyPlugin):
+    def bad(self, row: Any, window: Window) -> list[Any]:
+        raise PanelError(row.problem)
+
+
+class DropsBadRows(ToyPlugin):
+    def bad(self, row: Any, window: Window) -> list[Any]:
+        return []
+
+
+class KeepsItsPlace(ToyPlugin):
+    """Goes on where an earlier call was left."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, Answer] = {}
+
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        kept = self.left.pop(f"{path}{asked}", None)
+        return kept or super().first(account, panel, path, asked)
+
+    def pages(self, account: Account, panel: Panel, path: str, asked: Any) -> Iterator[Answer]:
+        name = f"{path}{ {**asked, 'size': str(account.settings.size)} }"
+        for answer in super().pages(account, panel, path, asked):
+            self.left[name] = answer
+            yield answer
+        self.left.pop(name, None)
+
+
+class SkipsWhatItSaw(ToyPlugin):
+    """Its own watermark: what is older than the newest row it saw is never read."""
+
+    def __init__(self) -> None:
+        self.newest: dict[str, str] = {}
+        self.calls = 0
+
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        asked = super().question(window, orders)
+        self.calls += 1
+        if not orders and self.calls > 3:
+            asked["from"] = max(asked["from"], "2026-11-21 00:08:00")
+        return asked
+
+
+class PromisesTooMuch(ToyPlugin):
+    def page(self, told: list[Any], window: Window) -> Any:
+        return Page(rows=told, complete_until=window.end)
+
+
+class StrictAnswer(Answer, forbid_unknown_fields=True):
+    pass
+
+
+class StrictShape(ToyPlugin):
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        authorise = self.authorise(account)
+        if path == "/orders":
+            return super().first(account, panel, path, asked)
+        return panel.get(path, shape=StrictAnswer, params=asked, authorise=authorise)
+
+
+class Numbers(ToyPlugin):
+    """Names rows by their place on the page."""
+
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        told = super().told(answer, shape, word, window)
+        seen: dict[str, Any] = {}
+        for one in told:
+            again = seen.get(one.evidence_id)
+            if again is not None and one.quantity:
+                total = again.quantity + one.quantity
+                one = structs.replace(one, quantity=total, evidence_id=f"{one.evidence_id}/{total}")
+            seen[one.evidence_id] = one
+        return list(seen.values())
+
+
+class Guesses(ToyPlugin):
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        return [
+            structs.replace(one, status=Status.RETURN_NOTICED if not word else self.status(word))
+            if one.native_status == "NOBODY_HAS_SEEN_THIS"
+            else one
+            for one in super().told(answer, shape, word, window)
+        ]
+
+
+class DropsNewWords(ToyPlugin):
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        told = super().told(answer, shape, word, window)
+        return [one for one in told if one.status is not Status.UNKNOWN or not one.order_id]
+
+
+class TellsSecrets(ToyPlugin):
+    def pages(self, account: Account, *more: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(account, *more)
+        except PanelRefused as error:
+            secret = account.settings.password.get_secret_value()
+            raise PanelRefused(f"{error} The password was {secret}.") from None
+
+
+class MixesSellers(ToyPlugin):
+    def __init__(self) -> None:
+        self.now: dict[str, Any] = {}
+
+    def first(self, account: Account, panel: Panel, *more: Any) -> Answer:
+        self.now["panel"] = panel
+        return super().first(account, panel, *more)
+
+    def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
+        return super().follow(account, self.now["panel"], link, path)
+
+
+class AddsTotals(ToyPlugin):
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, cumulative=False) for one in super().change(row, window)]
+
+
+class ForgetsPieces(ToyPlugin):
+    def order(self, row: Any, window: Window) -> Any:
+        new = super().order(row, window)
+        lines = [OrderLine(line_id=x.line_id, sku=x.sku, quantity=1) for x in new.lines]
+        return structs.replace(new, lines=tuple(lines))
+
+
+BROKEN: dict[type[ToyPlugin], str] = {
+    Throws: "test_describe_channel_is_pure",
+    OnMars: "test_describe_channel_is_complete",
+    WrongOverlap: "test_describe_channel_is_complete",
+    PlainSecret: "test_secrets_are_declared",
+    TakesAnyKey: "test_settings_refuse_unknown_keys",
+    WantsMore: "test_settings_take_the_simulators",
+    AsksToKnow: "test_provides_shipping_needs_no_network",
+    ShipsAll: "test_provides_shipping_says_who_ships",
+    MakesUp: "test_an_empty_panel_gives_nothing",
+    OnePage: "test_what_happened_is_told",
+    YieldsLists: "test_rows_are_well_formed",
+    NoWord: "test_rows_are_well_formed",
+    WrongKind: "test_statuses_are_of_the_kind",
+    ThinksUtc: "test_times_are_the_panels",
+    NewEachTime: "test_two_runs_are_one",
+    OneForAll: "test_evidence_names_one_fact",
+    MovingEvidence: "test_evidence_is_stable_while_rows_change",
+    NumericIds: "test_ids_are_kept_byte_for_byte",
+    ShortWindows: "test_windows_are_half_open",
+    WindowInEvidence: "test_windows_add_up",
+    AllOrders: "test_by_ids_equals_by_window",
+    SureOfIt: "test_by_ids_nothing_is_made_up",
+    NoReads: "test_a_busy_moment_costs_nothing",
+    OwnClient: "test_retry_after_is_obeyed",
+    SwallowsTrouble: "test_a_wrong_answer_fails_the_pass",
+    Gathers: "test_pages_before_the_trouble_are_kept",
+    FollowsAlone: "test_a_token_that_dies_is_renewed",
+    CallsItBusy: "test_refused_credentials_are_told",
+    EndsWhenEmpty: "test_an_empty_page_with_more_is_no_end",
+    FollowsRings: "test_a_ring_of_links_is_noticed",
+    FollowsAnybody: "test_a_foreign_link_is_refused",
+    TakesNoLinkForTheEnd: "test_a_missing_link_is_an_error",
+    TakesStrayLinks: "test_a_stray_link_is_an_error",
+    PlaceInEvidence: "test_a_repeated_page_ends",
+    RaisesForARow: "test_a_broken_row_costs_one_row",
+    DropsBadRows: "test_a_missing_field_costs_one_row",
+    KeepsItsPlace: "test_a_restart_at_each_page",
+    SkipsWhatItSaw: "test_rows_that_shift_are_found",
+    PromisesTooMuch: "test_complete_until_is_true",
+    StrictShape: "test_unexpected_fields_are_ignored",
+    Numbers: "test_a_row_that_comes_twice_is_one",
+    DropsNewWords: "test_an_unknown_word_is_unknown",
+    Guesses: "test_an_unknown_word_is_unknown",
+    TellsSecrets: "test_secrets_never_show",
+    MixesSellers: "test_sellers_do_not_mix",
+    AddsTotals: "test_what_is_told_is_what_happened",
+    ForgetsPieces: "test_what_is_told_is_what_happened",
+}
+
+HISTORY = "test_what_is_told_is_what_happened"
+SLOW = {HISTORY, "test_a_silent_panel_fails_the_pass", "test_a_wrong_answer_fails_the_pass"}
+"""Tried only on the plugins that are to fail them."""
+
+KNOBS: dict[type[ToyPlugin], dict[str, Any]] = {
+    PlainSecret: {"simulator": PlainSimulator},
+    NoReads: {"only": Kind.ORDERS},
+    ForgetsPieces: {"only": Kind.ORDERS, "examples": 20},
+    AddsTotals: {"examples": 60},
+}
+
+ANY = frozenset(rules(Toy))
+PAGES = frozenset(
+    {
+        "test_a_foreign_link_is_refused",
+        "test_a_missing_link_is_an_error",
+        "test_a_ring_of_links_is_noticed",
+        "test_a_stray_link_is_an_error",
+    }
+)
+ALSO: dict[type[ToyPlugin], frozenset[str]] = {
+    # Nothing goes as it should with these.
+    WantsMore: ANY,
+    MakesUp: ANY,
+    NewEachTime: ANY,
+    KeepsItsPlace: ANY,
+    SkipsWhatItSaw: ANY,
+    OwnClient: ANY,
+    OnePage: ANY,
+    # What they do wrong breaks a neighbouring rule too.
+    YieldsLists: frozenset({"test_complete_until_is_true"}),
+    NoWord: frozenset({"test_an_unknown_word_is_unknown"}),
+    WrongKind: frozenset({"test_what_happened_is_told"}),
+    OneForAll: frozenset({"test_a_row_that_comes_twice_is_one", "test_rows_that_shift_are_found"}),
+    WindowInEvidence: frozenset({"test_evidence_is_stable_while_rows_change"}),
+    SureOfIt: frozenset({"test_pages_before_the_trouble_are_kept"}),
+    SwallowsTrouble: PAGES | {"test_refused_credentials_are_told"},
+    FollowsAlone: frozenset({"test_sellers_do_not_mix"}),
+    PlaceInEvidence: PAGES | {"test_by_ids_equals_by_window", "test_windows_add_up"},
+    RaisesForARow: frozenset({"test_a_missing_field_costs_one_row"}),
+    DropsBadRows: frozenset({"test_a_broken_row_costs_one_row"}),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda one: one.__name__)
+def test_a_broken_plugin_fails_the_rule_it_breaks(broken: type[ToyPlugin]) -> None:
+    rule = BROKEN[broken]
+    names = [name for name in rules(Toy) if name == rule or name not in SLOW]
+    if broken in ALSO and ALSO[broken] is ANY:
+        names = [rule]
+
+    said = broken_by(broken(), names, **KNOBS.get(broken, {}))
+
+    assert rule in said
+    assert set(said) <= {rule} | ALSO.get(broken, frozenset())
+    for word in ("\nrule:  ", "\ncame:  ", "\ndo:    "):
+        assert word in said[rule]
+
+
+def test_each_rule_has_a_plugin_that_breaks_it() -> None:
+    shown = {*BROKEN.values(), "test_a_silent_panel_fails_the_pass"}
+    shown.add("test_pages_are_yielded_as_they_come")
+
+    assert set(rules(Toy)) == shown
+
+
+def test_who_gathers_pages_and_who_swallows_silence_are_found() -> None:
+    flat, silent = "test_pages_are_yielded_as_they_come", "test_a_silent_panel_fails_the_pass"
+
+    assert list(broken_by(Gathers(), [flat], many=20)) == [flat]
+    assert list(broken_by(SwallowsTrouble(), [silent])) == [silent]
+
+
+# The knobs ------------------------------------------------------------------------------------
+
+
+def test_what_a_panel_cannot_do_is_not_asked_of_it() -> None:
+    less = type("Less", (Toy,), {"cannot": frozenset({"ring", "json"})})
+
+    gone = set(rules(Toy)) - set(rules(less))
+
+    assert gone == {
+        "test_a_ring_of_links_is_noticed",
+        "test_a_missing_field_costs_one_row",
+        "test_a_row_that_comes_twice_is_one",
+        "test_an_unknown_word_is_unknown",
+        "test_unexpected_fields_are_ignored",
+    }
+
+
+def test_nothing_may_be_an_answer_where_the_panel_says_it_so() -> None:
+    rule = "test_a_wrong_answer_fails_the_pass"
+
+    assert "an empty body" in broken_by(TakesNothing(), [rule])[rule]
+    assert broken_by(TakesNothing(), [rule], cannot=frozenset({"empty_body"})) == {}
+
+
+def test_a_word_that_cannot_does_not_know_is_refused() -> None:
+    with pytest.raises(TypeError, match="'rings'"):
+        type("Odd", (Toy,), {"cannot": frozenset({"rings"})})
+
+
+def test_without_a_simulator_only_the_description_is_checked() -> None:
+    bare = type("Bare", (Toy,), {"simulator": None})
+
+    assert rules(bare) == ["test_describe_channel_is_complete", "test_describe_channel_is_pure"]
+
+
+@pytest.mark.parametrize(
+    "cannot",
+    [
+        {"pick_up", "courier_return", "seller_ships", "sellers", "lines", "quantities"},
+        {"deliver", "customer_return", "split", "parts", "withdraw", "cancel_in_transit"},
+        {"courier_return", "customer_return", "cancel", "lost", "repeat", "odd_ids", "empty_body"},
+    ],
+)
+def test_a_panel_that_can_less_passes_with_less(cannot: set[str]) -> None:
+    suite = type("Less", (Toy,), {"cannot": frozenset(cannot), "examples": 5})
+
+    for name in set(rules(suite)) - SLOW | {HISTORY}:
+        getattr(suite(), name)()
+
+
+class OneQuestion(ToyPlugin):
+    def __init__(self, reads_by: ReadsBy) -> None:
+        self.how = reads_by
+
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(reads_by=frozenset({self.how}))
+
+
+@pytest.mark.parametrize("how", list(ReadsBy))
+def test_a_panel_that_answers_one_question_passes(how: ReadsBy) -> None:
+    suite = type("One", (Toy,), {"plugin": OneQuestion(how), "examples": 5})
+
+    for name in set(rules(suite)) - SLOW | {HISTORY}:
+        getattr(suite(), name)()
+
+
+def test_a_plugin_that_is_not_installed_is_named() -> None:
+    suite = type("Gone", (ChannelTests,), {"channel": "no-such-channel"})
+
+    with pytest.raises(AssertionError, match="no-such-channel"):
+        suite().test_describe_channel_is_pure()
+
+
+def test_every_word_of_cannot_is_documented(repository: Path) -> None:
+    guide = (repository / "docs" / "plugin-authors.md").read_text()
+
+    assert [word for word in CANNOT if f"`{word}`" not in guide] == []
+
+
+# Recorded answers -----------------------------------------------------------------------------
+
+RECORDED = {
+    "kind": "dispatched",
+    "now": "2026-11-20T12:00:00Z",
+    "settings": {"seller": "s", "password": "canary"},
+    "answers": [
+        {"path": "/token", "query": {"seller": "s"}, "answer": {"token": "t", "life": 3600}},
+        {"path": "/parcels", "query": {"word": "LEFT"}, "file": "page.txt"},
+    ],
+    "expected": [{"order_id": "7", "status": "DISPATCHED", "quantity": 2}],
+}
+PAGE = {
+    "more": False,
+    "rows": [
+        {
+            "order": "7", "line": "7-1", "sku": "A", "parcel": "P", "word": "LEFT", "total": 2,
+            "at": "2026-11-20 17:00:00", "ships": "channel",
+        }
+    ],
+}  # fmt: skip
+
+
+def _recorded(folder: Path, **changes: Any) -> type[ChannelTests]:
+    (folder / "page.txt").write_text(json.dumps(PAGE))
+    (folder / "case.json").write_text(json.dumps({**RECORDED, **changes}))
+    return type("Recorded", (Toy,), {"simulator": None, "recorded": folder})
+
+
+def test_recorded_answers_are_replayed(tmp_path: Path) -> None:
+    suite = _recorded(tmp_path)
+
+    assert "test_recorded_answers" in rules(suite)
+    suite().test_recorded_answers()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"expected": []}, "instead of"),
+        ({"expected": [{"quantity": 3}]}, "instead of"),
+        ({"error": "panel_gone"}, "no error"),
+        ({"answers": RECORDED["answers"][:1]}, "GET /parcels"),  # type: ignore[index]
+        ({"answers": [*RECORDED["answers"], {"path": "/more"}]}, "/more"),  # type: ignore[misc]
+        ({"knid": 1}, "knid"),
+    ],
+)
+def test_a_recorded_case_that_differs_is_told(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AssertionError, match=said):
+        _recorded(tmp_path, **changes)().test_recorded_answers()
+
+
+def test_a_recorded_error_is_expected_by_its_code(tmp_path: Path) -> None:
+    answers = [RECORDED["answers"][0], {"path": "/parcels", "status": 410}]  # type: ignore[index]
+
+    _recorded(tmp_path, answers=answers, error="panel_gone")().test_recorded_answers()
+
+
+# As an author runs it -------------------------------------------------------------------------
+
+FILE = """
+from syncd.testing.conformance import ChannelTests
+from tests.toyshop import ToyPlugin, ToySimulator
+
+class NoTitle(ToyPlugin):
+    def describe(self):
+        return super().describe(title="")
+
+class TestToy(ChannelTests):
+    plugin, simulator = ToyPlugin(), ToySimulator
+
+class TestNoTitle(ChannelTests):
+    plugin, simulator = NoTitle(), ToySimulator
+"""
+
+
+def test_pytest_collects_it_and_shows_what_to_do(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_toy=FILE)
+
+    result = pytester.runpytest_inprocess("-k", "describe", "-p", "no:randomly", "-p", "no:cov")
+
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["E  *do:    Name the channel as people know it."])
