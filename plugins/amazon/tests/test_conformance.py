@@ -1,0 +1,22 @@
+"""The conformance suite, on Amazon's plugin and simulator."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from syncd.testing.conformance import ChannelTests
+from syncd_amazon.simulator import AmazonSimulator
+
+
+class TestAmazon(ChannelTests):
+    channel = "amazon"
+    simulator = AmazonSimulator
+    settings: ClassVar[dict[str, Any]] = {"page_size": 8}
+    cannot = frozenset({"foreign", "no_link", "stray_link"})  # pages have tokens, no links
+
+
+class TestAmazonV0(ChannelTests):
+    channel = "amazon"
+    simulator = AmazonSimulator
+    settings: ClassVar[dict[str, Any]] = {"page_size": 8, "orders_api": "v0"}
+    cannot = frozenset({"foreign", "no_link", "stray_link"})
