@@ -212,7 +212,8 @@ def _told(
     for seen, broken in _pages(amazon, window, orders, asked):
         told: list[StatusChange] = []
         for one in seen:
-            told += tell(one)
+            if one.stage is not None:
+                told += tell(one)
             told += rows.unknown_words(one)
         yield Page(rows=[*told, *rows.unreadable(broken, window.end)])
 

@@ -410,7 +410,7 @@ class Amazon:
         lacks the role, or where v0 is no more.
         """
         found: dict[str, str] = {}
-        if self.settings.v0_states:
+        if self.settings.v0_states and self.settings.orders_api != "v0":
             try:
                 for raw in self.by_ids_v0(order_ids):
                     for order in rows(raw, Order0):

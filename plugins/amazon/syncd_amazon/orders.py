@@ -20,6 +20,7 @@ from syncd_amazon.statuses import ORDER_STAGE, PACKAGE_STAGE, Stage, easy_ship_s
 MAX_RAW: Final = 20_000
 EASY_SHIP: Final = "AMAZON_EASY_SHIP"
 _EZ: Final = re.compile(r"\bEZ\b")
+_GONE: Final = frozenset({Stage.LEFT, Stage.BY_LINE})
 _UNPAID: Final = frozenset({"Pending", "PendingAvailability", "PENDING", "PENDING_AVAILABILITY"})
 
 
@@ -92,22 +93,30 @@ def read_26(amazon: Amazon, raw: Raw) -> Read:
 
 
 def _fill_states(amazon: Amazon, seen: Iterable[Seen]) -> None:
-    """UNDELIVERABLE alone does not say whether a parcel is lost, coming back or back."""
-    open_ends = {
-        order.order_id: order
-        for order in seen
-        if any(box.stage is Stage.UNDELIVERABLE for box in order.boxes)
-        and order.facts.get("fulfilledBy") == "MFN"
-    }
+    """Ask elsewhere for the state of Easy Ship parcels of which the page says too little.
+
+    UNDELIVERABLE alone does not say whether a parcel is lost, coming back or back, and an order
+    that has left without any parcel says nothing of it.
+    """
+    open_ends: dict[str, Seen] = {}
+    for order in seen:
+        if order.facts.get("fulfilledBy") != "MFN":
+            continue
+        if not order.boxes and order.stage in _GONE and _is_easy_ship(order.facts):
+            shipped = {line.line_id: line.shipped for line in order.lines if line.shipped}
+            order.boxes.append(Box("", order.word, Stage.UNDELIVERABLE, shipped))
+        if any(box.stage is Stage.UNDELIVERABLE for box in order.boxes):
+            open_ends[order.order_id] = order
     if not open_ends:
         return
     for order_id, word in amazon.easy_ship_states(list(open_ends)).items():
-        order = open_ends.get(order_id)
-        if order is None:
-            continue
-        doubtful = [box for box in order.boxes if box.stage is Stage.UNDELIVERABLE]
-        if len(order.boxes) == 1:  # the other sources speak of the order, not of a parcel
-            doubtful[0].word, doubtful[0].stage = word, easy_ship_stage(word)
+        boxes = open_ends[order_id].boxes if order_id in open_ends else []
+        if len(boxes) == 1:  # the other sources speak of the order, not of a parcel
+            boxes[0].word, boxes[0].stage = word, easy_ship_stage(word)
+
+
+def _is_easy_ship(facts: Mapping[str, str]) -> bool:
+    return "easyShip" in facts or bool(_EZ.search(facts.get("serviceLevel", "")))
 
 
 def _seen_26(row: Order26) -> Seen:
@@ -167,8 +176,10 @@ def _box(one: Package, row: Order26) -> Box:
     status = one.package_status
     word = (status.detailed_status or status.status) if status else ""
     if status is None or not word:
-        stage: Stage | None = ORDER_STAGE.get(row.fulfillment.fulfillment_status)
         word = row.fulfillment.fulfillment_status
+        stage: Stage | None = ORDER_STAGE.get(word)
+        if stage in _GONE and EASY_SHIP in row.programs:
+            stage = Stage.UNDELIVERABLE  # that it has left is all that is said of it
     elif status.detailed_status:
         stage = easy_ship_stage(word)
     else:
@@ -201,6 +212,7 @@ def read_v0(amazon: Amazon, raw: Raw) -> Read:
             broken.append(_broken(row, "AmazonOrderId"))
         else:
             seen.append(_seen_v0(row, amazon.items_v0(row.amazon_order_id)))
+    _fill_states(amazon, seen)
     return seen, broken
 
 
@@ -311,7 +323,7 @@ def channel_ships(settings: AmazonSettings, facts: Mapping[str, str]) -> bool:
     """
     if facts.get("fulfilledBy") != "MFN":
         return True  # Amazon's own, or nothing is known of it (an imported order)
-    if facts.get("easyShip") or _EZ.search(facts.get("serviceLevel", "")):
+    if _is_easy_ship(facts):
         return True
     programs = set(facts.get("programs", "").split(","))
     if programs & {EASY_SHIP, *settings.programs_shipped}:

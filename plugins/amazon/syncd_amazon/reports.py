@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from syncd import Memory
-from syncd.errors import PanelAnswer, PanelBusy, PanelGone
+from syncd.errors import PanelAnswer, PanelBusy, PanelGone, PanelRefused
 from syncd.shapes import gunzipped
 from syncd_amazon.api import Amazon, Moment, stamp
 
@@ -66,16 +66,23 @@ def read(
     """
     asked = _pending(memory, kind, start) or _ask(amazon, memory, kind, start, end)
     try:
-        report = _made(amazon, kind, asked)
-    except PanelGone:
-        done(memory, kind)  # the panel has forgotten it
-        asked = _ask(amazon, memory, kind, start, end)
-        report = _made(amazon, kind, asked)
-    if report.processing_status == "CANCELLED":
-        done(memory, kind)  # nobody cancels ours: it is the panel's word for «no data»
-        return None
+        try:
+            report = _made(amazon, kind, asked)
+        except PanelGone:  # the panel has forgotten it
+            done(memory, kind)
+            asked = _ask(amazon, memory, kind, start, end)
+            report = _made(amazon, kind, asked)
+        if report.processing_status == "CANCELLED":
+            done(memory, kind)  # nobody cancels ours: it is the panel's word for «no data»
+            return None
+        return _content(amazon, kind, asked, report)
+    except (PanelAnswer, PanelRefused):
+        done(memory, kind)  # whatever is wrong with this one, the next pass asks for another
+        raise
+
+
+def _content(amazon: Amazon, kind: str, asked: Asked, report: Report) -> Content:
     if report.processing_status != "DONE":
-        done(memory, kind)
         error = PanelAnswer(
             f"Amazon could not make the report {kind} (its word: "
             f"{report.processing_status[:40]}); the next pass asks for a new one."

@@ -69,8 +69,8 @@ def came_back(seen: Seen) -> Iterator[StatusChange]:
             yield _for_a_person(
                 seen,
                 box.word,
-                "Amazon says UNDELIVERABLE and nothing more, and no other source says whether "
-                "the parcel is lost, on its way back or back.",
+                f"Amazon says {box.word} of the parcel and nothing more, and no other source says "
+                "whether it is delivered, lost, on its way back or back.",
             )
 
 
