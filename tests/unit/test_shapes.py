@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import traceback
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 from msgspec import Struct
 
 from syncd.errors import PanelAnswer
-from syncd.shapes import BadRow, begin, convert, decode, rows
+from syncd.shapes import BadRow, begin, convert, decode, gunzipped, rows
 from syncd.statuses import MAX_RAW_LENGTH
 
 

@@ -23,6 +23,7 @@ class TestAmazonV0(ChannelTests):
         {
             *("foreign", "no_link", "stray_link"),
             "lines",  # which of several lines lost a piece is not said: that is for a person
+            *("split", "quantities"),  # one state is told of the whole order
             "seller_ships",  # nor how far a parcel is that the seller ships
         }
     )
