@@ -234,7 +234,10 @@ class Rows:
     def _package(
         self, order: Order, parcel: Parcel, ref: str, state: str, lines: dict[str, list[Piece]]
     ) -> dict[str, Any]:
-        coarse = parcel.traits.get("package_status") or PACKAGE_OF.get(state, "SHIPPED")
+        coarse = PACKAGE_OF.get(state, "SHIPPED")
+        if coarse != "PENDING" and not self.easy_ship(order):
+            coarse = "SHIPPED"  # a seller confirms a shipment; what follows nobody tells
+        coarse = parcel.traits.get("package_status") or coarse
         status = {"status": coarse}
         if self.detailed and self.easy_ship(order):
             status["detailedStatus"] = UPPER.get(state, state)
