@@ -68,9 +68,9 @@ def sim(world: World) -> Iterator[AmazonSimulator]:
 def _token(sim: AmazonSimulator) -> dict[str, str]:
     form = {
         "grant_type": "refresh_token",
-        "refresh_token": next(iter(sim.refresh_tokens)),
-        "client_id": sim.client_id,
-        "client_secret": sim.client_secret,
+        "refresh_token": next(iter(sim.gate.refresh_tokens)),
+        "client_id": sim.gate.client_id,
+        "client_secret": sim.gate.client_secret,
     }
     answer = requests.post(f"{sim.url}/auth/o2/token", data=form, timeout=10).json()
     return {"x-amz-access-token": answer["access_token"]}

@@ -15,11 +15,10 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import msgspec
 
-from syncd.clock import to_micros
 from syncd.testing import (
     Clock,
     FaultScript,
@@ -33,8 +32,10 @@ from syncd.testing import (
     json_reply,
 )
 from syncd_amazon.settings import INDIA
+from syncd_amazon.simulator_gate import Gate, error_reply, marked
 from syncd_amazon.simulator_reports import KNOWN, LONGEST, URL_LIFE, Reports
 from syncd_amazon.simulator_rows import AmazonIds, Rows
+from syncd_amazon.simulator_static import matched, static_reply
 
 TOKEN: Final = "/auth/o2/token"
 SEARCH: Final = "/orders/2026-01-01/orders"
@@ -44,28 +45,6 @@ REPORTS: Final = "/reports/2021-06-30/reports"
 DOCUMENTS: Final = "/reports/2021-06-30/documents"
 RETURNS: Final = "/externalFulfillment/2024-09-11/returns"
 STORE: Final = "/simulated-store/"
-RATES: Final[Mapping[str, tuple[float, int]]] = {
-    "searchOrders": (0.0056, 20),
-    "getOrder": (0.5, 30),
-    "getOrders": (0.0167, 20),
-    "getOrderItems": (0.5, 30),
-    "getScheduledPackage": (1.0, 5),
-    "createReport": (0.0167, 15),
-    "getReport": (2.0, 15),
-    "getReports": (0.0222, 10),
-    "getReportDocument": (0.0167, 15),
-    "listReturns": (10.0, 20),
-    "getReturn": (10.0, 20),
-}
-CODES: Final = {
-    400: ("InvalidInput", "Invalid Input"),
-    401: ("Unauthorized", "Access to requested resource is denied."),
-    403: ("Unauthorized", "Access to requested resource is denied."),
-    404: ("NotFound", "The requested resource is not found."),
-    429: ("QuotaExceeded", "You exceeded your quota for the requested resource."),
-    500: ("InternalFailure", "We encountered an internal error. Please try again."),
-    503: ("ServiceUnavailable", "Service is temporarily unavailable. Please try again."),
-}
 STATUSES_NEW: Final = frozenset(
     {"PENDING_AVAILABILITY", "PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED", "CANCELLED",
      "UNFULFILLABLE"}
@@ -116,18 +95,10 @@ class AmazonSimulator(Simulator):
         super().__init__(world or new_world(clock), clock, faults, port=port)
         self.rows = Rows(self.world, detailed=detailed)
         self.reports = Reports(self.world, self.rows, seconds=report_seconds, rto=rto_in_reports)
-        self.limits = limits
+        self.gate = Gate(self.world, clock, token_life=token_life, limits=limits)
         self.with_v0, self.with_easy_ship = with_v0, with_easy_ship
-        self.client_id, self.client_secret = (
-            "amzn1.application-oa2-client.simulated",
-            "simulated-secret",
-        )
-        self.refresh_tokens = {f"Atzr|simulated-{one}": one for one in self.world.sellers}
         self._static = static
-        self._token_life = token_life
-        self._tokens: dict[str, tuple[str, datetime]] = {}
         self._urls: dict[str, tuple[str, datetime]] = {}
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
         self._routes: list[tuple[str, str, str, Handler]] = [
             ("GET", SEARCH, "searchOrders", self._search),
             ("GET", f"{SEARCH}/*", "getOrder", self._order),
@@ -152,12 +123,12 @@ class AmazonSimulator(Simulator):
         """An account of this seller."""
         seller_id = seller_id or next(iter(self.world.sellers))
         refresh = f"Atzr|simulated-{seller_id}"
-        self.refresh_tokens[refresh] = seller_id
+        self.gate.refresh_tokens[refresh] = seller_id
         return {
             "base_url": self.url,
             "lwa_url": self.url,
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
+            "client_id": self.gate.client_id,
+            "client_secret": self.gate.client_secret,
             "refresh_token": refresh,
             "seller_id": seller_id,
             "pace": "unlimited",
@@ -170,15 +141,13 @@ class AmazonSimulator(Simulator):
             },
         }
 
-    def error(self, status: int, message: str, details: str = "") -> Reply:
-        """An error in the panel's form; its messages are always the same, details tell more."""
-        code, told = CODES.get(status, ("InternalFailure", message))
-        error = {"code": code, "message": told, "details": details or message}
-        return json_reply({"errors": [error]}, status)
+    def error(self, status: int, message: str) -> Reply:
+        """An error in the panel's form."""
+        return error_reply(status, message)
 
     def expire_tokens(self) -> None:
         """Let every access token die."""
-        self._tokens.clear()
+        self.gate.expire()
 
     def page_family(self, request: Request) -> str:
         return request.path
@@ -188,97 +157,19 @@ class AmazonSimulator(Simulator):
         with self.world.lock:
             path = unquote(request.path)
             if path == TOKEN and request.method == "POST":
-                return self._token(request)
+                return self.gate.token(request)
             if path.startswith(STORE):
                 return self._stored(path)
-            seller_id = self._seller(request)
-            static = self._static_case(request, path)
+            seller_id = self.gate.seller(request)
+            static = static_reply(self._static, request, path)
             if static is not None:
                 return static
             for method, pattern, operation, handle in self._routes:
-                found = _match(pattern, path)
+                found = matched(pattern, path)
                 if found is not None and method == request.method:
-                    return self._limited(seller_id, operation, handle, request, found)
+                    self.gate.spend(seller_id, operation)
+                    return marked(handle(seller_id, request, found), operation)
             raise Problem(self.error(404, f"no such path: {path}"))
-
-    # Tokens and rates ---------------------------------------------------------------------------
-
-    def _token(self, request: Request) -> Reply:
-        form = dict(parse_qsl(request.body.decode()))
-        if (form.get("client_id"), form.get("client_secret")) != (
-            self.client_id,
-            self.client_secret,
-        ):
-            return _lwa_error(401, "invalid_client", "Client authentication failed")
-        grant = form.get("grant_type")
-        seller_id: str | None = ""
-        if grant == "refresh_token":
-            seller_id = self.refresh_tokens.get(form.get("refresh_token", ""))
-        elif grant != "client_credentials" or not form.get("scope"):
-            return _lwa_error(400, "unsupported_grant_type", "The grant type is not supported")
-        if seller_id is None:
-            return _lwa_error(
-                400, "invalid_grant", "The request has an invalid grant parameter : refresh_token"
-            )
-        token = f"Atza|{secrets.token_urlsafe(40)}"
-        self._tokens[token] = seller_id, self.clock.now() + self._token_life
-        answer = {
-            "access_token": token,
-            "token_type": "bearer",
-            "expires_in": int(self._token_life.total_seconds()),
-        }
-        if grant == "refresh_token":
-            answer["refresh_token"] = form["refresh_token"]
-        return json_reply(answer)
-
-    def _seller(self, request: Request) -> str:
-        token = request.headers.get("x-amz-access-token", "")
-        known = self._tokens.get(token)
-        if known is None:
-            told = "The access token you provided is revoked, malformed or invalid."
-            raise Problem(
-                self.error(
-                    403, "", told if token else "Access token is missing in the request header."
-                )
-            )
-        if known[1] <= self.clock.now():
-            raise Problem(self.error(403, "", "The access token you provided has expired."))
-        return known[0]
-
-    def _limited(
-        self,
-        seller_id: str,
-        operation: str,
-        handle: Handler,
-        request: Request,
-        found: Sequence[str],
-    ) -> Reply:
-        rate, burst = RATES[operation]
-        if self.limits:
-            now = self.clock.monotonic()
-            left, at = self._buckets.get((seller_id, operation), (float(burst), now))
-            left = min(float(burst), left + (now - at) * rate)
-            self._buckets[seller_id, operation] = (left - 1 if left >= 1 else left), now
-            if left < 1:
-                raise Problem(self.error(429, "", ""))
-        reply = handle(seller_id, request, found)
-        reply.headers["x-amzn-RateLimit-Limit"] = str(rate)
-        reply.headers["x-amzn-RequestId"] = secrets.token_hex(16)
-        return reply
-
-    def _static_case(self, request: Request, path: str) -> Reply | None:
-        """The answer of the sandbox case that fits with the most parameters."""
-        fitting = []
-        for case in self._static:
-            found = _match(_pattern(case["path"]), path)
-            if found is None or case["method"] != request.method:
-                continue
-            if _fits(case, request, dict(zip(_names(case["path"]), found, strict=True))):
-                fitting.append(case)
-        if not fitting:
-            return None
-        best = max(fitting, key=lambda one: len(one["request"].get("parameters", {})))
-        return json_reply(best["response"], best["status"])
 
     # Orders -------------------------------------------------------------------------------------
 
@@ -321,7 +212,7 @@ class AmazonSimulator(Simulator):
 
     def _touched(self, start: datetime, seller_id: str) -> list[Order]:
         """The seller's orders of which something changed since ``start``, and perhaps more."""
-        world, since = self.world, to_micros(_second(start))
+        world, since = self.world, int(start.timestamp()) * 1_000_000
         names = [world.parcels[one].order_id for one in world.parcels_by_time.between(since, None)]
         names += [world.returns[one].order_id for one in world.returns_by_time.between(since, None)]
         orders = (world.orders[one] for one in dict.fromkeys(names))
@@ -433,7 +324,7 @@ class AmazonSimulator(Simulator):
 
     def _easy(self, seller_id: str, request: Request, found: Sequence[str]) -> Reply:
         if not self.with_easy_ship:
-            raise Problem(self.error(403, "", "the role is missing"))
+            raise Problem(self.error(403, "the role is missing"))
         order = self.world.orders.get(request.query.get("amazonOrderId", ""))
         mine = order is not None and order.seller_id == seller_id and self.rows.easy_ship(order)
         # Before a pickup is booked there is no package.
@@ -528,10 +419,6 @@ class AmazonSimulator(Simulator):
         return json_reply(self.reports.external(back))
 
 
-def _lwa_error(status: int, error: str, words: str) -> Reply:
-    return json_reply({"error": error, "error_description": words}, status)
-
-
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -561,39 +448,3 @@ def _moment(panel: AmazonSimulator, query: Mapping[str, str], name: str) -> date
     except ValueError:
         raise Problem(panel.error(400, f"{name} is no ISO 8601 time")) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _match(pattern: str, path: str) -> list[str] | None:
-    """The parts of the path that stand for the pattern's stars, None where it does not fit."""
-    wanted, given = pattern.split("/"), path.split("/")
-    if len(wanted) != len(given):
-        return None
-    pairs = list(zip(wanted, given, strict=True))
-    if any(one not in ("*", other) for one, other in pairs):
-        return None
-    return [other for one, other in pairs if one == "*"]
-
-
-def _names(template: str) -> list[str]:
-    return [part.strip("{}") for part in template.split("/") if part.startswith("{")]
-
-
-def _pattern(template: str) -> str:
-    return "/".join("*" if part.startswith("{") else part for part in template.split("/"))
-
-
-def _fits(case: Mapping[str, Any], request: Request, in_path: Mapping[str, str]) -> bool:
-    """Whether a request has the parameters of a sandbox case; others may stand beside."""
-    wanted = case["request"].get("parameters", {})
-    given: dict[str, Any] = {**request.query, **in_path}
-    for name, one in wanted.items():
-        if name == "body":
-            body = one.get("value", one) if isinstance(one, dict) else one
-            if not request.body or msgspec.json.decode(request.body) != body:
-                return False
-            continue
-        value = one["value"]
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        if str(given.get(name)) != text:
-            return False
-    return True

@@ -10,9 +10,8 @@ from xml.sax.saxutils import escape
 
 from msgspec import Struct
 
-from syncd.statuses import ReturnType
-from syncd.testing import Return, World
-from syncd.testing.things import ReturnState
+from syncd import ReturnType
+from syncd.testing import Return, ReturnState, World
 from syncd_amazon.settings import FBA_RETURNS, FLAT_RETURNS, INDIA, XML_RETURNS
 from syncd_amazon.simulator_rows import Rows, iso
 

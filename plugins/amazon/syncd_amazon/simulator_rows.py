@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from syncd.statuses import ReturnType
-from syncd.testing import AT_SELLER, Ids, Line, Order, Parcel, Piece, State, World
-from syncd.testing.things import UNDER_WAY, ReturnState
+from syncd import ReturnType
+from syncd.testing import AT_SELLER, Ids, Line, Order, Parcel, Piece, ReturnState, State, World
 from syncd_amazon.settings import INDIA
 
 CONVENTIONAL: Final = "Std IN EZ National COD"
@@ -44,6 +43,9 @@ OLD_STATUS: Final = {
     "PENDING_AVAILABILITY": "PendingAvailability",
 }
 CANCELLED_BY: Final = {"buyer": "BUYER", "seller": "MERCHANT", "marketplace": "AMAZON"}
+UNDER_WAY: Final = frozenset(
+    {ReturnState.CREATED, ReturnState.SERVICE_REQUESTED, ReturnState.CANCELLING}
+)
 _PLACED: Final = frozenset({State.PLACED, State.PACKING, State.PACK_FAILED})
 
 

@@ -30,12 +30,12 @@ def client(shop: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     # The client keeps tokens in the process by their refresh token: each test has its own.
     refresh = f"Atzr|client-{shop.address[1]}-{id(shop)}"
-    shop.refresh_tokens[refresh] = next(iter(shop.world.sellers))
+    shop.gate.refresh_tokens[refresh] = next(iter(shop.world.sellers))
     return {
         "marketplace": SimpleNamespace(endpoint=shop.url, marketplace_id=INDIA, region="eu-west-1"),
         "credentials": {
-            "lwa_app_id": shop.client_id,
-            "lwa_client_secret": shop.client_secret,
+            "lwa_app_id": shop.gate.client_id,
+            "lwa_client_secret": shop.gate.client_secret,
             "refresh_token": refresh,
         },
         "refresh_token": refresh,
@@ -134,7 +134,7 @@ def test_too_many_requests(shop: Any, client: dict[str, Any]) -> None:
 
 
 def test_its_own_limits(kit: Any, client: dict[str, Any], shop: Any) -> None:
-    shop.limits = True
+    shop.gate.limits = True
     orders = Orders(version="2026-01-01", **client)
     for _ in range(20):
         answer = orders.search_orders(lastUpdatedAfter=_since(shop))
