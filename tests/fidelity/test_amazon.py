@@ -16,7 +16,7 @@ from msgspec import Raw, json as encoded
 from syncd.clock import HandClock
 from syncd.shapes import BadRow, rows
 from syncd.testing import World
-from syncd_amazon import api, statuses
+from syncd_amazon import api, statuses, wire
 from syncd_amazon.settings import FBA_RETURNS, FLAT_RETURNS, INDIA
 from syncd_amazon.simulator import AmazonSimulator, new_world
 from syncd_amazon.simulator_reports import FBA_HEAD, HEAD
@@ -191,7 +191,7 @@ def test_the_static_sandbox_cases_are_answered(folder: Path) -> None:
 
 def test_the_plugins_shapes_read_the_sandbox_answers(folder: Path) -> None:
     """All but the old examples, whose stamps and numbers break their own model."""
-    shapes = {"searchOrders": api.Order26, "listReturns": api.ExternalReturn}
+    shapes = {"searchOrders": wire.Order26, "listReturns": wire.ExternalReturn}
     lists = {"searchOrders": "orders", "listReturns": "returns"}
     read = 0
     for case in _cases(folder):

@@ -13,9 +13,10 @@ from msgspec import Raw, Struct, field
 
 from syncd import NewOrder, OrderLine
 from syncd.shapes import BadRow, rows
-from syncd_amazon.api import Amazon, Item0, Item26, Order0, Order26, Package
+from syncd_amazon.api import Amazon
 from syncd_amazon.settings import AmazonSettings
 from syncd_amazon.statuses import ORDER_STAGE, PACKAGE_STAGE, Stage, easy_ship_stage
+from syncd_amazon.wire import Item0, Item26, Order0, Order26, Package
 
 MAX_RAW: Final = 20_000
 EASY_SHIP: Final = "AMAZON_EASY_SHIP"

@@ -11,7 +11,8 @@ from msgspec import Struct
 from syncd import Memory
 from syncd.errors import PanelAnswer, PanelBusy, PanelGone, PanelRefused
 from syncd.shapes import gunzipped
-from syncd_amazon.api import Amazon, Moment, stamp
+from syncd_amazon.api import Amazon, stamp
+from syncd_amazon.wire import Moment
 
 REPORTS_PATH: Final = "/reports/2021-06-30/reports"
 DOCUMENTS_PATH: Final = "/reports/2021-06-30/documents"

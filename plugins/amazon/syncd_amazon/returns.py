@@ -20,11 +20,11 @@ from msgspec.structs import replace
 from syncd import ReturnType, Status, StatusChange
 from syncd.errors import PanelAnswer
 from syncd.shapes import BadRow, rows
-from syncd_amazon.api import ExternalReturn
 from syncd_amazon.orders import MAX_RAW
 from syncd_amazon.reports import Content
 from syncd_amazon.settings import FBA_RETURNS, XML_RETURNS, AmazonSettings
 from syncd_amazon.statuses import RETURN_STATUS
+from syncd_amazon.wire import ExternalReturn
 
 IST: Final = timezone(timedelta(hours=5, minutes=30))
 _DAYS: Final = ("%d-%b-%Y", "%Y-%m-%d", "%d/%m/%Y")

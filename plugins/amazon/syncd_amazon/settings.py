@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
-from syncd import ReturnType, Settings, Status
+from syncd import PanelAddress, ReturnType, Settings, Status
 
 EUROPE: Final = "https://sellingpartnerapi-eu.amazon.com"  # India is served from there
 INDIA: Final = "A21TJRUUN4KGV"
@@ -29,7 +28,7 @@ class AmazonSettings(Settings):
     """Settings of an Amazon account. No role for buyers' data is needed."""
 
     base_url: str = EUROPE
-    lwa_url: str = Field(
+    lwa_url: PanelAddress = Field(
         default="https://api.amazon.com", description="Where Login with Amazon gives tokens."
     )
     client_id: str = Field(min_length=1, description="LWA client id of the application.")
@@ -82,14 +81,3 @@ class AmazonSettings(Settings):
     pace: Literal["documented", "unlimited"] = Field(
         default="documented", description="unlimited is for a simulator only."
     )
-
-    @field_validator("lwa_url")
-    @classmethod
-    def _safe(cls, value: str) -> str:
-        parts = urlsplit(value)
-        here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
-        if not parts.hostname or parts.username is not None or not (
-            parts.scheme == "https" or here
-        ):  # fmt: skip
-            raise ValueError("must be https; http is for a loopback address only")
-        return value.rstrip("/")

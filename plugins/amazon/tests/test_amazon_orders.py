@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -468,3 +469,134 @@ def test_thirty_days_are_planned_against_the_rate(kit: Any, shop: Any) -> None:
 
     assert seller.panel.pace_seconds("searchOrders", 18) == 0.0
     assert seller.panel.pace_seconds("searchOrders", 29) == pytest.approx(10 / 0.0056, rel=0.01)
+
+
+def _served(shop: Any, order: Any, **more: Any) -> None:
+    """Let the panel show the order with these fields changed; None takes a field away."""
+    row = shop.rows.new(order, ["FULFILLMENT", "PACKAGES", "CANCELLATION", "FULFILLMENT_ORDERS"])
+    row = {name: value for name, value in {**row, **more}.items() if value is not None}
+    shop.faults.add(Fault(do="garble", path=f"{SEARCH}*", body=json.dumps(row), times=-1))
+
+
+def test_a_parcel_without_items_holds_what_was_fulfilled(
+    shop: Any, seller: Any, later: Callable[[], None]
+) -> None:
+    order = shop.world.place_order([("RED", 2)])
+    shop.world.pick_up(order.order_id)
+    later()
+    status = {"status": "SHIPPED", "detailedStatus": "PICKED_UP"}
+    _served(shop, order, packages=[{"packageReferenceId": "1", "packageStatus": status}])
+
+    (change,) = seller.read("dispatched")
+
+    assert _named([change]) == [("DISPATCHED", order.lines[0].line_id, 2)]
+    assert change.shipment_id == f"{order.order_id}/1"
+
+
+@pytest.mark.parametrize(
+    ("word", "dispatched", "cancelled"),
+    [("SHIPPED", 1, 0), ("CANCELLED", 0, 1), ("UNSHIPPED", 0, 0)],
+)
+def test_lines_without_counts_go_by_the_order(
+    shop: Any, seller: Any, later: Callable[[], None], word: str, dispatched: int, cancelled: int
+) -> None:
+    order = shop.world.place_order([("RED", 2)])
+    later()
+    items = [{"orderItemId": "1", "quantityOrdered": 2, "product": {"sellerSku": "RED"}}]
+    standing = {"fulfillmentStatus": word, "fulfilledBy": "AMAZON"}
+    shop.rows.trait = lambda order, name: word if name == "status" else ""
+    _served(shop, order, orderItems=items, fulfillment=standing, packages=None)
+
+    assert len(seller.read("dispatched")) == dispatched
+    assert len(seller.read("cancelled")) == cancelled
+
+
+def test_an_order_that_is_cancelled_in_part_and_says_no_count_is_for_a_person(
+    shop: Any, seller: Any, later: Callable[[], None]
+) -> None:
+    order = shop.world.place_order([("RED", 2)])
+    later()
+    gone = {"cancellationExecution": {"cancelledBy": "AMAZON"}}
+    item = {"orderItemId": "1", "quantityOrdered": 2, "product": {}, "cancellation": gone}
+    _served(shop, order, orderItems=[item])
+
+    (change,) = seller.read("cancelled")
+
+    assert change.status is Status.UNKNOWN
+
+
+def test_an_order_without_a_sku_or_a_line_is_for_a_person(
+    shop: Any, seller: Any, later: Callable[[], None]
+) -> None:
+    order = shop.world.place_order([("RED", 2)])
+    later()
+    _served(shop, order, orderItems=[{"orderItemId": "1", "quantityOrdered": 2, "product": {}}])
+    (blank,) = seller.read("orders")
+    shop.faults.clear()
+    _served(shop, order, orderItems=[])
+    (empty,) = seller.read("orders")
+
+    assert "has no seller SKU" in blank.problem
+    assert "without a line" in empty.problem
+
+
+def test_a_line_of_v0_that_reads_none_ordered_is_cancelled(
+    kit: Any, shop: Any, later: Callable[[], None]
+) -> None:
+    order = shop.world.place_order([("RED", 1), ("BLUE", 1)])
+    later()
+    rows = shop.rows.old_items(order)
+    rows[0]["QuantityOrdered"] = 0
+    body = json.dumps({"payload": {"AmazonOrderId": order.order_id, "OrderItems": rows}})
+    shop.faults.add(Fault(do="body", path="*/orderItems*", body=body, times=-1))
+    seller = kit.reader(shop, orders_api="v0")
+
+    (change,) = seller.read("cancelled")
+    (new,) = seller.read("orders")
+
+    assert _named([change]) == [("CANCELLED", order.lines[0].line_id, None)]
+    assert [line.line_id for line in new.lines] == [order.lines[1].line_id]
+
+
+def test_lines_of_v0_are_paged(kit: Any, shop: Any, later: Callable[[], None]) -> None:
+    order = shop.world.place_order([("RED", 1), ("BLUE", 1)])
+    later()
+    for n, row in enumerate(shop.rows.old_items(order)):
+        payload = {"AmazonOrderId": order.order_id, "OrderItems": [row]}
+        if n == 0:
+            payload["NextToken"] = "more"
+        body = json.dumps({"payload": payload})
+        shop.faults.add(Fault(do="body", path="*/orderItems*", body=body))
+
+    (new,) = kit.reader(shop, orders_api="v0").read("orders")
+
+    assert len(new.lines) == 2
+
+
+def test_trouble_of_a_second_source_is_trouble(kit: Any, later: Callable[[], None]) -> None:
+    """Only «not known here» lets the next source speak; a login page is no such word."""
+    shop = kit.shop(detailed=False)
+    order = shop.world.place_order([("RED", 1)])
+    shop.world.pick_up(order.order_id)
+    shop.world.courier_return(order.order_id)
+    later()
+    shop.faults.add(Fault(do="html", path="/orders/v0/*", times=-1))
+
+    with pytest.raises(PanelAnswer) as caught:
+        kit.reader(shop).read("returns")
+
+    assert caught.value.code == "panel_not_json"
+
+
+def test_two_parcels_are_not_told_apart_by_the_order_alone(
+    kit: Any, later: Callable[[], None]
+) -> None:
+    shop = kit.shop(detailed=False)
+    order = shop.world.place_order([("RED", 2)], split=[[(0, 1)], [(0, 1)]])
+    shop.world.pick_up(order.order_id)
+    shop.world.courier_return(order.order_id, shipment_id=order.shipment_ids[0])
+    later()
+
+    (change,) = kit.reader(shop).read("returns")
+
+    assert change.status is Status.UNKNOWN
