@@ -124,6 +124,7 @@ class _Asked:
     ) -> None:
         self.new = {"fulfillmentStatuses": new}
         self.old = {"OrderStatuses": old}
+        self.states = only_merchant
         if only_merchant:  # parcels are shown of merchants' orders only
             self.new["fulfilledBy"] = "MERCHANT"
         if easy_ship:
@@ -153,15 +154,15 @@ def _pages(
     if amazon.settings.orders_api == "v0":
         old = amazon.by_ids_v0(ids) if orders else amazon.search_v0(window, **asked.old)
         for raw in old:
-            yield read_v0(amazon, raw)
+            yield read_v0(amazon, raw, states=asked.states)
     elif not orders:
         for raw in amazon.search(window, **asked.new):
-            yield read_26(amazon, raw)
+            yield read_26(amazon, raw, states=asked.states)
     else:
         for order_id in ids:
             found = amazon.order(order_id)
             if found is not None:
-                yield read_26(amazon, _listed(found))
+                yield read_26(amazon, _listed(found), states=asked.states)
 
 
 def _listed(raw: Raw) -> Raw:

@@ -81,15 +81,20 @@ class Broken(Struct):
 Read = tuple[list[Seen], list[Broken]]
 
 
-def read_26(amazon: Amazon, raw: Raw) -> Read:
-    """A page of orders of 2026-01-01; missing Easy Ship states are asked for elsewhere."""
+def read_26(amazon: Amazon, raw: Raw, *, states: bool) -> Read:
+    """A page of orders of 2026-01-01.
+
+    With ``states`` the Easy Ship states that it leaves out are asked for elsewhere; that a parcel
+    has left is known without.
+    """
     seen, broken = [], []
     for row in rows(raw, Order26):
         if isinstance(row, BadRow):
             broken.append(_broken(row, "orderId"))
         else:
             seen.append(_seen_26(row))
-    _fill_states(amazon, seen)
+    if states:
+        _fill_states(amazon, seen)
     return seen, broken
 
 
@@ -205,15 +210,16 @@ def _box(one: Package, row: Order26) -> Box:
     )
 
 
-def read_v0(amazon: Amazon, raw: Raw) -> Read:
-    """A page of orders of v0, each with its lines."""
+def read_v0(amazon: Amazon, raw: Raw, *, states: bool) -> Read:
+    """A page of orders of v0, each with its lines; ``states`` as for 2026-01-01."""
     seen, broken = [], []
     for row in rows(raw, Order0):
         if isinstance(row, BadRow):
             broken.append(_broken(row, "AmazonOrderId"))
         else:
             seen.append(_seen_v0(row, amazon.items_v0(row.amazon_order_id)))
-    _fill_states(amazon, seen)
+    if states:
+        _fill_states(amazon, seen)
     return seen, broken
 
 

@@ -600,3 +600,32 @@ def test_two_parcels_are_not_told_apart_by_the_order_alone(
     (change,) = kit.reader(shop).read("returns")
 
     assert change.status is Status.UNKNOWN
+
+
+def test_only_who_needs_a_state_asks_for_it(kit: Any, later: Callable[[], None]) -> None:
+    shop = kit.shop(detailed=False)
+    order = shop.world.place_order([("RED", 1)])
+    shop.world.pick_up(order.order_id)
+    shop.world.courier_return(order.order_id)
+    later()
+    seller = kit.reader(shop)
+
+    assert len(seller.read("dispatched")) == 1
+    assert seller.read("cancelled") == []
+    assert not shop.requests("/orders/v0")
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["dispatched", "delivered", "returns"])
+def test_an_unknown_parcel_word_is_for_a_person(
+    kit: Any, shop: Any, later: Callable[[], None], version: str, kind: str
+) -> None:
+    order = shop.world.place_order([("RED", 1)], traits={"easy_ship": "Teleported"})
+    shop.world.pick_up(order.order_id)
+    later()
+    seller = kit.reader(shop, orders_api=version)
+
+    (change,) = seller.read(kind, [OrderRef(order_id=order.order_id)])
+
+    assert change.status is Status.UNKNOWN
+    assert "parcel status 'Teleported'" in change.problem
