@@ -84,6 +84,7 @@ class AmazonSimulator(Simulator):
         port: int = 0,
         limits: bool = False,
         detailed: bool = True,
+        each_piece: bool = False,
         report_seconds: float = 0.0,
         rto_in_reports: bool = False,
         with_v0: bool = True,
@@ -93,7 +94,7 @@ class AmazonSimulator(Simulator):
     ) -> None:
         clock = clock or (world.clock if world else SystemClock())
         super().__init__(world or new_world(clock), clock, faults, port=port)
-        self.rows = Rows(self.world, detailed=detailed)
+        self.rows = Rows(self.world, detailed=detailed, each_piece=each_piece)
         self.reports = Reports(self.world, self.rows, seconds=report_seconds, rto=rto_in_reports)
         self.gate = Gate(self.world, clock, token_life=token_life, limits=limits)
         self.with_v0, self.with_easy_ship = with_v0, with_easy_ship

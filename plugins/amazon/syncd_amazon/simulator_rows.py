@@ -70,11 +70,13 @@ class Rows:
     (AFN), ``service_level``, ``programs``, ``status`` (a native order word), ``easy_ship`` (a
     native state), ``package_status``, ``wish`` (a buyer's reason to cancel), ``replaces``.
 
-    ``detailed`` off leaves detailedStatus out, as production is reported to.
+    ``detailed`` off leaves detailedStatus out, as production is reported to. ``each_piece`` puts
+    every piece into a package of its own, so that no package ever falls apart.
     """
 
-    def __init__(self, world: World, *, detailed: bool = True) -> None:
+    def __init__(self, world: World, *, detailed: bool = True, each_piece: bool = False) -> None:
         self.world = world
+        self.each_piece = each_piece
         self.detailed = detailed
 
     # What both versions say ---------------------------------------------------------------------
@@ -222,16 +224,21 @@ class Rows:
         return item
 
     def _packages(self, order: Order) -> Iterable[dict[str, Any]]:
+        """A package for each parcel; one that is in two states by now is told as two."""
         for number, parcel in enumerate(self.parcels(order), 1):
-            groups: dict[str, dict[str, list[Piece]]] = {}
+            groups: dict[tuple[str, str], dict[str, list[Piece]]] = {}
+            place = 0
             for line_id, pieces in parcel.contents.items():
                 for piece in pieces:
-                    if piece.state not in (State.CANCELLED, *_PLACED):
-                        state = parcel.traits.get("easy_ship") or self.state(piece)
-                        groups.setdefault(state, {}).setdefault(line_id, []).append(piece)
-            for part, (state, lines) in enumerate(groups.items()):
-                yield self._package(order, parcel, f"{number}{'ABCDEF'[part - 1] if part else ''}",
-                                    state, lines)  # fmt: skip
+                    place += 1
+                    if piece.state in (State.CANCELLED, *_PLACED):
+                        continue
+                    state = parcel.traits.get("easy_ship") or self.state(piece)
+                    key = state, str(place) if self.each_piece else ""
+                    groups.setdefault(key, {}).setdefault(line_id, []).append(piece)
+            for part, ((state, name), lines) in enumerate(groups.items()):
+                suffix = f"-{name}" if name else ["", *"ABCDEF"][part]
+                yield self._package(order, parcel, f"{number}{suffix}", state, lines)
 
     def _package(
         self, order: Order, parcel: Parcel, ref: str, state: str, lines: dict[str, list[Piece]]

@@ -8,9 +8,16 @@ from syncd.testing.conformance import ChannelTests
 from syncd_amazon.simulator import AmazonSimulator
 
 
+class ByPiece(AmazonSimulator):
+    """A package for each piece: a real package is in one state, the kit's parcel in several."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more, each_piece=True)
+
+
 class TestAmazon(ChannelTests):
     channel = "amazon"
-    simulator = AmazonSimulator
+    simulator = ByPiece
     settings: ClassVar[dict[str, Any]] = {"page_size": 8}
     cannot = frozenset(
         {
