@@ -167,6 +167,31 @@ class Clerk:
             counts.taken_up += 1
 
 
+def recount(book: Book, run_id: int, counts: Counts) -> None:
+    """Bring the ledger of a run that a crash broke off up to what the journal has of it.
+
+    What was stored or decided between the last note of the counts and the crash is in the
+    journal alone.
+    """
+    for name in {*_COUNTED.values()}:
+        setattr(counts, name, 0)
+    for outcome, number in book.query(_DECIDED, (run_id,)):
+        if outcome in _COUNTED:
+            name = _COUNTED[outcome]
+            setattr(counts, name, getattr(counts, name) + number)
+    counts.new, counts.quarantined, counts.taken_up = book.query(
+        _CAME, (run_id, run_id, run_id)
+    ).fetchone()
+    counts.fetched = counts.new + counts.known
+
+
+_DECIDED: Final = "SELECT outcome, count(*) FROM inbox WHERE decided_run = ? GROUP BY outcome"
+_CAME: Final = """
+SELECT count(*) FILTER (WHERE run_id = ?1 AND (kind <> 'orders' OR outcome = 'QUARANTINED')),
+  count(*) FILTER (WHERE run_id = ?1 AND outcome = 'QUARANTINED'),
+  count(*) FILTER (WHERE run_id <> ?2 AND decided_run = ?3 AND outcome <> 'QUARANTINED')
+FROM inbox
+"""
 _COUNTED: Final[Mapping[str, str]] = {
     Outcome.NOOP: "noop", Outcome.NOTE: "noted", Outcome.APPLY: "applied",
     Outcome.APPLY_CHAIN: "applied", Outcome.HOLD: "held", Outcome.ESCALATE: "escalated",

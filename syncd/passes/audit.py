@@ -69,18 +69,23 @@ class Audit:
     def conduct(self) -> None:
         """Compare everything that is left. Raises Stopped, GaveWay, and PanelRefused."""
         job = self._job
-        while not self._place.orders_done:
-            portion = self._next()
-            if portion is None:
-                self._place.orders_done = True
-                break
+        if not self._place.orders_done:
+            self._compare_all()
+            self._place.orders_done = True
+        if not job.orders:
+            self._new_orders()
+            if not job.dry_run:
+                self._compare_all()  # the orders that have just come
+            drift.prune(job.book, job.account_id)
+
+    def _compare_all(self) -> None:
+        """Every portion that is left."""
+        job = self._job
+        while (portion := self._next()) is not None:
             self._compare(portion)
             job.check_stop()
             if runs.sync_waits(job.book, job.account_id):
                 raise GaveWay("A pass waits.")
-        if not job.orders:
-            self._new_orders()
-            drift.prune(job.book, job.account_id)
 
     def keep_place(self) -> None:
         """Store how far it is, so that whoever takes the run up goes on from there."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from syncd.book import passing, runs
+from syncd.book.apply import recount
 from syncd.book.runs import Counts
 from syncd.book.store import Book
 from syncd.channels import LoadedChannel
@@ -88,8 +89,9 @@ class Job:
         self.started = to_micros(clock.now())
         self.counts = Counts()
         self.notes: dict[Kind, TaskNote] = {}
-        if self.place:  # an audit that goes on
+        if self.purpose == runs.AUDIT and run.started_at is not None:  # it goes on
             self.counts = Counts.from_json(run.counts)
+            recount(book, run_id, self.counts)
             stored = msgspec.json.decode(run.tasks, type=dict[str, TaskNote])
             self.notes = {Kind(kind): note for kind, note in stored.items()}
         self.calls_before = self.counts.calls

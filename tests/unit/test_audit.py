@@ -567,3 +567,37 @@ def test_a_fact_that_has_expired_is_told_as_parked(office: AuditOffice) -> None:
     run = office.audit()
     assert run["code"] == "drift_found"
     assert ("OD1", "parked", False) in office.causes(run)
+
+
+def test_an_order_that_the_audit_brings_is_compared_in_the_same_audit(plain: AuditOffice) -> None:
+    lines = (OrderLine(line_id="L1", sku="SHIRT", quantity=1),)
+    new = NewOrder(order_id="OD1", placed_at=START - DAY, lines=lines)
+    plain.shop.orders["OD1"] = new
+    plain.shop.tell("OD1", Status.CANCELLED)
+    run = plain.audit(fix=True)
+    assert sorted(plain.causes(run)) == [("OD1", "missed", True), ("OD1", "order_missing", True)]
+    assert plain.seller.positions("OD1") == ["CANCELLED"]
+    assert plain.audit(fix=True)["counts"]["disagreed"] == 0
+
+
+def test_the_ledger_of_a_broken_off_audit_is_what_the_journal_has(plain: AuditOffice) -> None:
+    """The power fails after facts were stored and decided, before their number was noted."""
+    for number in range(3):
+        plain.order(f"OD{number}")
+        plain.shop.tell(f"OD{number}", Status.CANCELLED)
+    asked = runs.enqueue(
+        plain.book, "shop", tuple(Kind), purpose=runs.AUDIT, trigger="t", actor="asha", now=START
+    )
+    conductor = Conductor(plain.book, lambda _: plain.setup, plain.panel, plain.clock)
+    conductor.conduct(asked.run_id, plain.stop, plain.told)
+    whole = runs.Counts.from_json(runs.get(plain.book, asked.run_id).counts)
+    assert (whole.new, whole.applied) == (3, 3)
+    with plain.book.write():
+        plain.book.query(
+            "UPDATE run SET state = 'QUEUED', ended_at = NULL, counts = ?, place = ''",
+            (runs.Counts().to_json(),),
+        )
+    conductor.conduct(asked.run_id, plain.stop, plain.told)
+    again = runs.Counts.from_json(runs.get(plain.book, asked.run_id).counts)
+    assert (again.new, again.applied) == (3, 3)
+    assert again.imbalance() == 0
