@@ -15,6 +15,7 @@ import msgspec
 from syncd.book.documents import SequenceRow
 from syncd.book.facts import FIELDS, Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
+from syncd.book.records import Act
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.succession import PARTED, name_pieces
@@ -77,9 +78,10 @@ class Replay:
         took them up, the undecided ones last.
         """
         sheet = self._sheet(order_ids)
+        left = self._put_back(sheet)
         sheet.packages.clear()
         for order in sheet.orders.values():
-            _begin(order)
+            _begin(order, left)
             sheet.packages.update((package.id, package) for package in order.packages)
         ordered = list(in_order(list(facts)))
         if as_decided:
@@ -98,6 +100,26 @@ class Replay:
         sheet = Worksheet(self._book, _OpenHouse(self._book), self._account.id, None, 0)
         sheet.load(order_ids)
         return sheet
+
+    def _put_back(self, sheet: Worksheet) -> dict[int, int]:
+        """The part into which a person put a piece that was cancelled out of it since, by piece.
+
+        Their records name it; nothing else does once the piece has left.
+        """
+        gone = {
+            piece.item_id: order.pk
+            for order in sheet.orders.values()
+            if any(package.came_from_id for package in order.packages)
+            for piece in order.pieces
+            if piece.package_id is None
+        }
+        if not gone:
+            return {}
+        ids = msgspec.json.encode(sorted(set(gone.values()))).decode()
+        rows = self._book.query(_PUT_INTO, (ids,)).fetchall()
+        found = {item_id: package_id for item_id, package_id in rows if item_id in gone}
+        sheet.load_left({package_id: gone[item_id] for item_id, package_id in found.items()})
+        return found
 
     def _play(self, sheet: Worksheet, facts: Sequence[Known]) -> Played:
         task = Task(
@@ -166,15 +188,16 @@ _WORDS: Final[Mapping[Position, str]] = {
 }
 
 
-def _begin(order: Order) -> None:
+def _begin(order: Order, left: Mapping[int, int]) -> None:
     """The order before anything was heard of it.
 
     No fact tells what people did to its parcels, nor by which names they have called the parts:
     where they divided them or put them together, the pieces are in these parcels from the start.
+    ``left``: piece -> the part that it was in, of those that are in none now.
     """
     kept: dict[int, int | None] = {}
     if any(package.state in PARTED for package in order.packages):
-        kept = {piece.item_id: piece.package_id for piece in order.pieces}
+        kept = {p.item_id: p.package_id or left.get(p.item_id) for p in order.pieces}
     else:
         order.packages = []
     order.pieces = [_new(piece) for piece in order.pieces]
@@ -217,6 +240,12 @@ def _known(row: Sequence[Any]) -> Known:
 
 _FIELDS: Final = (*FIELDS.split(", "), "kind", "message", "decided_at")
 _STATUS: Final = _FIELDS.index("status")
+_PUT_INTO: Final = (
+    "SELECT d.item_id, p.id FROM json_each(?) wanted "
+    "JOIN decision d ON d.order_id = wanted.value JOIN package p ON p.order_id = d.order_id "
+    f"WHERE d.event IN ('{Act.SPLIT}', '{Act.MERGE}') AND d.note LIKE '% to ' || p.code "
+    "ORDER BY d.id"
+)
 _KNOWN: Final = (
     f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
     "AND status <> 'UNKNOWN'"
