@@ -211,7 +211,7 @@ def _begin(order: Order, left: Mapping[int, int]) -> None:
 
 def _unlearn(package: Package, filled: Collection[int | None]) -> None:
     """The parcel before a fact was about it; a name that it has from one comes with that again."""
-    package.dispatched_at, package.blocked = None, ""
+    package.dispatched_at, package.blocked, package.invoice = None, "", ""
     if package.id in filled:
         package.state = Position.CREATED.value
     if package.learned:

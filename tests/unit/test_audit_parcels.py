@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from syncd.book import acts
@@ -243,6 +244,7 @@ def test_a_parcel_that_ships_short_or_is_packed_again(
     office: PartedOffice, policy: PartialCancel, named: dict[str, str]
 ) -> None:
     office.seller.policies = Policies(partial_cancel=policy)
+    office.setup = msgspec.structs.replace(office.setup, policies=office.seller.policies)
     office.place(Position.PACKED)
     office.heard(Status.CANCELLED, 10, line_id="a")
     office.agrees()
@@ -251,6 +253,16 @@ def test_a_parcel_that_ships_short_or_is_packed_again(
     office.agrees()
     office.happens(Status.RETURNED, 7, line_id="c", **named, **RTO)
     office.mends("CANCELLED", "DISPATCHED", "RETURNED")
+
+
+def test_every_piece_of_an_invoiced_part_was_cancelled(plain: PartedOffice) -> None:
+    plain.place(Position.CREATED)
+    plain.split("b", "SH2")
+    plain.seller.advance("OD1", Position.PACKED)
+    for hours, line in ((9, "a"), (8, "c"), (7, "b")):
+        plain.heard(Status.CANCELLED, hours, line_id=line)
+    assert plain.seller.positions("OD1") == ["CANCELLED"] * 3
+    plain.agrees()
 
 
 def test_a_part_dispatched_by_hand_is_told_as_such(plain: PartedOffice) -> None:
