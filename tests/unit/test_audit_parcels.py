@@ -260,9 +260,8 @@ def test_every_piece_of_an_invoiced_part_was_cancelled(plain: PartedOffice) -> N
     plain.split("b", "SH2")
     plain.seller.advance("OD1", Position.PACKED)
     for hours, line in ((9, "a"), (8, "c"), (7, "b")):
-        plain.heard(Status.CANCELLED, hours, line_id=line)
-    assert plain.seller.positions("OD1") == ["CANCELLED"] * 3
-    plain.agrees()
+        plain.happens(Status.CANCELLED, hours, line_id=line)
+    plain.mends("CANCELLED", "CANCELLED", "CANCELLED")
 
 
 def test_a_part_dispatched_by_hand_is_told_as_such(plain: PartedOffice) -> None:
