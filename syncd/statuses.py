@@ -100,7 +100,8 @@ class StatusChange(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     cancelled»), without it the pieces of this fact alone («1 more is cancelled»).
 
     ``evidence_id`` names the fact itself: the same fact read twice has the same id, another
-    fact has another. Leave it empty and the core derives it from the other fields.
+    fact has another. Leave it empty and the core derives it from the other fields. Where one id
+    stands for two lines, SKUs, statuses or return types, they are told apart all the same.
 
     ``left_seller`` says that the pieces have left the seller (a ship date, in transit): with
     it, or with a tracking number, a return or a loss proves the dispatch before it.

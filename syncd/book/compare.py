@@ -17,7 +17,7 @@ import msgspec
 
 from syncd.book.causes import Cause
 from syncd.book.drift import Finding
-from syncd.book.inbox import is_quarantined, journal
+from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.store import Book
@@ -129,14 +129,18 @@ class Comparer:
         self, facts: Iterable[Known], told: Told, wanted: set[str], out: Compared
     ) -> list[Known]:
         """What the panel tells, the journal lacks, and a pass should have heard."""
-        known = {(fact.order_id, fact.evidence) for fact in facts}
+        known = {(fact.order_id, fact.evidence): _what_of(fact) for fact in facts}
         missed: list[Known] = []
         for kind, changes in told.changes.items():
             horizon = self._horizons[kind].until
             for row in journal(self._account.id, kind, changes, run_id=0, observed_at=self._now):
-                if is_quarantined(row) or row[3] not in wanted or (row[3], row[2]) in known:
+                if is_quarantined(row) or row[3] not in wanted:
                     continue
-                known.add((row[3], row[2]))
+                what = what_of(row)
+                if known.get((row[3], row[2]), what) != what:
+                    row = told_apart(row)  # as the journal would keep it
+                if known.setdefault((row[3], row[2]), what) is not what:
+                    continue
                 fact = told_fact(row, len(missed) + 1)
                 if horizon is not None and fact.occurred_at >= horizon:
                     out.upcoming += 1
@@ -338,6 +342,11 @@ def _about(fact: Known, line_id: str, order: Order) -> bool:
     if fact.line_id:
         return fact.line_id == line_id
     return not fact.sku or any(p.sku == fact.sku for p in order.pieces if p.line_id == line_id)
+
+
+def _what_of(fact: Known) -> tuple[str, str, str, str]:
+    """As :func:`what_of` of a row that is in the journal."""
+    return fact.line_id, fact.sku, fact.status, fact.return_type
 
 
 def _by_order(facts: Iterable[Known]) -> dict[str, list[Known]]:

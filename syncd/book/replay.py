@@ -7,7 +7,7 @@ carried out is not what is asked here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,10 +15,12 @@ import msgspec
 from syncd.book.documents import SequenceRow
 from syncd.book.facts import FIELDS, Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
+from syncd.book.records import Act
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
+from syncd.book.succession import PARTED, name_pieces
 from syncd.book.worker import AccountView, Ships, Task, Worker
-from syncd.book.worksheet import Facility, Order, Piece, Shared, Worksheet
+from syncd.book.worksheet import Facility, Order, Package, Piece, Shared, Worksheet
 from syncd.rules import Position
 
 _FIRST_PACKAGE: Final = 1 << 40  # no parcel of the book has such an id
@@ -30,6 +32,7 @@ class Known(Fact, kw_only=True, gc=False):
     """A fact of the journal with when it was decided, and why it may not be settled."""
 
     kind: str
+    status: str
     message: str
     decided_at: int | None
 
@@ -75,10 +78,11 @@ class Replay:
         took them up, the undecided ones last.
         """
         sheet = self._sheet(order_ids)
-        for order in sheet.orders.values():
-            order.pieces = [_new(piece) for piece in order.pieces]
-            order.packages = []
+        left = self._put_back(sheet)
         sheet.packages.clear()
+        for order in sheet.orders.values():
+            _begin(order, left)
+            sheet.packages.update((package.id, package) for package in order.packages)
         ordered = list(in_order(list(facts)))
         if as_decided:
             ordered.sort(key=_turn)
@@ -96,6 +100,26 @@ class Replay:
         sheet = Worksheet(self._book, _OpenHouse(self._book), self._account.id, None, 0)
         sheet.load(order_ids)
         return sheet
+
+    def _put_back(self, sheet: Worksheet) -> dict[int, int]:
+        """The part into which a person put a piece that was cancelled out of it since, by piece.
+
+        Their records name it; nothing else does once the piece has left.
+        """
+        gone = {
+            piece.item_id: order.pk
+            for order in sheet.orders.values()
+            if any(package.came_from_id for package in order.packages)
+            for piece in order.pieces
+            if piece.package_id is None
+        }
+        if not gone:
+            return {}
+        ids = msgspec.json.encode(sorted(set(gone.values()))).decode()
+        rows = self._book.query(_PUT_INTO, (ids,)).fetchall()
+        found = {item_id: package_id for item_id, package_id in rows if item_id in gone}
+        sheet.load_left({package_id: gone[item_id] for item_id, package_id in found.items()})
+        return found
 
     def _play(self, sheet: Worksheet, facts: Sequence[Known]) -> Played:
         task = Task(
@@ -164,6 +188,37 @@ _WORDS: Final[Mapping[Position, str]] = {
 }
 
 
+def _begin(order: Order, left: Mapping[int, int]) -> None:
+    """The order before anything was heard of it.
+
+    No fact tells what people did to its parcels, nor by which names they have called the parts:
+    where they divided them or put them together, the pieces are in these parcels from the start.
+    ``left``: piece -> the part that it was in, of those that are in none now.
+    """
+    kept: dict[int, int | None] = {}
+    if any(package.state in PARTED for package in order.packages):
+        kept = {p.item_id: p.package_id or left.get(p.item_id) for p in order.pieces}
+    else:
+        order.packages = []
+    order.pieces = [_new(piece) for piece in order.pieces]
+    for piece in order.pieces:
+        piece.package_id = kept.get(piece.item_id)
+    for package in order.packages:
+        if package.state not in PARTED:
+            _unlearn(package, {piece.package_id for piece in order.pieces})
+            name_pieces(order, package)
+
+
+def _unlearn(package: Package, filled: Collection[int | None]) -> None:
+    """The parcel before a fact was about it; a name that it has from one comes with that again."""
+    package.dispatched_at, package.blocked, package.invoice = None, "", ""
+    if package.id in filled:
+        package.state = Position.CREATED.value
+    if package.learned:
+        package.shipment_id = package.tracking_number = package.courier = ""
+        package.learned = False
+
+
 def _new(piece: Piece) -> Piece:
     """The piece before anything was heard of it."""
     return Piece(
@@ -180,10 +235,17 @@ def _turn(fact: Known) -> int:
 def _known(row: Sequence[Any]) -> Known:
     fact = fact_of(row, 0)
     values = {name: getattr(fact, name) for name in fact.__struct_fields__}
-    return Known(**values, kind=row[-3], message=row[-2], decided_at=row[-1])
+    return Known(**values, kind=row[-3], status=row[_STATUS], message=row[-2], decided_at=row[-1])
 
 
 _FIELDS: Final = (*FIELDS.split(", "), "kind", "message", "decided_at")
+_STATUS: Final = _FIELDS.index("status")
+_PUT_INTO: Final = (
+    "SELECT d.item_id, p.id FROM json_each(?) wanted "
+    "JOIN decision d ON d.order_id = wanted.value JOIN package p ON p.order_id = d.order_id "
+    f"WHERE d.event IN ('{Act.SPLIT}', '{Act.MERGE}') AND d.note LIKE '% to ' || p.code "
+    "ORDER BY d.id"
+)
 _KNOWN: Final = (
     f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
     "AND status <> 'UNKNOWN'"

@@ -181,6 +181,13 @@ class Worksheet:
                 orders[row[1]] = order
             order.pieces.append(_piece(row))
 
+    def load_left(self, left: Mapping[int, int]) -> None:
+        """Read these parcels too, which pieces have left. ``left``: parcel id -> order pk."""
+        by_pk = {order.pk: order for order in self.orders.values()}
+        of_package = {id_: by_pk[pk] for id_, pk in left.items() if id_ not in self.packages}
+        if of_package:
+            self._load_packages(of_package)
+
     def _load_packages(self, of_package: Mapping[int, Order]) -> None:
         wanted = list(of_package)
         for start in range(0, len(wanted), _CHUNK):
@@ -191,7 +198,7 @@ class Worksheet:
                 package = _package(row)
                 self.packages[package.id] = package
                 of_package[package.id].packages.append(package)
-        came = [p for p in self.packages.values() if p.came_from_id is not None]
+        came = [p for p in map(self.packages.__getitem__, wanted) if p.came_from_id is not None]
         if came:
             self._load_former({p.order_pk: of_package[p.id] for p in came})
         for order in self.orders.values():

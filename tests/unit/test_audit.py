@@ -81,6 +81,7 @@ _KIND = {
     Status.CANCELLED: Kind.CANCELLED,
     Status.RETURN_NOTICED: Kind.RETURNS,
     Status.RETURNED: Kind.RETURNS,
+    Status.LOST: Kind.RETURNS,
     Status.UNKNOWN: Kind.DISPATCHED,
 }
 
