@@ -13,6 +13,7 @@ from syncd.cli import (
     ctl_orders,
     ctl_overdue,
     ctl_parcels,
+    ctl_plugin,
     ctl_runs,
     ctl_ship,
 )
@@ -39,7 +40,7 @@ for command in (
     ctl_goods.tenant, ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
     ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
     ctl_daemon.completion, ctl_overdue.overdue, ctl_ship.may_ship, ctl_ship.brake,
-    ctl_audit.audit, ctl_audit.drift,
+    ctl_audit.audit, ctl_audit.drift, ctl_plugin.plugin,
 ):  # fmt: skip
     main.add_command(command)
 
