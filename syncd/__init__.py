@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from syncd.panel import Links as Links, Panel as Panel
     from syncd.statuses import (
         Account as Account,
+        Kind as Kind,
         NewOrder as NewOrder,
         OrderLine as OrderLine,
         OrderRef as OrderRef,
@@ -48,6 +49,7 @@ _HOME = {
     "Links": "panel",
     "Panel": "panel",
     "Account": "statuses",
+    "Kind": "statuses",
     "NewOrder": "statuses",
     "OrderLine": "statuses",
     "OrderRef": "statuses",

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
 from syncd.book.migrations import APPLICATION_ID, STEPS
 from tests.invariants import check_file
@@ -20,6 +21,17 @@ from tests.invariants import check_file
 def repository() -> Path:
     """The root of the source tree, for the tests that read the project's own files."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logs() -> None:
+    """Tracebacks as text: those with every local variable, drawn, take seconds each."""
+    structlog.configure(
+        processors=[
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False),
+        ]
+    )
 
 
 @pytest.fixture(autouse=True)

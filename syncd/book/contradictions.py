@@ -71,12 +71,20 @@ def trouble_text(code: str, piece: Piece | None, fact: Fact, whose: str = "") ->
     said = f"The channel said {fact.event} ({fact.native_status or 'no word of its own'})"
     when = from_micros(fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
     if piece is None:
-        return f"{said} at {when}: {code}."
+        return f"{said} at {when} of {_meant(fact)}: {code}."
     since = from_micros(piece.changed_at).strftime("%Y-%m-%d %H:%M UTC")
     return (
         f"{said} at {when} of line {piece.line_id} piece {piece.piece + 1}, which the book has "
         f"as {piece.position} since {since}{f', {whose}' if whose else ''}: {code}."
     )
+
+
+def _meant(fact: Fact) -> str:
+    """What of the order the fact speaks of, where no one piece is meant."""
+    what = (
+        f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}" if fact.sku else "the order"
+    )
+    return what if fact.quantity is None else f"{fact.quantity} of {what}"
 
 
 def close_answered(book: Book, item_id: int, record: Record) -> None:

@@ -445,12 +445,13 @@ def note_attempt(desk: Desk, piece: Piece, step: Step) -> None:
 
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
+    code = step.arg or desk.reason
+    code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
+    # Before the piece is lost, for the exception says where it was.
+    desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
     piece.position = Position.LOST
     piece.lost_at = desk.fact.occurred_at
     piece.written_off = ""
-    code = step.arg or desk.reason
-    code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
-    desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
 
 
 CLAIMS: Final = frozenset({Reason.LOST_IN_TRANSIT.value, Reason.LOST_ON_THE_WAY_BACK.value})

@@ -111,6 +111,8 @@ class Fetcher:
         if plan.resets_cursor:
             note.message = _AHEAD
             self._forget(kind)
+        if kind is Kind.ORDERS and not self._job.orders and not self._by_window(kind):
+            return  # by id the channel could only repeat what the book has
         self._foresee(kind, plan.window)
         if self._job.orders or not self._by_window(kind):
             refs = self._keeper.refs(self._job.orders)

@@ -22,7 +22,14 @@ PLUGIN_MODULES = sorted(
     path for plugin in PLUGINS for path in plugin.glob("syncd_*/**/*.py") if path.is_file()
 )
 LONGEST_FUNCTION = 60
-PUBLIC_MODULES = ("syncd", "syncd.errors", "syncd.meanings", "syncd.shapes", "syncd.testing")
+PUBLIC_MODULES = (
+    "syncd",
+    "syncd.errors",
+    "syncd.meanings",
+    "syncd.shapes",
+    "syncd.snapshots",
+    "syncd.testing",
+)
 CLOCK_READS = {
     ("datetime", "now"),
     ("datetime", "utcnow"),

@@ -17,11 +17,13 @@ import requests
 from msgspec import structs
 
 from syncd import Account, Channel, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
+from syncd.book.inbox import evidence_of
 from syncd.errors import PanelBusy, PanelError, PanelRefused
-from syncd.hookspecs import ReadsBy
+from syncd.hookspecs import ReadsBy, ReportFile, hookimpl
 from syncd.shapes import decode
-from syncd.statuses import Kind
+from syncd.statuses import Kind, StatusChange
 from syncd.testing.conformance import CANNOT, ChannelTests, Plugin
+from syncd.testing.conformance.journal import evidence
 from tests.toyshop import FORM, Answer, Row, ToyPlugin, ToySettings, ToySimulator
 
 pytest_plugins = "pytester"
@@ -34,7 +36,7 @@ class Toy(ChannelTests):
     plugin = ToyPlugin()
     simulator = ToySimulator
     settings: ClassVar[dict[str, Any]] = {"size": 3}
-    many = 9
+    many = 7
     examples = 8
     shrink = False
     repeatable = True
@@ -476,6 +478,19 @@ class ForgetsPieces(ToyPlugin):
         return structs.replace(new, lines=tuple(lines))
 
 
+class ReadsAnything(ToyPlugin):
+    @hookimpl
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        yield Page(rows=report.content.splitlines()[9:])
+
+
+class StumblesOverFiles(ToyPlugin):
+    @hookimpl
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        head = report.content.decode().splitlines()[0]
+        yield Page(rows=[head][9:])
+
+
 BROKEN: dict[type[ToyPlugin], str] = {
     Throws: "test_describe_channel_is_pure",
     OnMars: "test_describe_channel_is_complete",
@@ -485,6 +500,8 @@ BROKEN: dict[type[ToyPlugin], str] = {
     WantsMore: "test_settings_take_the_simulators",
     AsksToKnow: "test_provides_shipping_needs_no_network",
     ShipsAll: "test_provides_shipping_says_who_ships",
+    ReadsAnything: "test_read_report_refuses_other_files",
+    StumblesOverFiles: "test_read_report_refuses_other_files",
     MakesUp: "test_an_empty_panel_gives_nothing",
     OnePage: "test_what_happened_is_told",
     YieldsLists: "test_rows_are_well_formed",
@@ -643,7 +660,7 @@ def test_without_a_simulator_only_the_description_is_checked() -> None:
     ],
 )
 def test_a_panel_that_can_less_passes_with_less(cannot: set[str]) -> None:
-    suite = type("Less", (Toy,), {"cannot": frozenset(cannot), "examples": 5})
+    suite = type("Less", (Toy,), {"cannot": frozenset(cannot), "examples": 5, "many": 4})
 
     for name in set(rules(suite)) - SLOW | {HISTORY}:
         getattr(suite(), name)()
@@ -659,7 +676,7 @@ class OneQuestion(ToyPlugin):
 
 @pytest.mark.parametrize("how", list(ReadsBy))
 def test_a_panel_that_answers_one_question_passes(how: ReadsBy) -> None:
-    suite = type("One", (Toy,), {"plugin": OneQuestion(how), "examples": 5})
+    suite = type("One", (Toy,), {"plugin": OneQuestion(how), "examples": 5, "many": 4})
 
     for name in set(rules(suite)) - SLOW | {HISTORY}:
         getattr(suite(), name)()
@@ -763,3 +780,22 @@ def test_pytest_collects_it_and_shows_what_to_do(pytester: pytest.Pytester) -> N
 
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["E  *do:    Name the channel as people know it."])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order_id": "2"}, {"line_id": "b"}, {"sku": "T"}, {"quantity": 2}, {"return_id": "r"},
+        {"status": Status.LOST}, {"shipment_id": "p"}, {"tracking_number": "t"}, {"reason": "x"},
+        {"native_status": "w"}, {"courier": "c"}, {"raw": "y"}, {"location_id": "l"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_without_an_evidence_id_the_kit_tells_facts_apart_as_the_core_does(
+    change: dict[str, Any],
+) -> None:
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    row = StatusChange(order_id="1", status=Status.DISPATCHED, native_status="n", occurred_at=at)
+    other = structs.replace(row, **change)
+
+    assert (evidence(row) == evidence(other)) == (evidence_of(row) == evidence_of(other))

@@ -597,3 +597,14 @@ def test_a_channel_asked_by_ids_may_still_read_new_orders_by_window(tmp_path: Pa
     assert [(kind, orders) for kind, _, orders in office.shop.asked] == [
         (Kind.ORDERS, ()), (Kind.DISPATCHED, ("OD1",)), (Kind.CANCELLED, ("OD1",)),
     ]  # fmt: skip
+
+
+def test_a_channel_asked_by_ids_alone_is_not_asked_for_orders_that_the_book_has(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path, Shop(reads_by=frozenset({ReadsBy.ORDERS})))
+    office.seller.order("OD1", ("L1", "SHIRT", 1))
+    office.run(Kind.ORDERS)
+    assert office.shop.asked == []
+    office.run(Kind.ORDERS, orders=("OD2",))
+    assert [orders for _, _, orders in office.shop.asked] == [("OD2",)]

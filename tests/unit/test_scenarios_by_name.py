@@ -244,7 +244,7 @@ def test_S15_the_power_fails_at_any_statement_and_there_is_one_invoice(tmp_path:
 
 def _stocked(office: Office) -> bool:
     """Stock for the one order comes in."""
-    acts.receive_stock(office.book, "BLR", {"SHIRT": 1}, actor="a", now=office.now)
+    acts.receive_stock(office.book, "BLR", {"SHIRT": 1}, actor="a", now=office.now, tenant="acme")
     return office.rows("SELECT position FROM item") == [("FULFILLABLE",)]
 
 

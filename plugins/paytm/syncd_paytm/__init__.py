@@ -16,6 +16,7 @@ from msgspec import Raw
 from syncd import (
     Account,
     Channel,
+    Kind,
     NewOrder,
     OrderLine,
     OrderRef,
@@ -29,7 +30,6 @@ from syncd import (
 )
 from syncd.errors import PanelAnswer
 from syncd.snapshots import changes
-from syncd.statuses import MAX_RAW_LENGTH, Kind
 from syncd_paytm.api import Item, Paytm, read_items
 from syncd_paytm.settings import Fields, PaytmSettings
 
@@ -45,6 +45,7 @@ __all__ = [
     "provides_shipping",
 ]
 
+MAX_RAW: Final = 20_000
 Changes = Iterator[Page[StatusChange]]
 
 PACES: Final[Mapping[str, Pace]] = {
@@ -176,5 +177,5 @@ def _order(order_id: str, items: Sequence[Item], read_at: datetime) -> NewOrder:
             if line
         ),
         problem="; ".join(problems),
-        raw="\n".join(item.shown.raw for item in items)[:MAX_RAW_LENGTH] if problems else "",
+        raw="\n".join(item.shown.raw for item in items)[:MAX_RAW] if problems else "",
     )

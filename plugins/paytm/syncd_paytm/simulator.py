@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
-from syncd.statuses import ReturnType
+from syncd import ReturnType
 from syncd.testing import (
     Clock,
     FaultScript,

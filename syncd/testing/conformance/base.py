@@ -35,6 +35,7 @@ class Shop:
         self.world: World = server.world
         self.sellers = list(self.world.sellers)
         self._settings = settings
+        self._published = -1
 
     def reader(self, seller_id: str = "", *, limits: Limits = LIMITS, **more: Any) -> Reader:
         """One account of a seller, the first one unless named."""
@@ -51,7 +52,13 @@ class Shop:
         )
 
     def settle(self) -> None:
-        """Let so much time pass that all that happened may be asked about."""
+        """Let so much time pass that all that happened may be asked about.
+
+        Where people make report files, they make them now, if something has happened.
+        """
+        if self._published != self.world.version:
+            self._published = self.world.version
+            self.server.publish()
         self.clock.advance(self.plugin.channel.safety_lag + timedelta(minutes=1))
 
     def at(self, moment: datetime) -> None:

@@ -11,13 +11,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
-from syncd.hookspecs import Channel, Settings, secret_fields
+from syncd.errors import PanelAnswer
+from syncd.hookspecs import Channel, ReportFile, Settings, secret_fields
 from syncd.statuses import STATUSES_OF, Kind, Status, StatusChange
-from syncd.testing.conformance.base import Base
+from syncd.testing.conformance.base import Base, Shop
 from syncd.testing.conformance.reading import Reader
-from syncd.testing.conformance.words import fail, must, rule
+from syncd.testing.conformance.words import Broken, fail, must, rule
+from syncd.testing.things import Ships
 
 _SECRET_WORDS: Final = ("secret", "password", "token", "api_key")
+
+_NO_REPORTS: Final[Mapping[str, bytes]] = {
+    "empty.csv": b"",
+    "page.html": b"<!DOCTYPE html><html><body>Please log in</body></html>",
+    "other.csv": b"name,colour\r\nplum,blue\r\n",
+    "picture.xlsx": b"\x89PNG\r\n\x1a\n\x00\x00",
+}
 
 
 @contextmanager
@@ -89,11 +98,11 @@ class DescribedRules(Base):
                 reader = shop.reader()
             except ValidationError as error:
                 fail(str(error), "Let simulator.settings() and the settings model agree.")
-        must(
-            "base_url" not in shop.server.settings() or reader.account.settings.base_url,
-            "base_url got lost.",
-            "Declare base_url anew in the settings model of a channel with an address.",
-        )
+            must(
+                "base_url" not in shop.server.settings() or reader.account.settings.base_url,
+                "base_url got lost.",
+                "Declare base_url anew in the settings model of a channel with an address.",
+            )
 
     @rule("The settings model refuses unknown keys.")
     def test_settings_refuse_unknown_keys(self) -> None:
@@ -129,7 +138,7 @@ class DescribedRules(Base):
             if not shop.plugin.gates:
                 return
             reader = shop.reader()
-            rows = self._told(reader, {"channel": 3, "seller": 3})
+            rows = self._told(shop, reader)
         # The panel is stopped now.
         with no_network("provides_shipping"):
             answers = [(row, reader.ships(row), reader.ships(row)) for row in rows]
@@ -149,7 +158,7 @@ class DescribedRules(Base):
             if not shop.plugin.gates:
                 return
             reader = shop.reader()
-            rows = self._told(reader, {"channel": 3, "seller": 3})
+            rows = self._told(shop, reader)
             for row in rows:
                 order = shop.world.order(row.order_id)
                 by = shop.world.parcels[order.shipment_ids[0]].ships_by
@@ -160,17 +169,39 @@ class DescribedRules(Base):
                     'shows no orders shipped by the seller says cannot = {"seller_ships"}.',
                 )
 
-    def _told(self, reader: Reader, wanted: Mapping[Any, int]) -> list[StatusChange]:
-        """Dispatches of parcels that the channel ships, and of some that the seller ships."""
-        world, now = reader.world, reader.clock.now()
-        for by, count in wanted.items():
-            if by == "seller" and "seller_ships" in self.cannot:
+    @rule("read_report refuses with PanelAnswer what is no report of this panel.")
+    def test_read_report_refuses_other_files(self) -> None:
+        with self.shop() as shop:
+            if not shop.plugin.has("read_report"):
+                return
+            account = shop.reader().account
+        for name, content in _NO_REPORTS.items():
+            report = ReportFile(name=name, content=content)
+            try:
+                with no_network("read_report"):
+                    pages = list(shop.plugin.hooks.read_report(account=account, report=report))
+            except PanelAnswer:
                 continue
-            for n in range(count):
+            except Exception as error:
+                raise Broken(
+                    f"{name} ({content[:20]!r}): {type(error).__name__}: {error}",
+                    "Raise PanelAnswer that says what was expected and what came.",
+                ) from error
+            fail(
+                f"{name} ({content[:20]!r}) was read as {len(pages)} pages.",
+                "Check the head of a file before its rows; raise PanelAnswer where it is another.",
+            )
+
+    def _told(self, shop: Shop, reader: Reader) -> list[StatusChange]:
+        """Dispatches of parcels that the channel ships, and of some that the seller ships."""
+        world, now = shop.world, shop.clock.now()
+        ways: list[Ships] = ["channel"] if "seller_ships" in self.cannot else ["channel", "seller"]
+        for by in ways:
+            for n in range(3):
                 at = now - timedelta(minutes=20)
                 order = world.place_order([(f"SKU-{by}-{n}", 1)], ships_by=by, at=at)
                 world.ship(order.order_id, at=at + timedelta(minutes=5))
-        reader.clock.advance(reader.plugin.channel.safety_lag + timedelta(minutes=1))
+        shop.settle()
         reader.learn(list(world.orders))
         kinds = [kind for kind in reader.plugin.kinds if kind is Kind.DISPATCHED]
         rows = [row for kind in kinds for row in reader.read(kind)]

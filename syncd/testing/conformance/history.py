@@ -182,8 +182,9 @@ class HistoryRules(Base):
     def _deeds(
         self, shop: Shop, order: Order, line: Line, step: Step
     ) -> list[Callable[[], object]]:
-        world, at = shop.world, (order.order_id, line.line_id)
-        some = None if "parts" in self.cannot else 1 + step[2] % 2
+        whole = "whole" in self.cannot
+        world, at = shop.world, (order.order_id, "" if whole else line.line_id)
+        some = None if whole or "parts" in self.cannot else 1 + step[2] % 2
         by = ("seller", "buyer", "marketplace")[step[1] % 3]
         back = order.return_ids[step[2] % len(order.return_ids)] if order.return_ids else ""
         deeds: dict[str, list[Callable[[], object]]] = {

@@ -118,7 +118,7 @@ class PagingRules(FaultRules):
 
     @rule("A hook that is left after page n and run again tells everything.")
     def test_a_restart_at_each_page(self) -> None:
-        for clean in self.each():
+        for clean in self.each(network=False):
             for n in range(1, min(len(clean.pages), 4) + 1):
                 pages = clean.reader.pages(clean.kind, window=clean.window)
                 told: list[Any] = []
@@ -136,7 +136,7 @@ class PagingRules(FaultRules):
 
     @rule("Rows that shift while pages are read cost nothing for good.")
     def test_rows_that_shift_are_found(self) -> None:
-        for clean in self.each():
+        for clean in self.each(network=False):
             self._shift(clean)
             overlap = clean.reader.plugin.channel.overlap
             journal = Journal()
@@ -176,7 +176,7 @@ class PagingRules(FaultRules):
 
     @rule("complete_until is never a promise that the pages before did not keep.")
     def test_complete_until_is_true(self) -> None:
-        for clean in self.each():
+        for clean in self.each(network=False):
             rows = list(clean.rows)
             told: list[Any] = []
             latest = clean.window.start

@@ -174,9 +174,6 @@ class Reader:
     ) -> Iterator[Page[Any]]:
         """The pages of a hook. A panel that answers no window is asked for all orders instead."""
         window = window or self.window()
-        publish = getattr(self._server, "publish", None)
-        if publish is not None:
-            publish()
         by_window = self.plugin.reads_by(ReadsBy.WINDOW) or kind in self.plugin.channel.window_only
         if not orders and not by_window:
             orders = self.refs(self.own_orders())

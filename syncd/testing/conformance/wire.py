@@ -138,7 +138,7 @@ class WireRules(FaultRules):
           unless="json")  # fmt: skip
     def test_a_missing_field_costs_one_row(self) -> None:
         for clean in self.each(count=3):
-            wanted = clean.rows[0].order_id
+            wanted = clean.lone().order_id
             keys = self._keys(clean, wanted)
             must(keys, f"{clean.kind}: no list of rows was found.", 'Say cannot = {"json"}.')
             for key in keys:
@@ -198,7 +198,7 @@ class WireRules(FaultRules):
         for clean in self.each(count=4):
             if clean.kind is Kind.ORDERS:
                 continue
-            first = clean.rows[0]
+            first = clean.lone()
             native = first.native_status
 
             def rename(content: Any, first: Any = first, native: str = native) -> Any:

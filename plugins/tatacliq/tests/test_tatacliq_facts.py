@@ -1,0 +1,154 @@
+"""What is Tata CLiQ's own: one call an order, codes that only the configuration knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import ValidationError
+
+from syncd import Account, OrderRef, ReturnType, Status
+from syncd.errors import PanelRefused
+from syncd.statuses import Kind
+from syncd.testing import Fault
+from syncd.testing.conformance import Base, Shop
+from syncd_tatacliq import TataCliqSettings, provides_shipping
+from syncd_tatacliq.simulator import TataCliqSimulator
+
+
+class TataCliq(Base):
+    channel = "tatacliq"
+    simulator = TataCliqSimulator
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with TataCliq().shop() as shop:
+        yield shop
+
+
+def read(shop: Shop, kind: Kind, order_id: str, **settings: Any) -> list[Any]:
+    """What the hook of this kind says of one order."""
+    return shop.reader(**settings).read(kind, [OrderRef(order_id=order_id)])
+
+
+def answers(shop: Shop, *orders: Any) -> None:
+    """The next call gets these orders."""
+    body = msgspec.json.encode({"order": orders}).decode()
+    shop.server.faults.add(Fault(do="body", body=body))
+
+
+def an_order(*lines: Any, **more: Any) -> dict[str, Any]:
+    line = {"transactionId": "1", "omsStatusCode": "901", "articleNumber": "KURTA"}
+    found = [{**line, **one} if isinstance(one, dict) else one for one in lines or ({},)]
+    return {"orderNo": "A-1", "orderDate": "2026-11-20 10:45:59.0", "orderLine": found, **more}
+
+
+def settings(**more: Any) -> TataCliqSettings:
+    base = {"base_url": "https://gateway.example", "seller_id": "1", "token": "t"}
+    return TataCliqSettings.model_validate({**base, **more})
+
+
+def test_an_order_of_two_lines_is_told_line_by_line(shop: Shop) -> None:
+    order = shop.world.place_order([("KURTA", 1), ("MUG", 2)])
+    shop.world.pick_up(order.order_id, order.lines[0].line_id)
+    shop.world.cancel(order.order_id, order.lines[2].line_id)
+    (new,) = read(shop, Kind.ORDERS, order.order_id)
+    assert [(line.sku, line.quantity) for line in new.lines] == [
+        ("KURTA", 1),
+        ("MUG", 1),
+        ("MUG", 1),
+    ]
+    assert new.placed_at == order.placed_at.replace(microsecond=0)
+    (gone,) = read(shop, Kind.DISPATCHED, order.order_id)
+    (cancelled,) = read(shop, Kind.CANCELLED, order.order_id)
+    assert (gone.line_id, gone.native_status) == (order.lines[0].line_id, "901")
+    assert (cancelled.line_id, cancelled.status) == (order.lines[2].line_id, Status.CANCELLED)
+
+
+def test_an_order_that_the_panel_does_not_have_says_nothing(shop: Shop) -> None:
+    assert read(shop, Kind.DISPATCHED, "NO-SUCH") == []
+
+
+def test_an_id_with_odd_letters_stays_one_part_of_the_path(shop: Shop) -> None:
+    read(shop, Kind.DISPATCHED, "A/../1 ?x")
+    assert shop.server.requests()[-1].target.endswith("/ORDID_A%2F..%2F1%20%3Fx/")
+
+
+def test_a_code_that_no_map_has_is_shown_to_a_person(shop: Shop) -> None:
+    answers(shop, an_order({"omsStatusCode": "077"}))
+    (row,) = read(shop, Kind.DISPATCHED, "A-1")
+    assert (row.status, row.native_status) == (Status.UNKNOWN, "077")
+    assert row.problem == 'the panel\'s word "077" is in no status map'
+
+
+def test_a_line_that_comes_back_was_dispatched_and_delivered_before(shop: Shop) -> None:
+    answers(shop, an_order({"omsStatusCode": "921"}))
+    (back,) = read(shop, Kind.RETURNS, "A-1")
+    assert (back.status, back.return_type) == (Status.RETURN_NOTICED, ReturnType.CIR)
+    for kind, status in ((Kind.DISPATCHED, "DISPATCHED"), (Kind.DELIVERED, "DELIVERED")):
+        answers(shop, an_order({"omsStatusCode": "921"}))
+        assert [row.status for row in read(shop, kind, "A-1")] == [status]
+
+
+def test_a_wrong_token_is_refused_without_a_word_of_it(shop: Shop) -> None:
+    with pytest.raises(PanelRefused) as caught:
+        read(shop, Kind.DISPATCHED, "A-1", token="canary-token")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [{"transactionId": ""}, {"omsStatusCode": None}, 17, "text"])
+def test_a_line_that_cannot_be_read_costs_itself(shop: Shop, line: Any) -> None:
+    answers(shop, an_order(line, {"transactionId": "2"}))
+    rows = read(shop, Kind.DISPATCHED, "A-1")
+    assert [row.status for row in rows] == [Status.UNKNOWN, Status.DISPATCHED]
+    assert rows[0].problem
+
+
+@pytest.mark.parametrize("order", [{"orderNo": "A-1"}, {"orderLine": []}, 17, {"orderNo": 1}])
+def test_an_order_that_cannot_be_read_is_told_of_by_the_id_that_was_asked(
+    shop: Shop, order: Any
+) -> None:
+    answers(shop, order)
+    (row,) = read(shop, Kind.DISPATCHED, "A-1")
+    assert (row.order_id, row.status) == ("A-1", Status.UNKNOWN)
+    answers(shop, order)
+    (new,) = read(shop, Kind.ORDERS, "A-1")
+    assert new.problem
+
+
+def test_no_buyers_data_is_kept_of_what_cannot_be_read(shop: Shop) -> None:
+    buyer = {"addressInfo": [{"phoneNo": "9990001112"}]}
+    answers(shop, {"orderNo": "A-1", **buyer}, an_order({"transactionId": 3, **buyer}))
+    rows = read(shop, Kind.DISPATCHED, "A-1")
+    assert len(rows) == 2
+    assert not any("9990001112" in row.raw for row in rows)
+    assert "901" in rows[1].raw
+
+
+def test_an_order_with_a_bad_line_or_without_a_sku_is_kept_with_its_problem(shop: Shop) -> None:
+    answers(shop, an_order({"articleNumber": "NA"}, 17, orderDate="null"))
+    (new,) = read(shop, Kind.ORDERS, "A-1")
+    assert "line 1 has no articleNumber" in new.problem
+    assert "Expected" in new.problem
+
+
+@pytest.mark.parametrize(
+    ("word", "ships", "answer"),
+    [("TSHIP", "seller", True), ("SSHIP", "channel", False), ("OMNI", "channel", True),
+     ("", "seller", False)],
+)  # fmt: skip
+def test_who_ships_is_said_by_the_line_else_by_the_account(
+    word: str, ships: str, answer: bool
+) -> None:
+    account = Account(name="a", channel="tatacliq", settings=settings(ships=ships))
+    order = OrderRef(order_id="A-1", facts={"fulfillmentType": word})
+    assert provides_shipping(account, order) is answer
+
+
+@pytest.mark.parametrize("path", ["PartnerConnect/{order_id}", "/orders/"])
+def test_the_path_must_hold_the_order(path: str) -> None:
+    with pytest.raises(ValidationError, match="order_id"):
+        settings(order_path=path)
