@@ -88,7 +88,7 @@ def _fill(target: Path, name: str, title: str) -> None:
     answers = {
         "name": name,
         "title": title,
-        "camel": "".join(part.capitalize() for part in name.split("_")),
+        "camel": _camel(name, title),
         "syncd_version": syncd.__version__,
     }
     try:
@@ -97,6 +97,14 @@ def _fill(target: Path, name: str, title: str) -> None:
         raise CannotMake(
             f"{target} could not be written: {error}", "Look at the folder, and try again."
         ) from error
+
+
+def _camel(name: str, title: str) -> str:
+    """The beginning of the names of classes: the title's, where it is the same word."""
+    written = "".join(part[:1].upper() + part[1:] for part in re.findall(r"[A-Za-z0-9]+", title))
+    if written.lower() == name.replace("_", ""):
+        return written
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -76,6 +76,17 @@ def test_every_setting_stands_in_its_readme(made: Path) -> None:
     assert not [name for name in names if f"`{name}`" not in readme]
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "camel"),
+    [("myshop", "My Shop", "MyShop"), ("my_shop", "", "MyShop"), ("myshop", "Bazaar", "Myshop")],
+)
+def test_classes_are_named_after_the_title_where_it_is_the_name(
+    tmp_path: Path, name: str, title: str, camel: str
+) -> None:
+    path = make(name, tmp_path, title)
+    assert f"class {camel}Settings(" in (path / f"syncd_{name}" / "settings.py").read_text("utf-8")
+
+
 @pytest.mark.parametrize("name", ["", "Shop", "1shop", "my-shop", "_shop", "a__b", "x" * 31, "a/b"])
 def test_a_name_that_no_channel_can_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CannotMake, match="cannot be a channel's name") as refused:
