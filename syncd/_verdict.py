@@ -31,6 +31,8 @@ _OAUTH_ERROR: Final = re.compile(
     rb'"error"\s*:\s*"(invalid_(?:grant|client|request|scope|token)|unauthorized(?:_client)?|'
     rb'unsupported_grant_type|access_denied)"'
 )
+# Amazon says 403 of a token that has died, and of a missing role; only the words tell which.
+_DEAD_TOKEN: Final = re.compile(rb"access token[^\"]{0,60}?(?:expired|revoked|invalid|malformed)")
 
 
 class Answer(Struct):
@@ -65,6 +67,8 @@ def judge_status(answer: Answer, where: object, *, for_token: bool) -> Trouble |
         return Trouble(error, again=True, status=status)
     if status < 400:
         return Trouble(_redirected(answer, said), status=status)
+    if status == 403 and _DEAD_TOKEN.search(answer.body[:4096]):
+        status = 401
     return Trouble(_refused(answer, said, for_token=for_token), status=status)
 
 

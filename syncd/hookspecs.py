@@ -14,7 +14,7 @@ does meanwhile (a report in the making) they may write down in the account's :cl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
@@ -87,10 +87,14 @@ class Memory(Protocol):
 
 
 class ReportFile(Struct, frozen=True, kw_only=True):
-    """A report that a person downloaded from the panel: the file's own name, and its bytes."""
+    """A report that a person downloaded from the panel: the file's own name, and its bytes.
+
+    ``at`` is when it was handed in: what it says without a date was so by then.
+    """
 
     name: str
     content: bytes
+    at: datetime | None = None
 
 
 def _address(url: str) -> str:

@@ -18,6 +18,7 @@ Measured on pages of 100 rows of 1.1 KB, all good, in microseconds a page: decla
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
@@ -99,6 +100,27 @@ def _one_by_one(raws: Sequence[Raw], shape: type[T]) -> Iterator[T | BadRow]:
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             text = bytes(memoryview(raw)[: MAX_RAW_LENGTH * 4]).decode("utf-8", "replace")
             yield BadRow(raw=text[:MAX_RAW_LENGTH], problem=_sentence(error))
+
+
+def gunzipped(data: bytes, limit: int, *, where: str) -> bytes:
+    """Unpack a gzip file of at most ``limit`` bytes, such as a report that a panel keeps packed.
+
+    Raises PanelAnswer naming ``where`` when more would come out, or when the file is broken or cut.
+    """
+    unpack = zlib.decompressobj(31)  # gzip's own header
+    try:
+        out = unpack.decompress(data, limit + 1)
+    except zlib.error:
+        out = b""
+    if len(out) > limit:
+        error = PanelAnswer(f"{where}: it unpacks to more than {limit} bytes; it was not read.")
+        error.code = "panel_too_large"
+        raise error
+    if not unpack.eof:
+        error = PanelAnswer(f"{where}: it is no gzip file, or it is cut off.")
+        error.code = MALFORMED
+        raise error
+    return out
 
 
 @lru_cache(maxsize=512)

@@ -51,7 +51,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("task", '"next_deep" INTEGER NOT NULL DEFAULT 0'),
     ):
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-    for statement in (_LEARNED, *_INDEXES, *_BRAKE_AND_DRIFT, *_WAITS, _MEMO):
+    for statement in (_LEARNED, *_INDEXES, *_BRAKE_AND_DRIFT, *_WAITS, _MEMO, _REPORT):
         db.execute(statement)
     for column in ("tracking_number", "shipment_id"):
         db.execute(
@@ -101,6 +101,11 @@ _MEMO: Final = (
     'CREATE TABLE "memo" ("account_id" INTEGER NOT NULL REFERENCES "account" ("id") '
     'ON DELETE RESTRICT, "key" TEXT NOT NULL, "text" TEXT NOT NULL, "good_until" INTEGER NOT '
     'NULL, PRIMARY KEY ("account_id", "key"))'
+)
+
+_REPORT: Final = (
+    'CREATE TABLE "report" ("run_id" INTEGER NOT NULL PRIMARY KEY REFERENCES "run" ("id") '
+    'ON DELETE CASCADE, "name" TEXT NOT NULL, "content" BLOB NOT NULL, "at" INTEGER NOT NULL)'
 )
 
 STEPS: Final[Sequence[Step]] = (settle_brake_and_audit,)

@@ -21,6 +21,7 @@ MAX_ORDERS: Final = 10_000
 TIMER: Final = "timer"
 SYNC: Final = "sync"
 AUDIT: Final = "audit"
+REPORT: Final = "report"
 
 
 class RunState(StrEnum):
@@ -194,7 +195,7 @@ def next_queued(book: Book, account: str) -> Run | None:
         row: Run | None = (
             Run.select()
             .where((Run.account == account_id_of(book, account)) & (Run.state == RunState.QUEUED))
-            .order_by(Run.purpose != SYNC, Run.id)
+            .order_by(Run.purpose == AUDIT, Run.id)
             .first()
         )
     return row
@@ -231,8 +232,8 @@ def start(book: Book, run_id: int, now: datetime) -> None:
 
 def sync_waits(book: Book, account_id: int) -> bool:
     """Whether a run other than an audit waits for the account's worker."""
-    sql = "SELECT 1 FROM run WHERE account_id = ? AND state = 'QUEUED' AND purpose = ? LIMIT 1"
-    return book.query(sql, (account_id, SYNC)).fetchone() is not None
+    sql = "SELECT 1 FROM run WHERE account_id = ? AND state = 'QUEUED' AND purpose <> ? LIMIT 1"
+    return book.query(sql, (account_id, AUDIT)).fetchone() is not None
 
 
 def keep_place(

@@ -13,6 +13,7 @@ from peewee import (
     SQL,
     AutoField,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     DatabaseProxy,
@@ -104,7 +105,7 @@ class Run(Table):
     tasks = TextField(default="{}")  # JSON: kind -> {state, message, code, from, until, fetched}
     plan_hash = TextField(default="")
     plan = TextField(default="[]")  # JSON, of a dry run: what it would have done
-    purpose = TextField(constraints=[SQL("DEFAULT 'sync'")], default="sync")  # sync, audit
+    purpose = TextField(constraints=[SQL("DEFAULT 'sync'")], default="sync")  # sync, audit, report
     place = TextField(constraints=[SQL("DEFAULT ''")], default="")  # JSON: how far an audit is
 
     class Meta:
@@ -508,9 +509,18 @@ class Memo(Table):
         primary_key = CompositeKey("account", "key")
 
 
+class Report(Table):
+    """A report file that a person handed in, until the run that reads it has ended."""
+
+    run = ForeignKeyField(Run, primary_key=True, on_delete="CASCADE")
+    name = TextField()
+    content = BlobField()  # compressed with zlib
+    at = BigIntegerField()
+
+
 ALL_TABLES: Final = (
     Tenant, Facility, Sequence, Account, Run, Task, Cursor, Order, Package, Item, Invoice,
     Stock, StockMove, Putaway, Inbox, Decision, Trouble, Brake, Drift, Outbox,
-    Attempt, Memo,
+    Attempt, Memo, Report,
 )  # fmt: skip
 """In the order in which they can be created."""

@@ -245,6 +245,8 @@ def _tasks_of(run: Mapping[str, Any]) -> str:
     orders = f" for {len(run['orders'])} orders" if run["orders"] else ""
     if run.get("purpose") == "audit":
         return "audit" + orders + ("" if run["dry_run"] else " fix")
+    if run.get("purpose") == "report":
+        words = "report"
     return (words or "decide") + orders + (" dry" if run["dry_run"] else "")
 
 

@@ -15,6 +15,7 @@ from syncd.cli import (
     ctl_overdue,
     ctl_parcels,
     ctl_plugin,
+    ctl_report,
     ctl_runs,
     ctl_ship,
 )
@@ -42,7 +43,7 @@ for command in (
     ctl_daemon.resume, ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config,
     ctl_daemon.init, ctl_daemon.rules,
     ctl_daemon.completion, ctl_overdue.overdue, ctl_ship.may_ship, ctl_ship.brake,
-    ctl_audit.audit, ctl_audit.drift, ctl_plugin.plugin,
+    ctl_audit.audit, ctl_audit.drift, ctl_plugin.plugin, ctl_report.import_report,
 ):  # fmt: skip
     main.add_command(command)
 

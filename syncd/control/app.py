@@ -16,6 +16,7 @@ from syncd.control import (
     api_exceptions,
     api_goods,
     api_orders,
+    api_reports,
     api_runs,
     api_ship,
     problems,
@@ -52,6 +53,7 @@ def make_app(
     api.add_exception_handler(Exception, problems.of_mistake)
     for module in (
         api_daemon, api_runs, api_orders, api_goods, api_exceptions, api_ship, api_audits,
+        api_reports,
     ):  # fmt: skip
         api.include_router(module.router)
     return Guard(api, own_uid=daemon_uid(), operators=operators, closed=service.closed)

@@ -70,7 +70,7 @@ def ask(
     be met; then nothing is queued.
     """
     accounts = _accounts_of(book, target) if target else _runnable(book, config)
-    kinds = {one.name: _check(one, channels, config, wish.kinds) for one in accounts}
+    kinds = {one.name: check(one, channels, config, wish.kinds) for one in accounts}
     named = _named(wish.orders)
     owned = {one.name: _known(book, one.name, named) for one in accounts}
     unknown = [order for order in named if not any(order in has for has in owned.values())]
@@ -129,6 +129,17 @@ def _accounts_of(book: Book, target: str) -> list[AccountView]:
     raise NotFound(f"There is no account or channel {target[:80]!r}. {hint}")
 
 
+def account_of(book: Book, name: str) -> AccountView:
+    """The account of this name alone. Raises NotFound with the nearest."""
+    everyone = [one.name for one in queries.accounts(book)]
+    if name not in everyone:
+        near = get_close_matches(name, everyone, n=1)
+        known = ", ".join(everyone) or "none yet"
+        hint = f"Did you mean {near[0]}?" if near else f"Known: {known}."
+        raise NotFound(f"There is no account {name[:80]!r}. {hint}")
+    return next(one for one in queries.accounts(book) if one.name == name)
+
+
 def _runnable(book: Book, config: Config) -> list[AccountView]:
     """All accounts that are connected and configured. Raises Refused when there is none."""
     everyone = queries.accounts(book)
@@ -141,7 +152,7 @@ def _runnable(book: Book, config: Config) -> list[AccountView]:
     return found
 
 
-def _check(
+def check(
     account: AccountView, channels: Channels, config: Config, kinds: Sequence[Kind]
 ) -> tuple[Kind, ...]:
     """The kinds to run. Raises Refused with the reason why this account cannot."""

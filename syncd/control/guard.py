@@ -13,7 +13,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from syncd.control.limits import MIB, MOST_BODY, MOST_BODY_OF, MOST_HEAD
+from syncd.control.limits import MIB, MOST_HEAD, is_report, most_body_of
 from syncd.control.peer import UNKNOWN, Peer, actor_of, may_write
 from syncd.control.problems import problem
 
@@ -119,7 +119,7 @@ class Guard:
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
-        elif scope["path"] == "/v1/orders":
+        elif scope["path"] == "/v1/orders" or is_report(scope["path"]):
             if self._large.locked():
                 await _busy(scope, receive, send)
                 return
@@ -147,7 +147,7 @@ class Guard:
 
     async def _change(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request that may change things: its body whole first, then the call."""
-        most = MOST_BODY_OF.get(scope["path"], MOST_BODY)
+        most = most_body_of(scope["path"])
         try:
             body = await _whole_body(scope, receive, most)
         except _TooLarge:

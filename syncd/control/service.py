@@ -33,13 +33,14 @@ from syncd.book.views import (
 from syncd.channels import Channels
 from syncd.clock import Clock
 from syncd.config import Config
-from syncd.control import asking, doctor, importing, metrics
+from syncd.control import asking, doctor, importing, metrics, reporting
 from syncd.control.abilities import abilities_of
 from syncd.control.asking import Asked
 from syncd.control.doctor import Finding
 from syncd.control.importing import Imported, ImportFile
 from syncd.engine import Engine
 from syncd.errors import NotFound, Refused
+from syncd.hookspecs import ReportFile
 from syncd.limits import Limits
 from syncd.passes import policies_of
 from syncd.rules import Policies
@@ -66,6 +67,7 @@ class Service:
         config: Config,
         clock: Clock,
         reload: Reload,
+        setups: reporting.Setups | None = None,
     ) -> None:
         self.book = book
         self.engine = engine
@@ -75,6 +77,7 @@ class Service:
         self.closing = threading.Event()
         self.own_problems: dict[str, str] = {}
         self._reload = reload
+        self._setups = setups
         self._held = ""
 
     def adopt(self, config: Config) -> None:
@@ -303,6 +306,20 @@ class Service:
             return taken
         runs = self._decide((file.account,), "import", actor)
         return taken.with_run(runs[0])
+
+    def import_report(
+        self, account: str, name: str, content: bytes, *, preview: bool, dry_run: bool, actor: str
+    ) -> reporting.ReportAnswer:
+        """Read a report file; unless it is a preview, a run takes what it says into the book."""
+        now = self.clock.now()
+        desk = reporting.Desk(self.book, self.channels, self.config, self._setups)
+        file = ReportFile(name=name, content=content, at=now)
+        taken = reporting.take(
+            desk, account, file, preview=preview, dry_run=dry_run, actor=actor, now=now
+        )
+        if taken.run_id is not None:
+            self._wake((account,))
+        return taken
 
     # --- what a person does
 

@@ -171,7 +171,13 @@ class _Daemon:
         self.engine = LocalEngine(self.book, conductor.conduct, self.clock)
         self.timetable = Timetable(self.book, self.clock, self.engine.wake)
         self.service = DaemonService(
-            self.book, self.engine, channels, loaded.config, self.clock, self.reload_and_wait
+            self.book,
+            self.engine,
+            channels,
+            loaded.config,
+            self.clock,
+            self.reload_and_wait,
+            self.wiring.setup,
         )
         self.watcher = Watcher(self.book, self.service.limits, self.clock, self._note_timers)
         self._note_timers("")

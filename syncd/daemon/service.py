@@ -9,6 +9,7 @@ from syncd.book.views import Status
 from syncd.channels import Channels
 from syncd.clock import Clock
 from syncd.config import Config
+from syncd.control.reporting import Setups
 from syncd.control.service import Reload, Service
 from syncd.engine import Engine
 
@@ -24,8 +25,9 @@ class DaemonService(Service):
         config: Config,
         clock: Clock,
         reload: Reload,
+        setups: Setups | None = None,
     ) -> None:
-        super().__init__(book, engine, channels, config, clock, reload)
+        super().__init__(book, engine, channels, config, clock, reload, setups)
         self.own_problems: dict[str, str] = {}
 
     def status(self) -> Status:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from syncd.book import acts, brakes, goods, passing, runs
+from syncd.book import acts, brakes, goods, passing, reports, runs
 from syncd.book.apply import Clerk, TenantNotLive
 from syncd.book.runs import Counts, RunState
 from syncd.book.store import Book
@@ -27,7 +27,8 @@ from syncd.panel import Panel
 from syncd.passes.audit import Audit
 from syncd.passes.fetch import Fetcher
 from syncd.passes.job import Job, Progress, Setup, TaskNote
-from syncd.passes.keep import BookKeeper, Notebook
+from syncd.passes.keep import BookKeeper, Keeper, Notebook
+from syncd.passes.report import ReportFetcher
 from syncd.statuses import Kind, OrderRef
 
 log = structlog.get_logger("syncd.passes")
@@ -106,7 +107,7 @@ class _Pass:
         except GaveWay:
             raise
         except Stopped as error:
-            if job.purpose == runs.AUDIT:
+            if job.purpose != runs.SYNC:
                 runs.put_back(job.book, job.run_id)
                 raise GaveWay("The daemon is stopping.") from error
             runs.enqueue(
@@ -144,7 +145,7 @@ class _Pass:
                 return self._audit(setup, panel)
             if job.dry_run:
                 return self._rehearse(setup, panel)
-            fetcher = Fetcher(job, setup, panel, BookKeeper(job, setup))
+            fetcher = _fetcher(job, setup, panel, BookKeeper(job, setup))
             fetcher.fetch_all()
             return self._decide(setup, fetcher)
         except PanelRefused as error:
@@ -203,7 +204,7 @@ class _Pass:
         """
         keeper = BookKeeper(self.job, setup)
         notebook = Notebook(keeper)
-        fetcher = Fetcher(self.job, setup, panel, notebook)
+        fetcher = _fetcher(self.job, setup, panel, notebook)
         fetcher.fetch_all()
         end, unknown = self._played(setup, fetcher, keeper, notebook, asked=False)
         if unknown:
@@ -315,6 +316,12 @@ class _Pass:
         return End(RunState.OK, "", message, plan_hash)
 
 
+def _fetcher(job: Job, setup: Setup, panel: Panel, keeper: Keeper) -> Fetcher:
+    """What brings facts: the panel, or the file that a person handed in."""
+    kind = ReportFetcher if job.purpose == runs.REPORT else Fetcher
+    return kind(job, setup, panel, keeper)
+
+
 def _count_undecided(job: Job) -> None:
     job.counts.undecided = passing.undecided(job.book, job.account_id, job.run_id)
 
@@ -363,6 +370,8 @@ def _write_end(job: Job, end: End) -> None:
             plan=end.plan,
             now=now,
         )
+        if job.purpose == runs.REPORT:
+            reports.drop(job.book, job.run_id)
         if job.purpose == runs.AUDIT:
             passing.note_task(
                 job.book,

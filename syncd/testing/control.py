@@ -11,6 +11,7 @@ GET    /control/faults     the faults to come; POST one or a list adds, DELETE c
 POST   /control/conditions ``skew_seconds`` and ``lag_seconds``
 GET    /control/clock      the time here; POST ``{"advance": seconds}`` moves a hand clock
 GET    /control/requests   the request log (answered by the server itself)
+POST   /control/publish    people make the report files of now (by the server, too)
 ====== =================== ================================================================
 """
 

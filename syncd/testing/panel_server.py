@@ -133,6 +133,9 @@ class PanelServer:
     def expire_tokens(self) -> None:
         """Let every access token die; the base has none."""
 
+    def publish(self) -> None:
+        """Let people make the report files of now; a panel without files makes none."""
+
     def page_family(self, request: Request) -> str:
         """Which requests are pages of one list, for the fault ``repeat``."""
         return request.path
@@ -212,6 +215,9 @@ class PanelServer:
         name = request.path.removeprefix("/control/")
         if name == "requests":
             return json_reply(list(self.log))
+        if name == "publish" and request.method == "POST":
+            self.publish()
+            return json_reply({"published": True})
         status, body, kind = self._control.call(request.method, name, request.query, request.body)
         return Reply(status, body, kind)
 

@@ -48,11 +48,11 @@ def test_it_ends_well_because_the_book_is_true(
 def test_its_summary_has_the_numbers(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     summary = summary_of(demo[0])
     channels = len(summary["channels"])
-    assert summary["orders"] > 250 * channels
+    assert summary["orders"] > 100 * channels  # a panel of few words has fewer of them
     assert summary["changes_seen"] > summary["orders"]
     assert summary["applied"] > summary["orders"]
     assert summary["refused"] == {"sequence_missing": 10 * channels}
-    # Six of each panel that tells of orders which the book did not have in time.
+    # A panel that is only asked by order never speaks of one that the book does not know.
     assert summary["tombstoned"] in range(6, 6 * channels + 1, 6)
     assert summary["parked"] >= 0
     assert summary["seconds"] > 0

@@ -23,7 +23,7 @@ from syncd.control.guard import Answers, Kept
 from syncd.control.server import ControlServer
 from syncd.control.service import Service
 from syncd.statuses import Status
-from tests.controlkit import WAIT, House, a_channel, running
+from tests.controlkit import WAIT, House, a_channel, parse, running
 
 # The runs of the control kit fetch nothing: what they counted is made up.
 pytestmark = pytest.mark.unsound_book("ledger_a_runs_counts_are_the_journals_marks")
@@ -669,3 +669,14 @@ def test_an_audit_is_asked_for_and_read(house: House) -> None:
     assert house.ask("POST", "/v1/audits", {"fix": "yes"})[0] == 422
     house.ask("POST", "/v1/accounts/shop/pause", {})
     assert house.ask("POST", "/v1/audits", {"account": "shop"})[0] == 409
+
+
+def test_a_report_file_may_be_larger_than_other_bodies(house: House) -> None:
+    path = "/v1/accounts/shop/report?file=r.csv"
+    status, _, found = house.ask("POST", path, b"x" * (2 << 20))
+    assert (status, found["code"]) == (409, "channel_off")  # it came through the door
+    assert house.ask("POST", "/v1/accounts/nobody/report", b"x")[0] == 404
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {33 << 20}\r\n\r\n"
+    status, _, found = parse(house.raw(head.encode()))
+    assert (status, found["code"]) == (413, "too_large")
+    assert "32 MiB" in found["detail"]

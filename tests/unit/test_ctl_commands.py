@@ -729,6 +729,18 @@ def every_command(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tu
             yield from every_command(command, (*path, name))
 
 
+def test_a_report_is_sent_whole_and_refusals_are_told(house: House, tmp_path: Path) -> None:
+    """What the daemon makes of one is in the system tests: tests/system/test_import_report.py."""
+    file = tmp_path / "r.csv"
+    file.write_bytes(b"Order ID\n1\n")
+    refused = house.ctl("import-report", "shop", str(file), "--preview")
+    assert (refused.exit_code, "reads no report files" in refused.stderr) == (6, True)
+    unknown = house.ctl("--json", "import-report", "shpo", str(file))
+    assert unknown.exit_code == 5
+    assert "Did you mean shop" in unknown.stderr
+    assert house.ctl("import-report", "shop", str(tmp_path / "none.csv")).exit_code == 2
+
+
 @pytest.mark.parametrize("path", list(every_command(main)), ids=" ".join)
 def test_each_command_explains_itself_within_80_columns(path: tuple[str, ...]) -> None:
     result = ctl(*path, "--help")

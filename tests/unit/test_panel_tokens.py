@@ -278,6 +278,30 @@ def test_fault_E04_a_dead_grant_is_told_clearly(status: int, word: str) -> None:
     assert len(wire.seen) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "grants"),
+    [("The access token you provided has expired.", 2), ("The role is missing.", 1)],
+)
+def test_fault_E03_a_403_that_speaks_of_the_token_renews_it(words: str, grants: int) -> None:
+    """Some panels say 403 of a dead token as well as of a missing role."""
+    door = Door()
+
+    def answer(request: Seen) -> Reply:
+        if request.path.startswith("/token") or door.granted > 1:
+            return door(request)
+        return said({"errors": [{"code": "Unauthorized", "details": words}]}, status=403)
+
+    with Wire(answer) as wire:
+        panel = panel_at(wire.url)
+        if grants == 2:
+            assert panel.get("/x", shape=Ok, authorise=authorise).ok
+        else:
+            with pytest.raises(PanelRefused) as caught:
+                panel.get("/x", shape=Ok, authorise=authorise)
+            assert caught.value.code == "call_forbidden"
+        assert token_calls(wire) == grants
+
+
 @pytest.mark.parametrize("life", [0, -5, 1])
 def test_fault_E07_a_token_that_seems_spent_at_birth_is_used_and_not_refetched(life: float) -> None:
     clock = HandClock(NOON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import traceback
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, strategies as st
 from msgspec import Struct
 
 from syncd.errors import PanelAnswer
-from syncd.shapes import BadRow, begin, convert, decode, rows
+from syncd.shapes import BadRow, begin, convert, decode, gunzipped, rows
 from syncd.statuses import MAX_RAW_LENGTH
 
 
@@ -168,3 +169,25 @@ def test_what_is_shown_of_a_body_keeps_its_names_and_tags() -> None:
     assert begin(b'{"error": "no", "items": [1, true]}') == '{"error":*,"items":[*,true]}'
     assert begin(b"<html><h1>Sign in</h1>") == "<html><h1>*</h1>"
     assert "empty" in begin(b"")
+
+
+def test_a_gzip_file_is_unpacked_within_its_limit() -> None:
+    data = gzip.compress(b"x" * 1000)
+    assert gunzipped(data, 1000, where="the report") == b"x" * 1000
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "code"),
+    [
+        (gzip.compress(b"x" * 1000), 999, "panel_too_large"),
+        (gzip.compress(b" " * 50_000_000), 1000, "panel_too_large"),
+        (gzip.compress(b"x" * 1000)[:-4], 1000, "panel_malformed"),
+        (b"plain", 1000, "panel_malformed"),
+        (b"", 1000, "panel_malformed"),
+    ],
+    ids=["one byte more", "bomb", "cut", "no gzip", "empty"],
+)
+def test_a_gzip_file_that_is_too_large_or_broken(data: bytes, limit: int, code: str) -> None:
+    with pytest.raises(PanelAnswer, match="the report") as caught:
+        gunzipped(data, limit, where="the report")
+    assert caught.value.code == code

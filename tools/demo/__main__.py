@@ -71,6 +71,7 @@ class Demo:
             path = self.stage.folder / f"{account}.csv"
             story.write_csv(path, "file")
             self.say("import", "--account", account, str(path))
+            story.people.publish()
             self.say("trigger", account, "--task", "orders", "--wait")
             seen = self.look(story)
             orders = {order_id for order_id, _ in seen.words}
@@ -93,6 +94,7 @@ class Demo:
         self.show.heading("The sync")
         begun = monotonic()
         for story in self.stories:
+            story.people.publish()
             self.say("trigger", story.people.account, "--wait", codes=RUN_ENDED)
         self.seconds = monotonic() - begun
         failed = self.stage.ctl("failed", "--limit", "500")
@@ -117,6 +119,7 @@ class Demo:
         self.show.heading("Later: returns arrive, others are withdrawn, and the next sync")
         for story in self.stories:
             story.go_on(self.times)
+            story.people.publish()
             self.say("trigger", story.people.account, "--wait", codes=RUN_ENDED)
 
     def put_away(self) -> None:

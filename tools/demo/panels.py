@@ -13,7 +13,7 @@ from typing import Any, Final
 import requests
 
 from syncd.channels import discover
-from syncd.hookspecs import secret_fields
+from syncd.hookspecs import ReadsBy, secret_fields
 from syncd.statuses import Status
 from tools.demo.children import Child
 
@@ -32,7 +32,12 @@ def people_of(channel: str, child: Child) -> list[PanelPeople]:
     told = child.announcement()
     return [
         PanelPeople(
-            channel, number, seller_id, told["sellers"][seller_id], parts=not told["whole_orders"]
+            channel,
+            number,
+            seller_id,
+            told["sellers"][seller_id],
+            told["url"],
+            parts=not told["whole_orders"],
         )
         for number, seller_id in enumerate(told["sellers"], 1)
     ]
@@ -48,6 +53,7 @@ class PanelPeople:
         number: int,
         seller_id: str,
         told: Mapping[str, Any],
+        url: str,
         *,
         parts: bool = True,
     ) -> None:
@@ -57,9 +63,11 @@ class PanelPeople:
         self.parts = parts  # can the panel tell what befalls a part of an order?
         self._locations: list[str] = told["locations"]
         self._settings: dict[str, Any] = told["settings"]
-        self._url = self._settings["base_url"]
+        self._url = url
         described = discover()[channel].describe()
         self._statuses = described.statuses
+        by_window = ReadsBy.WINDOW in described.reads_by or "orders" in described.window_only
+        self.finds = by_window  # does the channel find orders that nobody names?
         self._secrets = secret_fields(described.settings)
         self._session = requests.Session()
 
@@ -76,6 +84,10 @@ class PanelPeople:
         if answer.status_code != 200:
             raise RuntimeError(f"{self.channel}: {verb} {body}: {answer.text}")
         return answer.json()
+
+    def publish(self) -> None:
+        """Let people download the reports of now, where a panel has only those."""
+        self.do("publish")
 
     def truth(self) -> dict[LineKey, Counter[str]]:
         """What is true at the panel: per order and line, how many pieces stand where."""

@@ -104,8 +104,12 @@ class Story:
         return list(firsts.items())
 
     def write_csv(self, path: Path, by: str) -> int:
-        """The orders that come by a file, as ``syncctl import`` takes them. Returns how many."""
-        rows = [(fate, placed) for fate, placed in self.orders if fate.by == by]
+        """The orders that come by a file, as ``syncctl import`` takes them. Returns how many.
+
+        Those of the channel are among them where it finds none by itself.
+        """
+        ways = (by,) if by != "file" or self.people.finds else ("file", "channel")
+        rows = [(fate, placed) for fate, placed in self.orders if fate.by in ways]
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
@@ -199,16 +203,17 @@ FATES: Final = (
     Fate("dispatched, no stock in the book", 16, _DISPATCH, sku=NEVER_STOCKED, example=True),
     Fate("dispatched in Delhi, no invoice sequence", 10, _DISPATCH, by="file", location=DELHI,
          example=True),
-    Fate("delivered", 48, _DELIVER, by="file"),
+    Fate("delivered", 48, _DELIVER, by="file", word=Status.DELIVERED),
     Fate("cancelled before the invoice", 24, _CANCEL),
     Fate("cancelled after the invoice", 14, _CANCEL, by="file", state="PACKED", example=True),
     Fate("one of three cancelled, two dispatched", 12, _PART, quantity=3),
-    Fate("cancelled on its way", 8, _STOP_ON_ITS_WAY),
-    Fate("on the way back by courier", 10, _RTO),
-    Fate("brought back by courier", 10, _both(_RTO, _ends("COMPLETED", 2))),
-    Fate("on the way back from the buyer", 10, _CIR),
-    Fate("sent back by the buyer", 6, _both(_CIR, _ends("COMPLETED", 2))),
-    Fate("on the way back, then received", 8, _CIR, then=_ends("COMPLETED", 0.5)),
+    Fate("cancelled on its way", 8, _STOP_ON_ITS_WAY, word=Status.RETURN_NOTICED),
+    Fate("on the way back by courier", 10, _RTO, word=Status.RETURN_NOTICED),
+    Fate("brought back by courier", 10, _both(_RTO, _ends("COMPLETED", 2)), word=Status.RETURNED),
+    Fate("on the way back from the buyer", 10, _CIR, word=Status.RETURN_NOTICED),
+    Fate("sent back by the buyer", 6, _both(_CIR, _ends("COMPLETED", 2)), word=Status.RETURNED),
+    Fate("on the way back, then received", 8, _CIR, then=_ends("COMPLETED", 0.5),
+         word=Status.RETURNED),
     Fate("on the way back, then the return is withdrawn", 8, _CIR, then=_ends("CANCELLED", 0.5),
          example=True, word=Status.RETURN_WITHDRAWN),
     Fate("dispatched before the book knew the order", 8, _DISPATCH, by="late", example=True),

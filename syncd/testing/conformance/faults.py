@@ -85,6 +85,8 @@ class Clean:
                 f"{self.kind}, {what}: {type(error).__name__}: {error}.",
                 f"Let the panel's own errors through; here it is {wanted.__name__}.",
             ) from error
+        finally:
+            self.reader.memory.texts.clear()  # so that the next trouble meets the same requests
         fail(
             f"{self.kind}, {what}: no error, and {len(rows)} rows instead of {len(self.rows)}.",
             "Never take a broken answer for an empty one: give each answer a shape with the fields "

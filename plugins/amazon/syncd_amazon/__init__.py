@@ -1,0 +1,289 @@
+"""Amazon (India), by its Selling Partner API: orders, dispatches, deliveries, cancelled, returns.
+
+Each hook asks only for orders in the states that its kind is about, reports words of its kind, and
+passes over the others; a word that it does not know is reported as UNKNOWN. No hook sets
+``complete_until``: the order of a search's pages is not documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from msgspec import Raw
+
+from syncd import (
+    Account,
+    Channel,
+    Cost,
+    Memory,
+    NewOrder,
+    OrderRef,
+    Pace,
+    Page,
+    Panel,
+    Status,
+    StatusChange,
+    Window,
+    hookimpl,
+)
+from syncd_amazon import reports, returns, rows, statuses
+from syncd_amazon.api import Amazon, stamp
+from syncd_amazon.orders import (
+    Read,
+    Seen,
+    channel_ships,
+    new_order,
+    read_26,
+    read_v0,
+    unreadable_order,
+)
+from syncd_amazon.settings import LONGEST_REPORT, AmazonSettings
+
+__all__ = [
+    "AmazonSettings",
+    "describe_channel",
+    "fetch_cancelled",
+    "fetch_delivered",
+    "fetch_dispatched",
+    "fetch_orders",
+    "fetch_returns",
+    "provides_shipping",
+]
+
+Changes = Iterator[Page[StatusChange]]
+Teller = Callable[[Seen], Iterator[StatusChange]]
+
+RATE: Final = "x-amzn-RateLimit-Limit"
+PACES: Final[Mapping[str, Pace]] = {
+    "default": Pace(per_second=1, burst=5),  # Login with Amazon
+    "searchOrders": Pace(per_second=0.0056, burst=20, header=RATE),
+    "getOrder": Pace(per_second=0.5, burst=30, header=RATE),
+    "getOrders": Pace(per_second=0.0167, burst=20, header=RATE),
+    "getOrderItems": Pace(per_second=0.5, burst=30, header=RATE),
+    "getScheduledPackage": Pace(per_second=1, burst=5, header=RATE),
+    "createReport": Pace(per_second=0.0167, burst=15, header=RATE),
+    "getReport": Pace(per_second=2, burst=15, header=RATE),
+    "getReportDocument": Pace(per_second=0.0167, burst=15, header=RATE),
+    "listReturns": Pace(per_second=10, burst=20, header=RATE),
+    "document": Pace(per_second=5, burst=10),
+    "unlimited": Pace(per_second=100_000, burst=1_000),  # for a simulator
+}
+SEARCH: Final = Cost(pace="searchOrders", rows=100)
+
+UNVERIFIED: Final = (
+    "Whether Easy Ship orders carry detailedStatus in production: it is reported missing. v0 and "
+    "the Easy Ship API are asked where UNDELIVERABLE stands alone.",
+    "Whether the bounds of a search are inclusive; they are taken as such.",
+    "Which words Return request status and Return type may hold, beside Approved; see the settings "
+    "return_statuses and return_types.",
+    "That a row of a report of returns with a Return delivery date is physically back.",
+    "Whether v0 counts a cancelled piece in NumberOfItemsUnshipped.",
+    "Who carries orders of the programs PRIME and DELIVERY_BY_AMAZON in India; see the setting "
+    "programs_shipped.",
+    "Seller Flex: its orders are taken as Amazon's (AFN); no public answer says where its returns "
+    "are shown.",
+    "The root element and the dates of the XML report of returns.",
+)  # fmt: skip
+
+
+@hookimpl
+def describe_channel() -> Channel:
+    """Amazon, asked by window or by ids; slow by its documented rates."""
+    return Channel(
+        title="Amazon",
+        settings=AmazonSettings,
+        time_zone="UTC",
+        safety_lag=timedelta(minutes=5),
+        overlap=timedelta(minutes=30),
+        longest_window=timedelta(days=30),
+        look_back_limit=timedelta(days=700),
+        orders_per_call=50,
+        window_only=frozenset({"returns"}),
+        paces=PACES,
+        costs=dict.fromkeys(
+            ("orders", "dispatched", "cancelled", "delivered", "returns"), SEARCH
+        ),
+        statuses=frozenset(
+            {
+                Status.DISPATCHED, Status.DELIVERED, Status.CANCELLED, Status.CANCEL_REQUESTED,
+                Status.RETURN_NOTICED, Status.RETURNED, Status.RETURN_WITHDRAWN, Status.LOST,
+            }
+        ),
+        ships="Amazon ships FBA, Seller Flex and Easy Ship orders; the seller ships the others",
+        unverified=UNVERIFIED,
+    )  # fmt: skip
+
+
+class _Asked:
+    """What one kind asks for: states in the words of both versions, and more for each."""
+
+    def __init__(
+        self, new: str, old: str, *, only_merchant: bool = False, easy_ship: Sequence[str] = ()
+    ) -> None:
+        self.new = {"fulfillmentStatuses": new}
+        self.old = {"OrderStatuses": old}
+        self.states = only_merchant
+        if only_merchant:  # parcels are shown of merchants' orders only
+            self.new["fulfilledBy"] = "MERCHANT"
+        if easy_ship:
+            self.old = {"EasyShipShipmentStatuses": ",".join(easy_ship)}
+
+
+OPEN: Final = _Asked("UNSHIPPED,PARTIALLY_SHIPPED", "Unshipped,PartiallyShipped")
+GONE: Final = _Asked("PARTIALLY_SHIPPED,SHIPPED", "PartiallyShipped,Shipped,InvoiceUnconfirmed")
+# Pieces of a line may be cancelled in an order that goes on, so that its state does not tell.
+ANY: Final = _Asked(
+    "UNSHIPPED,PARTIALLY_SHIPPED,SHIPPED,CANCELLED",
+    "Unshipped,PartiallyShipped,Shipped,InvoiceUnconfirmed,Canceled",
+)
+ARRIVED: Final = _Asked(
+    "PARTIALLY_SHIPPED,SHIPPED", "", only_merchant=True, easy_ship=statuses.DELIVERED_STATES
+)
+BACK: Final = _Asked(
+    "PARTIALLY_SHIPPED,SHIPPED", "", only_merchant=True, easy_ship=statuses.BACK_STATES
+)
+
+
+def _pages(
+    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: _Asked
+) -> Iterator[Read]:
+    """The orders of a window, or these orders, a page at a time."""
+    ids = list(dict.fromkeys(order.order_id for order in orders))
+    if amazon.settings.orders_api == "v0":
+        old = amazon.by_ids_v0(ids) if orders else amazon.search_v0(window, **asked.old)
+        for raw in old:
+            yield read_v0(amazon, raw, states=asked.states)
+    elif not orders:
+        for raw in amazon.search(window, **asked.new):
+            yield read_26(amazon, raw, states=asked.states)
+    else:
+        for order_id in ids:
+            found = amazon.order(order_id)
+            if found is not None:
+                yield read_26(amazon, _listed(found), states=asked.states)
+
+
+def _listed(raw: Raw) -> Raw:
+    return Raw(b"[" + bytes(raw) + b"]")
+
+
+@hookimpl
+def fetch_orders(
+    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+) -> Iterator[Page[NewOrder]]:
+    """Paid orders that have not left, by their last change; chosen orders in any state."""
+    amazon = Amazon(panel, account.settings)
+    for seen, broken in _pages(amazon, window, orders, OPEN):
+        new = [new_order(one) for one in seen]
+        yield Page(rows=[*new, *(unreadable_order(row, window.end) for row in broken)])
+
+
+@hookimpl
+def fetch_dispatched(
+    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+) -> Changes:
+    """What has left, by parcel and line, whatever became of it afterwards."""
+    amazon = Amazon(panel, account.settings)
+    yield from _told(amazon, window, orders, GONE, rows.dispatched)
+
+
+@hookimpl
+def fetch_delivered(
+    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+) -> Changes:
+    """Easy Ship parcels that reached the buyer. No API shows it of what Amazon fulfils."""
+    amazon = Amazon(panel, account.settings)
+    yield from _told(amazon, window, orders, ARRIVED, rows.delivered)
+
+
+@hookimpl
+def fetch_cancelled(
+    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+) -> Changes:
+    """Cancelled orders, lines and pieces, and buyers' wishes to cancel."""
+    amazon = Amazon(panel, account.settings)
+    yield from _told(amazon, window, orders, ANY, rows.cancelled)
+
+
+def _told(
+    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: _Asked, tell: Teller
+) -> Changes:
+    for seen, broken in _pages(amazon, window, orders, asked):
+        told: list[StatusChange] = []
+        for one in seen:
+            if one.stage is not None:
+                told += tell(one)
+            told += rows.unknown_words(one)
+        yield Page(rows=[*told, *rows.unreadable(broken, window.end)])
+
+
+@hookimpl
+def fetch_returns(
+    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel, memory: Memory
+) -> Changes:
+    """Parcels that turn back, then the reports of returns, then External Fulfillment.
+
+    The last two cannot be asked about an order: they are read whole, and of chosen orders only
+    theirs are kept.
+    """
+    amazon = Amazon(panel, account.settings)
+    yield from _told(amazon, window, orders, BACK, rows.came_back)
+    wanted = {order.order_id: order for order in orders}
+    if amazon.settings.external_returns:
+        yield from _external(amazon, window, wanted)
+    for kind in amazon.settings.return_reports:
+        yield from _reported(amazon, window, wanted, memory, kind)
+
+
+def _reported(
+    amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef], memory: Memory, kind: str
+) -> Changes:
+    # A report goes by the day of the request, and its rows change later: it always reaches back.
+    start = min(window.start, window.end - timedelta(days=amazon.settings.returns_days))
+    content = reports.read(
+        amazon, memory, kind, max(start, window.end - LONGEST_REPORT), window.end
+    )
+    if content is None:
+        return
+    page: list[StatusChange] = []
+    for change in returns.report_changes(amazon.settings, kind, content):
+        if returns.chosen(change, wanted):
+            page.append(change)
+        if len(page) == PAGE:
+            yield Page(rows=page)
+            page = []
+    yield Page(rows=page)
+    reports.done(memory, kind)
+
+
+PAGE: Final = 500
+
+
+def _external(amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef]) -> Changes:
+    settings = amazon.settings
+    asked: list[dict[str, str]] = [
+        {
+            "returnLocationId": location,
+            "status": status,
+            "lastUpdatedSince": stamp(window.start),
+            "lastUpdatedUntil": stamp(window.end + timedelta(seconds=1)),
+        }
+        for location in settings.return_locations
+        for status in statuses.RETURN_STATUS
+    ]
+    if not asked:
+        # Without locations only the day of creation can be asked for, and returns change later.
+        start = min(window.start, window.end - timedelta(days=settings.returns_days))
+        asked = [{"createdSince": stamp(start), "createdUntil": stamp(window.end)}]
+    for one in asked:
+        for raw in amazon.returns(**one):
+            found = returns.external_changes(raw, window.end)
+            yield Page(rows=[change for change in found if returns.chosen(change, wanted)])
+
+
+@hookimpl
+def provides_shipping(account: Account, order: OrderRef) -> bool:
+    """Amazon ships its own orders and Easy Ship; a merchant's other orders are the seller's."""
+    return channel_ships(account.settings, order.facts)

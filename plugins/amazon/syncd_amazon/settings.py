@@ -1,0 +1,83 @@
+"""What a seller writes in the configuration about one Amazon account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, Literal
+
+from pydantic import Field, SecretStr
+
+from syncd import PanelAddress, ReturnType, Settings, Status
+
+EUROPE: Final = "https://sellingpartnerapi-eu.amazon.com"  # India is served from there
+INDIA: Final = "A21TJRUUN4KGV"
+
+FLAT_RETURNS: Final = "GET_FLAT_FILE_RETURNS_DATA_BY_RETURN_DATE"
+XML_RETURNS: Final = "GET_XML_RETURNS_DATA_BY_RETURN_DATE"
+FBA_RETURNS: Final = "GET_FBA_FULFILLMENT_CUSTOMER_RETURNS_DATA"
+
+ReportType = Literal[
+    "GET_FLAT_FILE_RETURNS_DATA_BY_RETURN_DATE",
+    "GET_XML_RETURNS_DATA_BY_RETURN_DATE",
+    "GET_FBA_FULFILLMENT_CUSTOMER_RETURNS_DATA",
+]
+LONGEST_REPORT: Final = timedelta(days=60)
+
+
+class AmazonSettings(Settings):
+    """Settings of an Amazon account. No role for buyers' data is needed."""
+
+    base_url: str = EUROPE
+    lwa_url: PanelAddress = Field(
+        default="https://api.amazon.com", description="Where Login with Amazon gives tokens."
+    )
+    client_id: str = Field(min_length=1, description="LWA client id of the application.")
+    client_secret: SecretStr = Field(description="LWA client secret; Amazon makes it expire.")
+    refresh_token: SecretStr = Field(description="What the seller's consent gave (Atzr|...).")
+    seller_id: str = Field(default="", description="The merchant token, for people only.")
+    marketplace_ids: tuple[str, ...] = Field(
+        default=(INDIA,), min_length=1, max_length=50, description="Marketplaces; the first one is "
+        "where Easy Ship is asked.",
+    )  # fmt: skip
+    orders_api: Literal["2026-01-01", "v0"] = Field(
+        default="2026-01-01", description="Version of the Orders API; v0 ends on 27 March 2027."
+    )
+    v0_states: bool = Field(
+        default=True, description="Ask v0 for the Easy Ship state that 2026-01-01 leaves out."
+    )
+    easy_ship: bool = Field(
+        default=True, description="Ask the Easy Ship API for a state that both leave out."
+    )
+    programs_shipped: tuple[str, ...] = Field(
+        default=(), description="Programs beside Easy Ship whose parcels Amazon carries."
+    )
+    return_reports: tuple[ReportType, ...] = Field(
+        default=(FLAT_RETURNS,), description="Reports of returns to read; none switches them off."
+    )
+    returns_days: int = Field(
+        default=30, ge=1, le=60, description="How many days back a report of returns reaches."
+    )
+    report_wait: float = Field(
+        default=300.0, ge=0, le=3600, description="Seconds that a pass waits for a report."
+    )
+    report_poll: float = Field(
+        default=15.0, ge=0.1, le=60, description="Seconds between two looks at a report."
+    )
+    return_statuses: dict[str, Status] = Field(
+        default={"Approved": Status.RETURN_NOTICED},
+        description="What each word of Return request status means.",
+    )
+    return_types: dict[str, ReturnType] = Field(
+        default={"C-Returns": ReturnType.CIR, "Rejected": ReturnType.RTO},
+        description="What each word of Return type means.",
+    )
+    external_returns: bool = Field(
+        default=False, description="Read the External Fulfillment Returns API."
+    )
+    return_locations: tuple[str, ...] = Field(
+        default=(), description="Its return locations; then returns are asked by last change."
+    )
+    page_size: int = Field(default=100, ge=1, le=100, description="Orders a page.")
+    pace: Literal["documented", "unlimited"] = Field(
+        default="documented", description="unlimited is for a simulator only."
+    )

@@ -1,0 +1,37 @@
+"""The kit's rules for this plugin, but for those about calls and pages: it makes no call."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from syncd import Window
+from syncd.testing.conformance import HistoryRules
+from syncd.testing.conformance.described import DescribedRules
+from syncd.testing.conformance.rows import RowRules
+from syncd.testing.conformance.state import StateRules
+from syncd.testing.conformance.windows import WindowRules
+from syncd_panelfile.folder import arrivals
+from syncd_panelfile.simulator import PanelfileSimulator
+
+
+class TestPanelfile(DescribedRules, RowRules, WindowRules, StateRules, HistoryRules):
+    channel = "panelfile"
+    simulator = PanelfileSimulator
+    cannot = frozenset({"json", "garble", "unknown_word", "empty", "cancel_in_transit"})
+
+    def test_windows_are_half_open(self) -> None:
+        """Here a window is about files, not about what happened: when they were made."""
+        with self.shop() as shop:
+            server = shop.server
+            assert isinstance(server, PanelfileSimulator)
+            server.publish()
+            folder, now = str(server.folder()), shop.clock.now()
+            made = now - timedelta(seconds=1)
+
+            def files(start: datetime, end: datetime) -> list[Path]:
+                found = arrivals(folder, Window(start, end), now, timedelta(0))
+                return [one.path for one in found]
+
+            assert len(files(made, now)) == 3
+            assert files(made - timedelta(hours=1), made) == []
