@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
-from syncd.channels import Channels, LoadedChannel, discover
+from syncd.channels import Channels, ChannelState, LoadedChannel, discover
 from syncd.control.abilities import Abilities, Rate, Task, abilities_of
 from syncd.hookspecs import ReadsBy
 from syncd.statuses import STATUSES_OF, Kind, Status
 
+PLUGINS: Final = Path(__file__).resolve().parents[1] / "plugins"
 SHOWN: Final = [one for one in Status if any(one in some for some in STATUSES_OF.values())]
 HOW: Final = {
     (): "",
@@ -38,10 +40,14 @@ def _page(channels: Sequence[LoadedChannel]) -> Iterator[str]:
     yield "## Who tells what"
     yield ""
     yield "How a status is asked for: by a `window` of time, by order `ids`, or by `both`. A blank"
-    yield "says that the panel does not tell it, or that the plugin does not read it."
+    yield "says that the panel does not tell it, or that the plugin does not read it. A channel with"
+    yield "`files` also reads reports that a person hands in."
+    yield ""
+    yield "\\* What comes of these depends on the panel's words, and on the account's map of them where"
+    yield "its settings have one."
     yield ""
     found = {channel: abilities_of(channel) for channel in channels}
-    heads = ("channel", "new orders", *SHOWN)
+    heads = ("channel", "new orders", *SHOWN, "files")
     yield from _grid(heads, (_row(channel, can) for channel, can in found.items()))
     for channel, can in found.items():
         yield from ("", f"## {channel.title}", "")
@@ -53,7 +59,8 @@ def _row(channel: LoadedChannel, can: Abilities) -> list[str]:
     cells = [_how(orders)]
     for status in SHOWN:
         cells.append(_how([task for task in can.tasks if status in task.statuses]))
-    return [channel.title, *cells]
+    open_end = "" if can.named else " \\*"
+    return [channel.title + open_end, *cells, "yes" if can.reads_reports else ""]
 
 
 def _how(tasks: Iterable[Task]) -> str:
@@ -82,14 +89,15 @@ def _facts(can: Abilities) -> Iterator[tuple[str, str]]:
     yield "looks back", f"{span(can.look_back)} at most" if can.look_back else "no limit known"
     yield "longest window", span(can.longest_window)
     yield "orders in a call", str(can.orders_per_call)
-    yield "paces", "; ".join(map(rate, can.paces)) or "no limit known"
+    for one in can.paces:
+        yield f"pace `{one.name}`", rate(one)
     yield "facts may be late by", span(can.safety_lag)
     yield "a window reaches back by", span(can.overlap)
     yield "times without an offset", can.time_zone
 
 
 def rate(one: Rate) -> str:
-    """``default`` 2 a second, 5 at once."""
+    """In the unit that fits: 2 a second, 5 at once."""
     if one.per_second >= 1:
         often = f"{one.per_second:g} a second"
     elif one.per_second * 60 >= 1:
@@ -97,7 +105,7 @@ def rate(one: Rate) -> str:
     else:
         often = f"{one.per_second * 3600:.3g} an hour"
     header = f", or as the header {one.header} says" if one.header else ""
-    return f"`{one.name}` {often}, {one.burst} at once{header}"
+    return f"{often}, {one.burst} at once{header}"
 
 
 def span(seconds: float) -> str:
@@ -117,5 +125,16 @@ def _grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
 
 
+def ours() -> Channels:
+    """The channels of this repository. Raises SystemExit where one cannot be used."""
+    found = discover()
+    names = [path.parent.name for path in sorted(PLUGINS.glob("*/setup.cfg"))]
+    for name in names:
+        if name not in found or found[name].state is not ChannelState.ENABLED:
+            why = found[name].reason if name in found else f"{name} is not installed"
+            raise SystemExit(f"{why}. Make the environment anew: make env")
+    return Channels(found[name] for name in names)
+
+
 if __name__ == "__main__":
-    print(page(discover()), end="")
+    print(page(ours()), end="")

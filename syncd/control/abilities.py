@@ -33,9 +33,14 @@ class Rate(Struct, frozen=True, kw_only=True):
 
 
 class Abilities(Struct, frozen=True, kw_only=True):
-    """One channel in full. Spans are in seconds; ``look_back`` is None without a known limit."""
+    """One channel in full. Spans are in seconds; ``look_back`` is None without a known limit.
+
+    Unless ``named``, the plugin leaves the statuses open: which of them come depends on the
+    panel's words, and on the account's map of them where it has one.
+    """
 
     tasks: tuple[Task, ...] = ()
+    named: bool = False
     reads_reports: bool = False
     ships: str = ""
     time_zone: str = "UTC"
@@ -55,6 +60,7 @@ def abilities_of(channel: LoadedChannel) -> Abilities:
         return Abilities()
     return Abilities(
         tasks=tuple(_task(kind, said) for kind in Kind if kind in channel.kinds),
+        named=bool(said.statuses),
         reads_reports=channel.reads_reports,
         ships=said.ships
         or ("it depends on the order" if channel.gates_shipping else "the channel"),
