@@ -40,11 +40,11 @@ def _page(channels: Sequence[LoadedChannel]) -> Iterator[str]:
     yield "## Who tells what"
     yield ""
     yield "How a status is asked for: by a `window` of time, by order `ids`, or by `both`. A blank"
-    yield "says that the panel does not tell it, or that the plugin does not read it. A channel with"
-    yield "`files` also reads reports that a person hands in."
+    yield "says that the panel does not tell it, or that the plugin does not read it. A channel"
+    yield "with `files` also reads reports that a person hands in."
     yield ""
-    yield "\\* What comes of these depends on the panel's words, and on the account's map of them where"
-    yield "its settings have one."
+    yield "\\* What comes of these depends on the panel's words, and on the account's map of them"
+    yield "where its settings have one."
     yield ""
     found = {channel: abilities_of(channel) for channel in channels}
     heads = ("channel", "new orders", *SHOWN, "files")
