@@ -65,7 +65,7 @@ def _show(channel: Mapping[str, Any]) -> None:
     table(
         [
             ("TASK", field("kind")),
-            ("TELLS", lambda one: ", ".join(one["statuses"]) or "-"),
+            ("TELLS", _told),
             ("ASKED BY", lambda one: " or ".join(_BY.get(how, how) for how in one["by"])),
         ],
         can["tasks"],
@@ -75,6 +75,10 @@ def _show(channel: Mapping[str, Any]) -> None:
         say("\nNot confirmed by any public source:")
         for sentence in can["unverified"]:
             say(f"  {sentence}")
+
+
+def _told(task: Mapping[str, Any]) -> str:
+    return ", ".join(task["statuses"]) or ("new orders" if task["kind"] == "orders" else "-")
 
 
 def _facts(accounts: list[str], can: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
