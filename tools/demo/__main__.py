@@ -20,7 +20,9 @@ from tools.demo.show import Show, by_reason
 from tools.demo.stage import Stage
 from tools.demo.story import STOCKED, Story, Times
 
-PIECES_RECEIVED: Final = 300
+PIECES_RECEIVED: Final = 2_000
+TOLD: Final = "flipkart"
+SHARE: Final = 5
 SHOWN_DIFFERENCES: Final = 20
 RUN_ENDED: Final = (0, 1)  # done, or done with refused changes
 
@@ -32,7 +34,10 @@ class Demo:
         self.stage = stage
         self.show = show
         self.times = Times(datetime.now(UTC))
-        self.stories = [Story(people) for people in stage.panels]
+        # One account has the whole story, and its orders are told of; the others have less of it.
+        self.told = next(one for one in stage.panels if one.channel == TOLD)
+        self.stories = [Story(one, 1 if one is self.told else SHARE) for one in stage.panels]
+        self.differences: dict[str, int] = {}
         self.before: list[Look] = []
         self.after: list[Look] = []
         self.wrong: list[str] = []
@@ -142,7 +147,9 @@ class Demo:
             # A panel may tell each piece as an order of its own, of which the story knows one.
             found = self.look(story, *(order_id for order_id, _ in truth))
             self.after.append(found)
-            self.wrong += differences(truth, found)
+            wrong = differences(truth, found)
+            self.differences[story.people.account] = len(wrong)
+            self.wrong += [f"{story.people.account}: {line}" for line in wrong]
             there.update(word for words in truth.values() for word in words.elements())
         before, after = positions(self.before), positions(self.after)
         before["not in the book"] = sum(
@@ -155,7 +162,16 @@ class Demo:
         for line in self.wrong[:SHOWN_DIFFERENCES]:
             self.show.line(f"  differs: {line}")
         verdict = "every piece is" if not self.wrong else f"{len(self.wrong)} lines are NOT"
-        self.show.line(f"  The book against the panel: {verdict} where the panel says.")
+        self.show.line(f"  The book against the panels: {verdict} where the panel says.")
+        for channel in dict.fromkeys(story.people.channel for story in self.stories):
+            self.show.line(f"    {self.verdict_on(channel)}")
+
+    def verdict_on(self, channel: str) -> str:
+        """A line about all accounts of a channel."""
+        stories = [story for story in self.stories if story.people.channel == channel]
+        orders = " and ".join(str(len(story.orders)) for story in stories)
+        wrong = sum(self.differences[story.people.account] for story in stories)
+        return f"{channel}: {orders} orders, " + (f"{wrong} lines differ" if wrong else "true")
 
     def explain(self) -> None:
         """Five orders, told in full."""
@@ -170,6 +186,7 @@ class Demo:
         return [
             (title, placed.order_id, story.people.account)
             for story in self.stories
+            if story.people is self.told
             for title, placed in story.examples()
         ]
 
@@ -196,7 +213,11 @@ class Demo:
         for run in runs:
             counts.update(run["counts"])
         return {
-            "channels": [story.people.channel for story in self.stories],
+            "channels": list(dict.fromkeys(story.people.channel for story in self.stories)),
+            "accounts": {
+                account: "true" if not wrong else f"{wrong} lines differ"
+                for account, wrong in self.differences.items()
+            },
             "orders": sum(len(story.orders) for story in self.stories),
             "changes_seen": counts["new"],
             "applied": counts["applied"],

@@ -19,7 +19,7 @@ from tools.demo.children import Child
 
 LineKey = tuple[str, str]  # order id, line id
 
-SELLERS: Final = 1  # accounts of each channel
+SELLERS: Final = 2  # accounts of each channel
 
 
 def simulated() -> list[str]:

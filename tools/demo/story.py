@@ -17,6 +17,8 @@ STOCKED: Final = ("KURTA-M", "KURTA-L", "SAREE-RED", "LAMP-BRASS", "MUG-BLUE")
 NEVER_STOCKED: Final = "TOY-TRAIN"  # the book has none of it, and yet it will be dispatched
 DELHI: Final = "delhi-depot"  # the location whose facility has no invoice sequence at first
 
+FEWEST: Final = 2  # orders of each fate, however small the account
+
 Act = Callable[["Story", "Placed", "Times"], None]
 
 
@@ -66,9 +68,10 @@ class Fate:
 
 @dataclass
 class Story:
-    """The orders of one panel, each with its fate."""
+    """The orders of one panel, each with its fate. ``share``: one in so many happens at all."""
 
     people: PanelPeople
+    share: int = 1
     orders: list[tuple[Fate, Placed]] = field(default_factory=list)
     returns: dict[str, list[str]] = field(default_factory=dict)  # order id -> return ids
 
@@ -76,7 +79,7 @@ class Story:
         """Buyers order: what the book will know in time, or what reaches it too late."""
         for fate in FATES:
             if (fate.by == "late") == late and self._can_be(fate):
-                for number in range(fate.count):
+                for number in range(max(FEWEST, fate.count // self.share)):
                     self.orders.append((fate, self._place(fate, number, times)))
 
     def _can_be(self, fate: Fate) -> bool:
