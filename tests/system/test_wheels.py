@@ -29,6 +29,7 @@ SOURCES = {"syncd": ROOT, "syncd_flipkart": ROOT / "plugins" / "flipkart"}
 OURS = ("syncd", "__editable__")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist")
 ORDERS = 5
+NOT_RUNNING = 3
 
 CONFIG = """\
 [syncd]
@@ -46,10 +47,10 @@ facility = "BLR"
 """
 
 
-def run(*command: str | Path, cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command that must succeed, in an environment that knows of no repository."""
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env={**clean_environment(), **more},
+        [str(word) for word in command], cwd=cwd, env=clean_environment(),
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -111,9 +112,17 @@ class Installed:
     def python(self, code: str) -> str:
         return run(self.bin / "python", "-c", code, cwd=self.folder).stdout.strip()
 
+    def asked(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.bin / "syncctl"), *words], cwd=self.folder,
+            env={**clean_environment(), "SYNCD_SOCKET": str(self.folder / "syncd.sock")},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
     def ctl(self, *words: str) -> str:
-        socket = str(self.folder / "syncd.sock")
-        return run(self.bin / "syncctl", *words, cwd=self.folder, SYNCD_SOCKET=socket).stdout
+        done = self.asked(*words)
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     @contextmanager
     def serving(self, *words: str) -> Iterator[subprocess.Popen[str]]:
@@ -149,8 +158,9 @@ class Installed:
         return path
 
     def await_daemon(self) -> None:
+        """Wait until it answers; a socket that is there may not be listened to yet."""
         end = time.monotonic() + START_SECONDS
-        while not (self.folder / "syncd.sock").exists():
+        while self.asked("status").returncode == NOT_RUNNING:
             assert time.monotonic() < end, (self.folder / "log").read_text()
             time.sleep(0.05)
 
