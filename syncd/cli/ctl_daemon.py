@@ -1,4 +1,4 @@
-"""``syncctl status``, ``channels``, ``pause``, ``resume``, ``doctor``, ``reload``, ``config``,
+"""``syncctl status``, ``pause``, ``resume``, ``doctor``, ``reload``, ``config``,
 ``init``, ``rules`` and ``completion``."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import click
 from syncd.cli.ctl_base import Command, Group, shared
 from syncd.cli.ctl_client import path_of
 from syncd.cli.ctl_errors import Exit, Failure
-from syncd.cli.ctl_output import ago, emit, field, say, say_marked, table, tell, when
+from syncd.cli.ctl_output import ago, emit, say, say_marked, table, tell, when
 
 if TYPE_CHECKING:
     import subprocess
@@ -71,32 +71,6 @@ def _next_run(now: Any) -> Any:
 def _open_work(one: Mapping[str, Any]) -> str:
     facts = {name: count for name, count in one["facts"].items() if count}
     return ", ".join(f"{count} {name}" for name, count in facts.items()) or "-"
-
-
-@click.command(cls=Command)
-def channels() -> None:
-    """List the channels and what each can do."""
-    found = shared().client.get(path_of("channels"))
-    if emit(found, rows="channels"):
-        return
-    table(
-        [
-            ("CHANNEL", field("name")),
-            ("STATE", field("state")),
-            ("VERSION", field("version")),
-            ("ACCOUNTS", field("accounts")),
-            ("TASKS", field("tasks")),
-        ],
-        found["channels"],
-        empty="No channel is installed. Install a plugin, such as: pip install syncd-flipkart",
-    )
-    for channel in found["channels"]:
-        if channel["reason"]:
-            say(f"\n{channel['name']} is off: {channel['reason']}")
-        if channel["unverified"]:
-            say(f"\nNot confirmed by any public source about {channel['title']}:")
-            for sentence in channel["unverified"]:
-                say(f"  {sentence}")
 
 
 @click.command(cls=Command)

@@ -7,12 +7,14 @@ import click
 import syncd
 from syncd.cli import (
     ctl_audit,
+    ctl_channels,
     ctl_daemon,
     ctl_exceptions,
     ctl_goods,
     ctl_orders,
     ctl_overdue,
     ctl_parcels,
+    ctl_plugin,
     ctl_report,
     ctl_runs,
     ctl_ship,
@@ -37,10 +39,11 @@ for command in (
     ctl_orders.retry, ctl_exceptions.exceptions, ctl_exceptions.settle,
     ctl_orders.import_, ctl_goods.putaway, ctl_goods.stock, ctl_goods.warehouse,
     ctl_parcels.parcel, ctl_goods.sequence,
-    ctl_goods.tenant, ctl_goods.facility, ctl_daemon.channels, ctl_daemon.pause, ctl_daemon.resume,
-    ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config, ctl_daemon.init, ctl_daemon.rules,
+    ctl_goods.tenant, ctl_goods.facility, ctl_channels.channels, ctl_daemon.pause,
+    ctl_daemon.resume, ctl_daemon.reload_, ctl_daemon.doctor, ctl_daemon.config,
+    ctl_daemon.init, ctl_daemon.rules,
     ctl_daemon.completion, ctl_overdue.overdue, ctl_ship.may_ship, ctl_ship.brake,
-    ctl_audit.audit, ctl_audit.drift, ctl_report.import_report,
+    ctl_audit.audit, ctl_audit.drift, ctl_plugin.plugin, ctl_report.import_report,
 ):  # fmt: skip
     main.add_command(command)
 

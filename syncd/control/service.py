@@ -34,6 +34,7 @@ from syncd.channels import Channels
 from syncd.clock import Clock
 from syncd.config import Config
 from syncd.control import asking, doctor, importing, metrics, reporting
+from syncd.control.abilities import abilities_of
 from syncd.control.asking import Asked
 from syncd.control.doctor import Finding
 from syncd.control.importing import Imported, ImportFile
@@ -128,7 +129,7 @@ class Service:
                 "state": str(channel.state),
                 "reason": channel.reason,
                 "tasks": sorted(channel.kinds, key=list(Kind).index),
-                "unverified": channel.description.unverified if channel.description else (),
+                "abilities": abilities_of(channel),
                 "accounts": [one.name for one in owners if one.channel == channel.name],
             }
             for channel in self.channels.values()

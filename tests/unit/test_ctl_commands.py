@@ -133,10 +133,43 @@ def test_lists_as_json_lines_are_one_object_a_line(house: House) -> None:
     assert [json.loads(line)["id"] for line in lines] == [2, 1]
 
 
-def test_channels_show_what_is_not_confirmed(house: House) -> None:
-    text = ran(house, "channels")
-    assert "flipkart  enabled" in text
+def test_channels_are_listed_in_one_line_each(house: House) -> None:
+    head, line = ran(house, "channels").splitlines()
+    assert head.split() == [
+        "CHANNEL",
+        "STATE",
+        "VERSION",
+        "ACCOUNTS",
+        "SHIPS",
+        "UNCONFIRMED",
+        "TASKS",
+    ]
+    assert line.split()[:6] == ["flipkart", "enabled", "0.1.0", "shop", "the", "channel"]
+
+
+def test_a_channel_is_shown_with_what_it_tells_and_what_is_not_confirmed(house: House) -> None:
+    text = ran(house, "channels", "flipkart")
+    assert "returns     RETURN_NOTICED, RETURNED" in text
+    assert "window or ids" in text
     assert "The courier's name is a guess." in text
+    (found,) = json.loads(ran(house, "--json", "channels", "flipkart"))["channels"]
+    assert found["abilities"]["longest_window"] == 86_400
+    assert found["abilities"]["tasks"][1] == {
+        "kind": "dispatched", "statuses": ["DISPATCHED"], "by": ["window", "orders"],
+    }  # fmt: skip
+
+
+def test_a_plugin_is_made_without_a_daemon(tmp_path: Path) -> None:
+    done = ctl("plugin", "new", "shop", "--into", str(tmp_path))
+    assert done.stdout == f"{tmp_path / 'syncd-shop'}\n"
+    assert "pip install -e '.[test]' && pytest" in done.stderr
+    assert (tmp_path / "syncd-shop" / "setup.cfg").is_file()
+
+
+def test_a_channel_that_is_not_installed_is_not_found(house: House) -> None:
+    refused = house.ctl("channels", "ebay")
+    assert refused.exit_code == Exit.NOT_FOUND
+    assert "There are: flipkart" in refused.stderr
 
 
 def test_tasks_show_timers_and_results(house: House) -> None:

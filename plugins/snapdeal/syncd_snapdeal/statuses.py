@@ -44,4 +44,4 @@ UNVERIFIED: Final = (
     "withdrawn is not told at all.",
     "How the panel says that a token is no good, and its limits of pace.",
 )
-"""What no public source confirms; ``syncctl channels`` shows it."""
+"""What no public source confirms; ``syncctl channels snapdeal`` shows it."""

@@ -12,6 +12,7 @@
 Every test of the class is one rule; a failure says which rule, what came, and what to do.
 """
 
+from syncd.statuses import Kind
 from syncd.testing.conformance.base import Base, Shop
 from syncd.testing.conformance.described import DescribedRules
 from syncd.testing.conformance.history import HistoryRules
@@ -24,7 +25,7 @@ from syncd.testing.conformance.windows import WindowRules
 from syncd.testing.conformance.wire import WireRules
 from syncd.testing.conformance.words import CANNOT
 
-__all__ = ["CANNOT", "Base", "ChannelTests", "HistoryRules", "Plugin", "Reader", "Shop"]
+__all__ = ["CANNOT", "Base", "ChannelTests", "HistoryRules", "Kind", "Plugin", "Reader", "Shop"]
 
 
 class ChannelTests(

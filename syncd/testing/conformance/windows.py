@@ -52,6 +52,30 @@ class WindowRules(Base):
                     "Drop what is not before `end`, or let both have the same evidence.",
                 )
 
+    @rule(
+        "A window may begin and end between two moments that the panel can name.",
+        unless="by_date by_event",
+    )
+    def test_windows_end_between_two_stamps(self) -> None:
+        plugin = self.load()
+        if not plugin.reads_by(ReadsBy.WINDOW):
+            return
+        moment, half = START - timedelta(hours=1), self.stamps / 2
+        for kind in self.kinds(plugin):
+            with self.shop() as shop:
+                order_id = self._one(shop, kind, moment)
+                shop.settle()
+                for edge, window in (
+                    ("end", Window(moment - timedelta(hours=1), moment + half)),
+                    ("start", Window(moment - half, moment + timedelta(hours=1))),
+                ):
+                    must(
+                        order_id in order_ids(shop.reader().read(kind, window=window)),
+                        f"{kind}: what happened at {moment} is not in {window}, whose {edge} is "
+                        "nearest.",
+                        "Round a start down and an end up, to what the panel can name.",
+                    )
+
     def _one(self, shop: Shop, kind: Kind, at: datetime) -> str:
         order = shop.world.place_order(
             [(f"SKU-{at:%H%M%S}", 1)], at=at if kind is Kind.ORDERS else at - timedelta(hours=2)
