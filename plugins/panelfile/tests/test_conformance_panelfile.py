@@ -18,10 +18,9 @@ from syncd_panelfile.simulator import PanelfileSimulator
 class TestPanelfile(DescribedRules, RowRules, WindowRules, StateRules, HistoryRules):
     channel = "panelfile"
     simulator = PanelfileSimulator
-    cannot = frozenset({"json", "garble", "unknown_word", "empty", "cancel_in_transit"})
+    cannot = frozenset({"json", "garble", "unknown_word", "empty", "cancel_in_transit", "by_event"})
 
-    def test_windows_are_half_open(self) -> None:
-        """Here a window is about files, not about what happened: when they were made."""
+    def test_a_window_is_about_when_files_were_made(self) -> None:
         with self.shop() as shop:
             server = shop.server
             assert isinstance(server, PanelfileSimulator)
