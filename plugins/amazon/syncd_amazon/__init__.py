@@ -141,8 +141,8 @@ ANY: Final = _Asked(
 ARRIVED: Final = _Asked(
     "PARTIALLY_SHIPPED,SHIPPED", "", only_merchant=True, easy_ship=statuses.DELIVERED_STATES
 )
-BACK: Final = _Asked(
-    "PARTIALLY_SHIPPED,SHIPPED", "", only_merchant=True, easy_ship=statuses.BACK_STATES
+BACK: Final = _Asked(  # an order that was cancelled on its way comes back too
+    "PARTIALLY_SHIPPED,SHIPPED,CANCELLED", "", only_merchant=True, easy_ship=statuses.BACK_STATES
 )
 
 

@@ -90,16 +90,33 @@ def _content(amazon: Amazon, kind: str, asked: Asked, report: Report) -> Content
         )
         error.code = "report_failed"
         raise error
-    found = amazon.panel.get(
-        f"{DOCUMENTS_PATH}/{report.report_document_id}",
-        shape=Document,
-        **amazon.calling("getReportDocument"),
-    )
+    path = f"{DOCUMENTS_PATH}/{report.report_document_id}"
+    data = _downloaded(amazon, path, kind)
+    if data is None:
+        data = _downloaded(amazon, path, kind)
+    if data is None:
+        error = PanelAnswer(
+            f"The address of the report {kind} is refused twice; the next pass asks for a new one."
+        )
+        error.code = "report_failed"
+        raise error
+    return Content(data, report.processing_end_time or asked.end)
+
+
+def _downloaded(amazon: Amazon, path: str, kind: str) -> bytes | None:
+    """The document; None where its address, which lives five minutes, is refused.
+
+    No token is sent there, so a refusal says nothing of the account's credentials.
+    """
+    found = amazon.panel.get(path, shape=Document, **amazon.calling("getReportDocument"))
     pace = "document" if amazon.settings.pace == "documented" else "unlimited"
-    data = amazon.panel.get(found.url, shape=bytes, pace=pace)
+    try:
+        data = amazon.panel.get(found.url, shape=bytes, pace=pace)
+    except (PanelRefused, PanelGone):
+        return None
     if found.compression_algorithm == "GZIP":
         data = gunzipped(data, MAX_UNPACKED, where=f"the report {kind}")
-    return Content(data, report.processing_end_time or asked.end)
+    return data
 
 
 def done(memory: Memory, kind: str) -> None:

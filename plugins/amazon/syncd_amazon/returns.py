@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from syncd import ReturnType, Status, StatusChange
 from syncd.errors import PanelAnswer
 from syncd.shapes import BadRow, rows
-from syncd_amazon.orders import MAX_RAW
+from syncd_amazon.orders import MAX_RAW, masked
 from syncd_amazon.reports import Content
 from syncd_amazon.settings import FBA_RETURNS, XML_RETURNS, AmazonSettings
 from syncd_amazon.statuses import RETURN_STATUS
@@ -143,7 +143,7 @@ def external_changes(raw: Raw, read_at: datetime) -> Iterator[StatusChange]:
                 native_status="",
                 occurred_at=read_at,
                 evidence_id=f"external/unreadable/{crc32(row.raw.encode())}",
-                raw=row.raw,
+                raw=masked(row.raw),
                 problem=f"Amazon sent a return that cannot be read: {row.problem}.",
             )
         else:

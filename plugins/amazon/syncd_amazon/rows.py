@@ -15,6 +15,7 @@ from syncd_amazon.orders import Box, Broken, Line, Seen
 from syncd_amazon.statuses import Stage
 
 LEFT: Final = frozenset(Stage) - {Stage.OPEN, Stage.CANCELLED, Stage.BY_LINE}
+_STOPPED: Final = LEFT - {Stage.DELIVERED, Stage.LOST, Stage.DAMAGED}  # by a cancellation
 _SHIPPED: Final = frozenset({Stage.LEFT, Stage.BY_LINE})
 
 
@@ -75,7 +76,17 @@ def came_back(seen: Seen) -> Iterator[StatusChange]:
 
 
 def cancelled(seen: Seen) -> Iterator[StatusChange]:
-    """Cancelled lines and pieces, and buyers' wishes to cancel."""
+    """Cancelled lines and pieces, buyers' wishes to cancel, and RTO of what had left by then."""
+    if seen.stage is Stage.CANCELLED:
+        for box in seen.boxes:
+            if box.stage in _STOPPED:
+                yield from _of_box(
+                    seen,
+                    box,
+                    Status.RETURN_NOTICED,
+                    return_type=ReturnType.RTO,
+                    left_seller=True,
+                )
     for line in seen.lines:
         if line.gone is None:
             yield _for_a_person(

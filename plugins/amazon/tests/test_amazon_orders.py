@@ -629,3 +629,22 @@ def test_an_unknown_parcel_word_is_for_a_person(
 
     assert change.status is Status.UNKNOWN
     assert "parcel status 'Teleported'" in change.problem
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"orderId":"1","recipient":{"a":{"b":{"c":[{"d":"canary"}]}}},"createdTime":7}',
+        '{"orderId":"1","payment":{"paymentExecutions":[{"acquirerId":"canary"}]}}',
+        '{"orderId":"1","buyer":{"buyerName":"' + "canary" * 20_000 + '"}}',
+    ],
+)
+def test_no_broken_row_keeps_what_is_a_buyers(
+    seller: Any, shop: Any, later: Callable[[], None], row: str
+) -> None:
+    shop.world.pick_up(shop.world.place_order([("SKU-1", 1)]).order_id)
+    later()
+    shop.faults.add(Fault(do="garble", path="/orders/2026-01-01/orders*", body=row))
+    (found,) = seller.read("dispatched")
+    assert found.problem
+    assert "canary" not in found.raw + found.problem

@@ -403,3 +403,45 @@ def test_external_returns_are_paged(kit: Any, shop: Any, clock: Any) -> None:
 
     assert len({row.return_id for row in rows}) == 101
     assert len(shop.requests("/externalFulfillment")) == 2
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_dead_address_of_a_report_is_asked_for_anew(
+    seller: Any, shop: Any, clock: Any, status: int
+) -> None:
+    order = shop.world.place_order([("SKU-1", 1)])
+    shop.world.pick_up(order.order_id)
+    shop.world.deliver(order.order_id)
+    shop.world.customer_return(order.order_id)
+    clock.advance(timedelta(minutes=10))
+    dead = Fault(do="status", status=status, path="/simulated-store/*")
+    shop.faults.add(dead)
+    assert len(seller.read("returns")) == 1
+    shop.faults.add(dead, dead)
+    with pytest.raises(PanelAnswer, match="refused twice"):  # no word on the credentials
+        seller.read("returns")
+
+
+def test_an_order_cancelled_on_its_way_comes_back(seller: Any, shop: Any, clock: Any) -> None:
+    order = shop.world.place_order([("SKU-1", 2)], traits={"status": "CANCELLED"})
+    shop.world.pick_up(order.order_id)
+    [back] = shop.world.courier_return(order.order_id)
+    clock.advance(timedelta(minutes=10))
+    for kind in ("cancelled", "returns"):
+        [row] = seller.read(kind)
+        assert (row.status, row.return_type, row.quantity) == ("RETURN_NOTICED", "RTO", 2)
+    shop.world.return_event(back.return_id, "COMPLETED")
+    clock.advance(timedelta(minutes=10))
+    assert [row.status for row in seller.read("returns")] == ["RETURNED"]
+
+
+def test_a_broken_external_return_keeps_no_password(kit: Any, shop: Any, clock: Any) -> None:
+    row = '{"id":"R1","otpDetails":{"otp":"canary"},"status":7}'
+    back = _sent_back(shop, clock, traits={"external": "yes"})
+    body = f'{{"returns":[{row}]}}'
+    shop.faults.add(Fault(do="body", path="/externalFulfillment/*", body=body, times=-1))
+    reader = kit.reader(shop, external_returns=True, return_reports=[])
+    broken = [one for one in reader.read("returns") if one.problem]
+    assert back.return_id
+    assert broken
+    assert all("R1" in one.raw and "canary" not in one.raw for one in broken)
