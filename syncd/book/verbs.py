@@ -242,8 +242,11 @@ def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
 def backfill_dispatched_at(desk: Desk, piece: Piece, step: Step) -> None:
     """The real date of a dispatch that was implied with a later one, and its parcel's names."""
     fill_tracking(desk, piece, step)
-    if piece.dispatched_at is None or desk.fact.occurred_at < piece.dispatched_at:
-        piece.dispatched_at = desk.fact.occurred_at
+    at, package = desk.fact.occurred_at, parcel_of(desk, piece)
+    if piece.dispatched_at is None or at < piece.dispatched_at:
+        piece.dispatched_at = at
+    if package is not None and package.dispatched_at is not None and at < package.dispatched_at:
+        package.dispatched_at, package.dirty = at, True
 
 
 def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
@@ -443,6 +446,11 @@ def note_attempt(desk: Desk, piece: Piece, step: Step) -> None:
     desk.sheet.attempts.append((piece.item_id, desk.fact.occurred_at))
 
 
+def ask(desk: Desk, piece: Piece, step: Step) -> None:
+    """A person looks at what is done. Before it, for the exception says where the piece was."""
+    desk.sheet.open_trouble(piece, desk.order, desk.fact, desk.reason, "warning", desk.now)
+
+
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
     code = step.arg or desk.reason
@@ -481,6 +489,7 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.VOID_INVOICE: void_invoice,
     Verb.OPEN_PUTAWAY: open_putaway,
     Verb.HOLD_PUTAWAY: hold_putaway,
+    Verb.ASK: ask,
     Verb.ALERT: nothing,  # raised with the decision, once a fact
     Verb.BLOCK_DISPATCH: block_dispatch,
     Verb.CONFIRM_PULL: nothing,  # the exception that HOLD opens asks for it

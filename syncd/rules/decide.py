@@ -127,7 +127,8 @@ def _weigh(piece: Piece, fact: Fact, decision: Decision) -> Decision:
     if older is not None:
         if older.outcome not in MOVING:
             return _but(decision, older.outcome, older.target, older.reason, older.steps)
-        if not proven:
+        asks = any(step.verb is Verb.ASK for step in older.steps)
+        if not proven and not asks:  # what asks a person is not passed over, but waits
             return _but(decision, Outcome.NOOP, piece.position, Reason.STALE_EVENT, ())
         decision = _but(decision, older.outcome, older.target, older.reason, older.steps)
     if not proven:

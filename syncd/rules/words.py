@@ -182,6 +182,7 @@ class Verb(StrEnum):
     OPEN_PUTAWAY = "open_putaway"  # :CANCELLED_ITEM :PICKLIST :RTO :CIR
     HOLD_PUTAWAY = "hold_putaway"  # freeze a pending putaway of the piece
     ALERT = "alert"  # :info :warning :critical
+    ASK = "ask"  # an exception for a person, beside what is done
     BLOCK_DISPATCH = "block_dispatch"  # parcel blocked, piece.hold = cancelled_after_manifest
     CONFIRM_PULL = "confirm_pull"  # ask a person: parcel pulled back, or gone?
     EXPECT_RETURN = "expect_return"  # :RTO, to RETURN_EXPECTED; sets return_* and return_from

@@ -1,0 +1,104 @@
+"""A return, its withdrawal, and a dispatch that comes late: both orders of arrival, a real book."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from syncd.book import acts
+from syncd.clock import to_micros
+from syncd.rules import Position
+from syncd.statuses import ReturnType, Status
+from tests.bookkit import START, Seller, check_invariants
+
+WHO = "uid 1000 (asha)"
+RTO, CIR = ReturnType.RTO, ReturnType.CIR
+Told = tuple[Status, dict[str, object]]
+
+DISPATCHED: Told = (Status.DISPATCHED, {})
+DELIVERED: Told = (Status.DELIVERED, {})
+RTO_BACK: Told = (Status.RETURNED, {"return_type": RTO, "return_id": "R1"})
+CIR_BACK: Told = (Status.RETURNED, {"return_type": CIR, "return_id": "R1"})
+RTO_OFF: Told = (Status.RETURN_WITHDRAWN, {"return_type": RTO, "return_id": "R1"})
+CIR_OFF: Told = (Status.RETURN_WITHDRAWN, {"return_type": CIR, "return_id": "R1"})
+BACK_AND_OFF = [(RTO_BACK, RTO_OFF, "RETURNED"), (CIR_BACK, CIR_OFF, "CIR_COMPLETE")]
+
+
+@pytest.fixture
+def seller(tmp_path: Path) -> Seller:
+    """OD1 with one SHIRT, two days ago."""
+    found = Seller(tmp_path)
+    found.stock("SHIRT", 1)
+    found.order("OD1", ("L1", "SHIRT", 1))
+    return found
+
+
+def open_codes(seller: Seller) -> list[str]:
+    return [c for (c,) in seller.rows("SELECT code FROM exceptions WHERE state = 'OPEN'")]
+
+
+def dated(seller: Seller, told: Told, hours: int) -> None:
+    """One fact with a date of its own, in a pass of its own, and the sweep after it."""
+    status, more = told
+    at = START + timedelta(hours=hours)
+    seller.tell(seller.change("OD1", status, **{"left_seller": True, **more}, occurred_at=at))
+    seller.settle()
+    seller.settle()
+
+
+@pytest.mark.parametrize("at", [Position.FULFILLABLE, Position.PACKED])
+@pytest.mark.parametrize("off_first", [False, True])
+@pytest.mark.parametrize(("back", "off", "stands"), BACK_AND_OFF)
+def test_a_return_called_off_after_it_came_is_asked_about_in_both_orders(
+    seller: Seller, at: Position, off_first: bool, back: Told, off: Told, stands: str
+) -> None:
+    if at is not Position.FULFILLABLE:
+        seller.advance("OD1", at)
+    seller.clock.advance(timedelta(hours=40))
+    facts = [(back, 10), (off, 20)]
+    for told, hours in reversed(facts) if off_first else facts:
+        dated(seller, told, hours)
+    assert seller.positions("OD1") == [stands]
+    assert open_codes(seller) == ["return_withdrawn_after_receipt"]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    assert seller.count("invoice", "state = 'ISSUED'") == 1
+    acts.settle(seller.book, (1,), "received", note="here", actor=WHO, now=seller.clock.now())
+    check_invariants(seller.book)
+    assert open_codes(seller) == []
+    assert seller.positions("OD1") == [stands]
+
+
+@pytest.mark.parametrize("off_first", [False, True])
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize(("back", "off", "stands"), BACK_AND_OFF)
+def test_nobody_is_asked_about_a_return_that_came_after_it_was_called_off(
+    seller: Seller, left: bool, off_first: bool, back: Told, off: Told, stands: str
+) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    if left:
+        dated(seller, DISPATCHED, 1)
+    facts = [(off, 10), (back, 20)]
+    for told, hours in facts if off_first else reversed(facts):
+        dated(seller, told, hours)
+    assert seller.positions("OD1") == [stands]
+    assert seller.count("exceptions") == 0
+
+
+def test_a_return_called_off_without_proof_that_it_left_waits_and_is_not_passed_over(
+    seller: Seller,
+) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    dated(seller, RTO_OFF, 20)
+    dated(seller, (RTO_BACK[0], {**RTO_BACK[1], "left_seller": False}), 10)
+    assert seller.journal()[-1] == ("WAITING", "PARK", "dispatch_unproven")
+
+
+def test_a_late_dispatch_mends_the_date_of_the_parcel_as_well(seller: Seller) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    dated(seller, DELIVERED, 3)
+    dated(seller, DISPATCHED, 1)
+    left = to_micros(START + timedelta(hours=1))
+    assert seller.rows("SELECT dispatched_at FROM item") == [(left,)]
+    assert seller.rows("SELECT dispatched_at FROM package") == [(left,)]
