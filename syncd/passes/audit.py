@@ -113,7 +113,9 @@ class Audit:
             text = f"{compared}, {left} disagreements. See them: syncctl drift {job.run_id}"
             return RunState.PARTIAL, "drift_found", text
         mended = f", {job.counts.mended} disagreements mended" if job.counts.mended else ""
-        return RunState.OK, "", f"{compared}{mended}; book and panel agree."
+        aside = job.counts.disagreed - job.counts.mended
+        but = f" but for {aside} set aside. See them: syncctl drift {job.run_id}" if aside else "."
+        return RunState.OK, "", f"{compared}{mended}; book and panel agree{but}"
 
     # --- whose turn it is
 

@@ -217,6 +217,21 @@ def test_a_fact_that_is_not_settled_is_the_cause(
     assert plain.causes(plain.audit()) == [("OD1", cause, False)]
 
 
+def test_an_audit_does_not_say_that_all_agrees_where_a_person_set_something_aside(
+    plain: AuditOffice,
+) -> None:
+    plain.order("OD1")
+    assert plain.audit()["message"] == "1 orders compared; book and panel agree."
+    plain.seller.tell(plain.shop.tell("OD1", Status.DISPATCHED))
+    acts.ignore(plain.book, [1], note="seen", actor="asha", now=START)
+    run = plain.audit()
+    assert (run["state"], run["message"]) == (
+        "OK",
+        "1 orders compared; book and panel agree but for 1 set aside. "
+        f"See them: syncctl drift {run['id']}",
+    )
+
+
 def test_an_undecided_fact_is_decided_by_the_mending(plain: AuditOffice) -> None:
     plain.order("OD1")
     plain.seller.tell(plain.shop.tell("OD1", Status.DISPATCHED))
