@@ -419,7 +419,7 @@ def test_late_words_fill_in_what_was_only_implied(
 order: OD1, COMPLETE
 piece: L1.0, CIR_CREATED, SP-1, changed_at 3m, dispatched_at 0m, delivered_at 1m, CIR, R1,
     return_noticed_at 4m, DELIVERED
-parcel: SP-1, CIR_CREATED, SH1, T1, EKL, created_at 1m, dispatched_at 1m
+parcel: SP-1, CIR_CREATED, SH1, T1, EKL, created_at 1m, dispatched_at 0m
 invoice: INV/001, ISSUED, SP-1, SALE_INVOICE, issued_at 1m
 moved: SHIRT, outside > on_hand_good, quantity 1, received by test, at 0m
 moved: SHIRT, on_hand_good > allocated, quantity 1, L1.0, allocated, at 0m
