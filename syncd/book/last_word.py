@@ -27,7 +27,7 @@ _MOVED_SINCE: Final = (
 )
 _SETTLED: Final = (
     "SELECT 1 FROM exceptions e WHERE e.account_id = o.account_id AND e.order_id = o.order_id "
-    "AND (e.item_id = i.id OR e.item_id IS NULL) AND e.state = 'CLOSED' "
+    "AND (e.item_id = i.id OR e.item_id IS NULL) AND +e.state = 'CLOSED' "
     f"AND e.closed_by <> '{LATER_FACT}'"
 )
 _PIECES: Final = (
