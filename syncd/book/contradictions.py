@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from syncd.book.facts import Fact
+import msgspec
+
+from syncd.book.facts import Fact, event_told
 from syncd.book.records import BY_HAND, Record
 from syncd.book.store import Book
 from syncd.clock import from_micros
-from syncd.rules import Outcome, Piece, Position, closes
+from syncd.rules import Event, Outcome, Piece, Position, answered_by, closes
 
 _NEWEST_MOVE: Final = (
     "SELECT inbox_id, outcome, actor FROM decision WHERE order_id = ? AND item_id = ? "
@@ -36,9 +38,30 @@ LOAD_UNSOLD: Final = (
 )
 """Cancelled pieces of which a person has said that they left, and come back."""
 
+_ANSWERED: Final = (
+    "SELECT e.id, e.item_id, f.status, f.return_type, f.occurred_at FROM json_each(?) wanted "
+    "JOIN exceptions e ON e.item_id = wanted.value JOIN inbox f ON f.id IN (e.inbox_id, "
+    "e.against_id) WHERE +e.state = 'CLOSED' AND e.choice <> '' AND e.inbox_id IS NOT NULL"
+)
 
 LATER_FACT: Final = "a later fact"
 """Who closed an exception that something the channel said later has answered."""
+
+
+def load_answered(book: Book, item_ids: Iterable[int]) -> dict[int, dict[Event, int]]:
+    """By piece, until when a person's choices decide which events; times in microseconds."""
+    sides: dict[tuple[int, int], list[tuple[Event, int]]] = {}
+    ids = msgspec.json.encode(list(item_ids)).decode()
+    for exception_id, item_id, status, return_type, at in book.query(_ANSWERED, (ids,)):
+        event = event_told(status, return_type)
+        if event is not None:
+            sides.setdefault((exception_id, item_id), []).append((event, at))
+    found: dict[int, dict[Event, int]] = {}
+    for (_, item_id), evidence in sides.items():
+        known = found.setdefault(item_id, {})
+        for event, until in answered_by(evidence).items():
+            known[event] = max(until, known.get(event, until))
+    return found
 
 
 def answer_text(fact: Fact, reason: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
-from syncd.rules import EVENT_RANK, Fact as RulesFact, event_of
+from syncd.rules import EVENT_RANK, Event, Fact as RulesFact, event_of
 from syncd.statuses import ReturnType, Status
 
 
@@ -86,6 +86,11 @@ def facts_by_id(book: Book, ids: Sequence[int]) -> dict[int, Fact]:
     sql = f"SELECT {FIELDS} FROM inbox WHERE id IN ({','.join('?' * len(ids))})"
     rows = book.query(sql, ids)
     return {row[0]: fact_of(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
+
+
+def event_told(status: str, return_type: str) -> Event | None:
+    """The event of a journal row; None where it has none."""
+    return _EVENTS.get((status, return_type))
 
 
 def open_of(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Fact]:

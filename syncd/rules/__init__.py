@@ -5,6 +5,7 @@ whether a decision may be carried out now, ``roll_up`` what the order is then, `
 person may settle an exception, ``closes`` which exceptions a decision answers.
 """
 
+from syncd.rules.answered import answered_by
 from syncd.rules.brake import Brake, trips
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.choose import Choice, choose
@@ -66,6 +67,7 @@ __all__ = [
     "Step",
     "Verb",
     "Verdict",
+    "answered_by",
     "choose",
     "closes",
     "decide",

@@ -287,6 +287,48 @@ def test_a_settled_piece_is_no_drift_until_something_newer_comes(plain: AuditOff
     assert plain.causes(plain.audit()) == []
 
 
+def dismissed(office: AuditOffice) -> None:
+    """OD1, two pieces on a closed manifest of which one is cancelled; a person says it is not."""
+    office.seller.stock("SHIRT", 2)
+    office.seller.define_sequence()
+    office.order("OD1", 2)
+    office.seller.advance("OD1", Position.MANIFESTED)
+    office.seller.tell(office.shop.tell("OD1", Status.CANCELLED, line_id="L1", quantity=1))
+    office.seller.settle()
+    acts.settle(
+        office.book, [1], "dismiss", note="they keep it", actor="asha", now=office.clock.now()
+    )
+    assert office.causes(office.audit()) == []
+
+
+def test_what_is_moved_by_hand_after_a_settlement_is_told_until_the_panel_tells_of_it(
+    plain: AuditOffice,
+) -> None:
+    dismissed(plain)
+    plain.clock.advance(DAY)
+    plain.seller.advance("OD1", Position.DISPATCHED)
+    plain.read_until_now()
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "ahead_by_hand", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert "test moved it to DISPATCHED" in found.message
+    left = plain.shop.tell("OD1", Status.DISPATCHED, occurred_at=plain.clock.now())
+    plain.seller.tell(left)
+    plain.seller.settle()
+    assert plain.causes(plain.audit()) == []
+
+
+@pytest.mark.unsound_book
+def test_a_settled_piece_excuses_no_other_piece_of_its_line(plain: AuditOffice) -> None:
+    dismissed(plain)
+    with plain.book.write():
+        plain.book.query("UPDATE item SET position = 'DELIVERED'")
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "ahead_by_hand", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert (found.book_says, found.panel_says) == ("2 DELIVERED", "1 CANCELLED, 1 OPEN")
+
+
 def test_orders_lines_and_quantities_that_differ(plain: AuditOffice) -> None:
     for order_id in ("OD1", "OD2", "OD3", "OD4"):
         plain.order(order_id, 2)

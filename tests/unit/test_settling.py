@@ -921,3 +921,30 @@ def test_a_settlement_stands_against_older_facts_and_yields_to_newer_ones(seller
     assert seller.positions("OD1") == ["DISPATCHED"]
     tell(seller, Status.DELIVERED)
     assert seller.positions("OD1") == ["DELIVERED"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stands"), [(CIR, "CIR_COMPLETE"), (RTO, "RETURNED")], ids=["buyer", "courier"]
+)
+def test_a_settlement_swallows_no_older_return_that_nobody_was_asked_about(
+    seller: Seller, kind: ReturnType, stands: str
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+    for status, hour in ((Status.DISPATCHED, 1), (Status.DELIVERED, 4), (Status.CANCELLED, 20)):
+        tell(seller, status, occurred_at=begin + timedelta(hours=hour))
+    assert open_codes(seller) == ["cancelled_after_delivery"]
+    settle(seller, "dismiss")
+    for status, hour in ((Status.RETURN_NOTICED, 12), (Status.RETURNED, 19)):
+        tell(
+            seller, status, return_type=kind, return_id="R1",
+            occurred_at=begin + timedelta(hours=hour),
+        )  # fmt: skip
+    assert seller.positions("OD1") == [stands]
+    assert seller.rows("SELECT state, kind FROM putaway") == [("PENDING", kind.value)]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    tell(seller, Status.CANCELLED, occurred_at=begin + timedelta(hours=19))
+    assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
+    assert open_codes(seller) == []
