@@ -167,6 +167,11 @@ def test_the_brake_holds_what_an_audit_would_mend_until_a_person_has_spoken(
     held = plain.audit(fix=True)
     assert (held["state"], held["code"]) == ("HELD", "brake_on")
     assert {plain.seller.positions(f"OD{n}")[0] for n in range(4)} == {"UNFULFILLABLE"}
+    look = plain.audit()
+    found = drift.findings(plain.book, run_id=look["id"])
+    assert {(one.cause, one.fixable) for one in found} == {("undecided", False)}
+    assert all("syncctl brake --account shop" in one.do for one in found)
+    assert not any("--fix" in one.do for one in found), "that would be held as well"
     counts = runs.Counts(**held["counts"])
     assert (counts.new, counts.undecided, counts.imbalance()) == (4, 4, 0)
     acts.release(plain.book, "shop", note="a recall", actor="asha", now=plain.clock.now())
