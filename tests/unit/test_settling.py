@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def tell(seller: Seller, status: Status, **more: object) -> None:
     seller.settle()
 
 
-def settle(seller: Seller, choice: str, *ids: int, note: str = "I looked", **more: bool):  # type: ignore[no-untyped-def]
+def settle(seller: Seller, choice: str, *ids: int, note: str = "I looked", **more: Any):  # type: ignore[no-untyped-def]
     seller.clock.advance(timedelta(minutes=1))
     done = acts.settle(
         seller.book, ids or (1,), choice, note=note, actor=WHO, now=seller.clock.now(), **more
