@@ -55,6 +55,7 @@ class Compared(msgspec.Struct, kw_only=True):
 
     findings: list[Finding] = []
     incomparable: dict[Kind, set[str]] = {}
+    not_shipped: set[str] = set()  # the seller ships them, so the panel only echoes what was done
     upcoming: int = 0  # facts that no pass can have heard yet
 
 
@@ -95,6 +96,8 @@ class Comparer:
             marks=_marks(self._book, self._account.id, order_ids),
         )
         for order_id, order in case.book.orders.items():
+            if not self._ships_it(order):
+                out.not_shipped.add(order_id)
             out.findings += self._order(order, case, told, out)
             out.findings += _against_lines(order, told)
             if told.orders is None:
@@ -201,11 +204,14 @@ class Comparer:
             return Cause.AHEAD, ""
         return Cause.NOT_CARRIED_OUT, ""
 
+    def _ships_it(self, order: Order) -> bool:
+        return self._ships is None or self._ships(_ref(order))
+
     def _silent(
         self, order: Order, line_id: str, expected: Words, told: Told, out: Compared
     ) -> bool:
         """Whether the panel's silence says nothing: it could not be asked, or does not ship."""
-        if self._ships is not None and not self._ships(_ref(order)):
+        if order.order_id in out.not_shipped:
             return True
         placed = _placed_at(self._book, order.pk)
         silent = False

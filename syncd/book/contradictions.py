@@ -15,7 +15,9 @@ from syncd.rules import Event, Outcome, Piece, Position, answered_by, closes
 
 _NEWEST_MOVE: Final = (
     "SELECT inbox_id, outcome, actor FROM decision WHERE order_id = ? AND item_id = ? "
-    "AND (before <> after OR outcome = 'HOLD') ORDER BY id DESC LIMIT 1"
+    "AND (before <> after OR outcome = 'HOLD') AND id < coalesce((SELECT min(id) FROM decision "
+    "WHERE order_id = ? AND item_id = ? AND inbox_id = ?), 9223372036854775807) "
+    "ORDER BY id DESC LIMIT 1"
 )
 LOAD_OPEN: Final = (
     "SELECT e.item_id, e.code, e.inbox_id FROM json_each(?) wanted "
@@ -71,16 +73,22 @@ def answer_text(fact: Fact, reason: str) -> str:
 
 
 def brought_by(
-    book: Book, unwritten: Sequence[tuple[Any, ...]], order_pk: int, item_id: int
+    book: Book,
+    unwritten: Sequence[tuple[Any, ...]],
+    order_pk: int,
+    item_id: int,
+    before: int | None = None,
 ) -> tuple[int | None, str]:
     """The fact that brought the piece to where it is, if one did, and in words what did.
 
-    ``unwritten`` are decisions of this batch that are not in the book yet.
+    ``unwritten`` are decisions of this batch that are not in the book yet. With ``before``, a
+    fact's id, only what was decided of the piece before that fact counts.
     """
     for row in reversed(unwritten):
         if row[2] == item_id and (row[4] != row[5] or row[6] == Outcome.HOLD):
             return row[0], "by the channel's word"
-    found = book.query(_NEWEST_MOVE, (order_pk, item_id)).fetchone()
+    ids = (order_pk, item_id)
+    found = book.query(_NEWEST_MOVE, (*ids, *ids, before)).fetchone()
     if found is None:
         return None, "as it was imported"
     inbox_id, outcome, actor = found

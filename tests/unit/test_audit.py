@@ -383,6 +383,26 @@ def test_a_row_that_cannot_be_read_is_told_unless_it_was_set_aside(plain: AuditO
     assert plain.causes(plain.audit()) == []
 
 
+class SellerShips(Market):
+    """A panel that ships nothing itself."""
+
+    @hookimpl
+    def provides_shipping(self, order: OrderRef) -> bool:
+        return order.order_id != "OD1"
+
+
+def test_what_the_seller_ships_is_not_comparable_and_never_called_equal(tmp_path: Path) -> None:
+    office = AuditOffice(tmp_path, SellerShips())
+    office.order("OD1")
+    office.order("OD2")
+    office.shop.tell("OD1", Status.DELIVERED)
+    run = office.audit()
+    assert office.causes(run) == []
+    assert run["counts"]["incomparable"] == 1
+    assert "1 of them the seller ships: these are not comparable" in run["message"]
+    assert "syncctl warehouse ORDER DISPATCHED" in run["tasks"]["dispatched"]["message"]
+
+
 def test_what_cannot_be_asked_is_not_comparable_and_never_equal(tmp_path: Path) -> None:
     shop = Market(reads_by=frozenset({ReadsBy.WINDOW}), look_back_limit=timedelta(hours=12))
     office = AuditOffice(tmp_path, shop)

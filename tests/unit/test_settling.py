@@ -100,6 +100,18 @@ def test_a_tombstone_is_the_other_side(seller: Seller) -> None:
     assert seller.rows("SELECT inbox_id, against_id FROM exceptions") == [(2, 1)]
 
 
+def test_a_cancellation_that_stops_a_manifested_piece_did_not_bring_it_there(
+    seller: Seller,
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.MANIFESTED)
+    tell(seller, Status.CANCELLED)
+    shown = queries.exception(seller.book, 1)
+    assert shown.exception.code == "cancelled_after_manifest"
+    assert "the book has it by the hand of test" in shown.against_words
+
+
 @pytest.mark.unsound_book
 def test_where_no_fact_brought_it_there_the_message_says_what_did(seller: Seller) -> None:
     seller.stock("SHIRT", 1)
