@@ -101,5 +101,8 @@ HEALED_BY_FIX: Final = frozenset(
 )
 """What ``--fix`` sets out to mend; whether it did is found by comparing again."""
 
+HELD_BY_BRAKE: Final = frozenset({Cause.MISSED, Cause.UNDECIDED})
+"""What ``--fix`` cannot mend while the account's safety brake is on."""
+
 NEEDS_NOBODY: Final = frozenset({Cause.SET_ASIDE})
 """Told, and not counted among what waits for a person."""

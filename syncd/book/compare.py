@@ -18,6 +18,7 @@ import msgspec
 from syncd.book.causes import Cause
 from syncd.book.drift import Finding
 from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
+from syncd.book.last_word import settled_pieces
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.store import Book
@@ -54,6 +55,7 @@ class Compared(msgspec.Struct, kw_only=True):
 
     findings: list[Finding] = []
     incomparable: dict[Kind, set[str]] = {}
+    not_shipped: set[str] = set()  # the seller ships them, so the panel only echoes what was done
     upcoming: int = 0  # facts that no pass can have heard yet
 
 
@@ -94,6 +96,8 @@ class Comparer:
             marks=_marks(self._book, self._account.id, order_ids),
         )
         for order_id, order in case.book.orders.items():
+            if not self._ships_it(order):
+                out.not_shipped.add(order_id)
             out.findings += self._order(order, case, told, out)
             out.findings += _against_lines(order, told)
             if told.orders is None:
@@ -161,7 +165,8 @@ class Comparer:
             if not moves and not marks.exception(line_id):
                 if decided[line_id] == words:
                     continue  # it follows from the order in which the book heard of it
-                if marks.settled & {line_id, ""}:
+                odd = Counter(words) - Counter(expected[line_id])
+                if odd.total() <= marks.settled.get(line_id, 0):
                     continue  # a person has decided it, with the evidence before them
             cause, why = self._cause(order, line_id, expected[line_id], moves, case, marks)
             if cause in _AHEAD and self._silent(order, line_id, expected[line_id], told, out):
@@ -199,11 +204,14 @@ class Comparer:
             return Cause.AHEAD, ""
         return Cause.NOT_CARRIED_OUT, ""
 
+    def _ships_it(self, order: Order) -> bool:
+        return self._ships is None or self._ships(_ref(order))
+
     def _silent(
         self, order: Order, line_id: str, expected: Words, told: Told, out: Compared
     ) -> bool:
         """Whether the panel's silence says nothing: it could not be asked, or does not ship."""
-        if self._ships is not None and not self._ships(_ref(order)):
+        if order.order_id in out.not_shipped:
             return True
         placed = _placed_at(self._book, order.pk)
         silent = False
@@ -254,11 +262,12 @@ class _Case(msgspec.Struct, kw_only=True):
 class _Marks(msgspec.Struct):
     """What people did to the lines of an order, and what waits for them.
 
-    By line id; an exception of the whole order stands under the empty one.
+    By line id; an exception of the whole order stands under the empty one. ``settled``: on how
+    many pieces of the line a person has had the last word.
     """
 
     open: dict[str, str] = {}
-    settled: set[str] = set()
+    settled: dict[str, int] = {}
     by_hand: dict[str, str] = {}
 
     def exception(self, line_id: str) -> str:
@@ -275,16 +284,10 @@ def _clashes(after: Worksheet, order: Order) -> set[str]:
 def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _Marks]:
     wanted = _json(order_ids)
     marks: dict[str, _Marks] = {}
-    for order_id, line_id, state, number, code, closed_by in book.query(
-        _EXCEPTIONS, (account_id, wanted)
-    ):
-        mark = marks.setdefault(order_id, _Marks())
-        if state == "OPEN":
-            mark.open[line_id] = f"Exception {number}: {code}."
-        elif closed_by != "a later fact":
-            mark.settled.add(line_id)
-    for order_id, line_id in book.query(_SETTLED_ITEMS, (account_id, wanted)):
-        marks.setdefault(order_id, _Marks()).settled.add(line_id)
+    for order_id, line_id, number, code in book.query(_OPEN_EXCEPTIONS, (account_id, wanted)):
+        marks.setdefault(order_id, _Marks()).open[line_id] = f"Exception {number}: {code}."
+    for (order_id, line_id), count in settled_pieces(book, account_id, order_ids).items():
+        marks.setdefault(order_id, _Marks()).settled[line_id] = count
     for order_id, line_id, actor, after, at in book.query(_BY_HAND, (account_id, wanted)):
         text = f"{actor} moved it to {after} at {from_micros(at):%Y-%m-%d %H:%M} UTC."
         marks.setdefault(order_id, _Marks()).by_hand[line_id] = text
@@ -402,14 +405,10 @@ _KIND_OF: Final[Mapping[str, Kind]] = {
     "LOST": Kind.RETURNS,
 }
 _OF_ORDERS: Final = "o.account_id = ? AND o.order_id IN (SELECT value FROM json_each(?))"
-_EXCEPTIONS: Final = (
-    "SELECT e.order_id, coalesce(i.line_id, ''), e.state, e.id, e.code, e.closed_by FROM "
-    "exceptions e LEFT JOIN item i ON i.id = e.item_id WHERE e.account_id = ? "
-    "AND e.order_id IN (SELECT value FROM json_each(?)) ORDER BY e.id"
-)
-_SETTLED_ITEMS: Final = (
-    "SELECT o.order_id, i.line_id FROM orders o JOIN item i ON i.order_id = o.id "
-    f"WHERE {_OF_ORDERS} AND i.settled_at IS NOT NULL"
+_OPEN_EXCEPTIONS: Final = (
+    "SELECT e.order_id, coalesce(i.line_id, ''), e.id, e.code FROM exceptions e "
+    "LEFT JOIN item i ON i.id = e.item_id WHERE e.account_id = ? AND e.order_id IN "
+    "(SELECT value FROM json_each(?)) AND +e.state = 'OPEN' ORDER BY e.id"
 )
 _BY_HAND: Final = (
     "SELECT o.order_id, i.line_id, d.actor, d.after, d.decided_at FROM orders o JOIN item i ON "

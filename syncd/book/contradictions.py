@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from syncd.book.facts import Fact
+import msgspec
+
+from syncd.book.facts import Fact, event_told
 from syncd.book.records import BY_HAND, Record
 from syncd.book.store import Book
 from syncd.clock import from_micros
-from syncd.rules import Outcome, Piece, Position, closes
+from syncd.rules import Event, Outcome, Piece, Position, answered_by, closes
 
 _NEWEST_MOVE: Final = (
     "SELECT inbox_id, outcome, actor FROM decision WHERE order_id = ? AND item_id = ? "
-    "AND (before <> after OR outcome = 'HOLD') ORDER BY id DESC LIMIT 1"
+    "AND (before <> after OR outcome = 'HOLD') AND id < coalesce((SELECT min(id) FROM decision "
+    "WHERE order_id = ? AND item_id = ? AND inbox_id = ?), 9223372036854775807) "
+    "ORDER BY id DESC LIMIT 1"
 )
 LOAD_OPEN: Final = (
     "SELECT e.item_id, e.code, e.inbox_id FROM json_each(?) wanted "
@@ -36,9 +40,30 @@ LOAD_UNSOLD: Final = (
 )
 """Cancelled pieces of which a person has said that they left, and come back."""
 
+_ANSWERED: Final = (
+    "SELECT e.id, e.item_id, f.status, f.return_type, f.occurred_at FROM json_each(?) wanted "
+    "JOIN exceptions e ON e.item_id = wanted.value JOIN inbox f ON f.id IN (e.inbox_id, "
+    "e.against_id) WHERE +e.state = 'CLOSED' AND e.choice <> '' AND e.inbox_id IS NOT NULL"
+)
 
 LATER_FACT: Final = "a later fact"
 """Who closed an exception that something the channel said later has answered."""
+
+
+def load_answered(book: Book, item_ids: Iterable[int]) -> dict[int, dict[Event, int]]:
+    """By piece, until when a person's choices decide which events; times in microseconds."""
+    sides: dict[tuple[int, int], list[tuple[Event, int]]] = {}
+    ids = msgspec.json.encode(list(item_ids)).decode()
+    for exception_id, item_id, status, return_type, at in book.query(_ANSWERED, (ids,)):
+        event = event_told(status, return_type)
+        if event is not None:
+            sides.setdefault((exception_id, item_id), []).append((event, at))
+    found: dict[int, dict[Event, int]] = {}
+    for (_, item_id), evidence in sides.items():
+        known = found.setdefault(item_id, {})
+        for event, until in answered_by(evidence).items():
+            known[event] = max(until, known.get(event, until))
+    return found
 
 
 def answer_text(fact: Fact, reason: str) -> str:
@@ -48,16 +73,22 @@ def answer_text(fact: Fact, reason: str) -> str:
 
 
 def brought_by(
-    book: Book, unwritten: Sequence[tuple[Any, ...]], order_pk: int, item_id: int
+    book: Book,
+    unwritten: Sequence[tuple[Any, ...]],
+    order_pk: int,
+    item_id: int,
+    before: int | None = None,
 ) -> tuple[int | None, str]:
     """The fact that brought the piece to where it is, if one did, and in words what did.
 
-    ``unwritten`` are decisions of this batch that are not in the book yet.
+    ``unwritten`` are decisions of this batch that are not in the book yet. With ``before``, a
+    fact's id, only what was decided of the piece before that fact counts.
     """
     for row in reversed(unwritten):
         if row[2] == item_id and (row[4] != row[5] or row[6] == Outcome.HOLD):
             return row[0], "by the channel's word"
-    found = book.query(_NEWEST_MOVE, (order_pk, item_id)).fetchone()
+    ids = (order_pk, item_id)
+    found = book.query(_NEWEST_MOVE, (*ids, *ids, before)).fetchone()
     if found is None:
         return None, "as it was imported"
     inbox_id, outcome, actor = found

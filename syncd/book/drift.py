@@ -10,11 +10,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from syncd.book.causes import CAUSES, HEALED_BY_FIX, NEEDS_NOBODY, Cause
+from syncd.book.causes import CAUSES, HEALED_BY_FIX, HELD_BY_BRAKE, NEEDS_NOBODY, Cause
 from syncd.book.lookups import Filter, moment
 from syncd.book.runs import account_id_of, orders_of
 from syncd.book.store import Book
 from syncd.book.views import AuditView, DriftView
+from syncd.book.wording import words_for
 from syncd.errors import NotFound
 
 MAX_SHOWN: Final = 1_000
@@ -202,11 +203,13 @@ def _view(row: Sequence[Any]) -> DriftView:
     cause = Cause(row[5])
     words = CAUSES[cause]
     names = {"ORDER": shlex.quote(row[3]), "ACCOUNT": shlex.quote(row[2])}
-    do = _NAMES.sub(lambda match: names[match[0]], words.do)
+    braked = bool(row[10]) and cause in HELD_BY_BRAKE
+    helps = f"The safety brake holds it. {words_for('brake_on').do}" if braked else words.do
+    do = _NAMES.sub(lambda match: names[match[0]], helps)
     return DriftView(
         run_id=row[1], account=row[2], order_id=row[3], line_id=row[4], cause=cause.value,
         means=words.means, do="" if row[9] else do, book_says=row[6], panel_says=row[7],
-        message=row[8], mended=bool(row[9]), fixable=cause in HEALED_BY_FIX,
+        message=row[8], mended=bool(row[9]), fixable=cause in HEALED_BY_FIX and not braked,
     )  # fmt: skip
 
 
@@ -220,7 +223,8 @@ _LATER: Final = (
 )
 _SELECT: Final = (
     "SELECT d.id, d.run_id, a.name, d.order_id, d.line_id, d.cause, d.book_says, d.panel_says, "
-    "d.message, d.mended FROM drift d JOIN account a ON a.id = d.account_id"
+    "d.message, d.mended, EXISTS (SELECT 1 FROM brake b WHERE b.account_id = d.account_id "
+    "AND b.state = 'OPEN') FROM drift d JOIN account a ON a.id = d.account_id"
 )
 _ADD: Final = (
     "INSERT INTO drift (run_id, account_id, order_id, line_id, item_id, cause, book_says, "

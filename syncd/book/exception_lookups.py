@@ -86,7 +86,7 @@ def exception(book: Book, exception_id: int) -> ExceptionDetail:
         against = _evidence(book, case.against_id)
         return ExceptionDetail(
             exception=_view(row), contradicts=_evidence(book, case.inbox_id), against=against,
-            against_words="" if against or not piece else _no_fact(book, piece),
+            against_words="" if against or not piece else _no_fact(book, piece, case.inbox_id),
             stands=tuple(_stands(book, sheet, piece)),
             same_fact=tuple(_same_fact(book, case)),
             same_piece=tuple(
@@ -130,9 +130,9 @@ def _evidence(book: Book, inbox_id: int | None) -> EvidenceView | None:
     )  # fmt: skip
 
 
-def _no_fact(book: Book, piece: Piece) -> str:
+def _no_fact(book: Book, piece: Piece, inbox_id: int | None) -> str:
     """What brought the piece to where it was, when no fact of the channel did."""
-    _, whose = brought_by(book, (), piece.order_pk, piece.item_id)
+    _, whose = brought_by(book, (), piece.order_pk, piece.item_id, inbox_id)
     return f"No word of the channel brought it there; the book has it {whose}."
 
 

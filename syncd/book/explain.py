@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from syncd.book.brake_lookups import brakes
 from syncd.book.drift import findings
 from syncd.book.exception_lookups import exceptions
 from syncd.book.lookups import Filter, find_order
@@ -74,12 +75,13 @@ def explain(
         own, present = limits.get(name, Limits()), to_micros(at) if at else 0
         waits = tuple(waits_of_order(book, account_id, order_id, own, present, zone)) if at else ()
         drifted = findings(book, account=name, order_id=order_id)
+        held = [one.words for one in brakes(book, account=name)] if _undecided(facts) else []
     title = channel.title()
     story = _with_exceptions(tell(title, order, facts, records), opened)
     now = (*_now(order_id, name, title, order), *waits)
-    pending = (*_pending(facts), *_disagreements(drifted))
+    pending = (*_pending(facts, braked=bool(held)), *_disagreements(drifted))
     to_do = tuple(dict.fromkeys([
-        *_to_do(house, order, facts, opened, shelves, short), *(one.do for one in drifted)
+        *held, *_to_do(house, order, facts, opened, shelves, short), *(one.do for one in drifted)
     ]))  # fmt: skip
     return Explanation(
         order=order, account=name, order_id=order_id, now=now, story=tuple(story),
@@ -241,11 +243,18 @@ def _parcel(piece: PieceView, parcels: dict[str, PackageView]) -> str:
     return ", ".join(parts)
 
 
-def _pending(facts: Iterable[StoryFact]) -> Iterable[str]:
+def _undecided(facts: Iterable[StoryFact]) -> bool:
+    """Whether a pass has something of the order to decide, which a brake would hold."""
+    return any(fact.state in _OPEN - {"QUARANTINED"} for fact in facts)
+
+
+def _pending(facts: Iterable[StoryFact], *, braked: bool) -> Iterable[str]:
     for fact in facts:
         if fact.state not in _OPEN:
             continue
         why = fact.message or words_for(fact.code).means or "No pass has decided it yet."
+        if braked and fact.state == "NEW":
+            why = "The safety brake holds it, until a person has spoken."
         tried = f", tried {times(fact.tries)}" if fact.tries else ""
         yield f"{fact.state}: {happened(fact)} (fact {fact.id}{tried}). {why}"
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
-from syncd.rules import EVENT_RANK, Fact as RulesFact, event_of
+from syncd.rules import EVENT_RANK, Event, Fact as RulesFact, event_of
 from syncd.statuses import ReturnType, Status
 
 
@@ -50,10 +50,12 @@ _OF_ORDERS: Final = (
 _OPEN_OF: Final = (
     f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) AND {OPEN_FACTS}"
 )
-_STOPPING: Final = (
-    f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND status IN "
-    "('CANCELLED', 'CANCEL_REQUESTED', 'CANCEL_WITHDRAWN') AND state IN "
-    "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE')"
+# Of an order that the seller ships, DISPATCHED is his own word, which he may give the channel
+# before the courier comes; what the channel says of the parcel's way is not.
+_UNDONE: Final = (
+    f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND (state IN "
+    "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE') OR (state = 'DONE' "
+    "AND outcome = 'SKIPPED' AND code = 'channel_not_shipping' AND status <> 'DISPATCHED'))"
 )
 
 Key = tuple[int, int]
@@ -88,16 +90,27 @@ def facts_by_id(book: Book, ids: Sequence[int]) -> dict[int, Fact]:
     return {row[0]: fact_of(row, 0) for row in rows if (row[7], row[8]) in _EVENTS}
 
 
+def event_told(status: str, return_type: str) -> Event | None:
+    """The event of a journal row; None where it has none."""
+    return _EVENTS.get((status, return_type))
+
+
 def open_of(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Fact]:
     """All undecided facts of at most 500 orders, whoever has tried them, in deciding order."""
     sql = _OPEN_OF.format(marks=",".join("?" * len(order_ids)))
     return in_order([fact_of(row, 0) for row in book.query(sql, (account_id, *order_ids))])
 
 
-def stopping(book: Book, account_id: int, order_id: str) -> list[Fact]:
-    """The order's cancellations and wishes for one that are not decided, whatever the cause."""
-    rows = book.query(_STOPPING, (account_id, order_id))
-    return in_order([fact_of(row, 0) for row in rows])
+def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
+    """What the channel said of the order and the book has not done, whatever the cause.
+
+    Whoever asks stands at the door, so no fact among them waits for a sweep to prove it.
+    """
+    rows = book.query(_UNDONE, (account_id, order_id))
+    facts = [fact_of(row, 0) for row in rows if (row[7], row[8]) in _EVENTS]
+    for fact in facts:
+        fact.waited = True
+    return in_order(facts)
 
 
 F = TypeVar("F", bound=Fact)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from syncd.book.brake_lookups import brakes
 from syncd.book.lookups import Filter, page_size, run
 from syncd.book.runs import account_id_of, kinds_of, orders_of
 from syncd.book.store import Book
@@ -71,7 +72,8 @@ def failed(
             (*where.params, page_size(limit)),
         )
         facts = tuple(_fact(row) for row in rows)
-        return Failed(facts, tuple(_broken_runs(book, account)), groups)
+        on = tuple(brakes(book, account=account))
+        return Failed(facts, tuple(_broken_runs(book, account)), groups, on)
 
 
 def _fact(row: Sequence[Any]) -> FactView:

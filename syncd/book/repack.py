@@ -4,7 +4,8 @@ The invoice lists a piece that will not be in it. By default it is voided (its n
 used), the parcel is closed, and the pieces that are still wanted stand in a new one at CREATED,
 to be packed and invoiced anew. This is the one place where a fact moves a piece backwards. A
 seller who would rather ship the rest as it is says so in ``partial_cancel``; a parcel that has
-left, or is in a closed manifest, cannot be opened again either.
+left cannot be opened again either, and one in a closed manifest only by a person who pulls the
+piece out of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from msgspec import Struct
 from syncd.book.facts import Fact
 from syncd.book.succession import name_pieces
 from syncd.book.worksheet import Order, Package, Piece, Worksheet
-from syncd.rules import RANK, Outcome, PartialCancel, Position, Reason
+from syncd.rules import RANK, Outcome, PartialCancel, Position, Reason, has_left
 
 _LAST: Final = RANK[Position.READY_TO_SHIP] or 0
 _FAR: Final = 1_000  # lost on the way
@@ -36,11 +37,14 @@ class Met(Struct, frozen=True):
 
 
 def after_cancel(
-    sheet: Worksheet, order: Order, fact: Fact, cancelled: Piece, policy: PartialCancel
-) -> Sequence[Met]:
+    sheet: Worksheet, order: Order, fact: Fact, cancelled: Piece, policy: PartialCancel, *,
+    opened: bool = False,
+) -> Sequence[Met]:  # fmt: skip
     """Mend the invoiced parcel in which the fact cancelled this piece. Once a parcel and fact.
 
-    Nothing is to be done when its invoice is void already, for no piece is left in it.
+    ``opened``: a person has taken the piece out, so that a closed manifest does not keep the
+    parcel closed. Nothing is to be done when its invoice is void already, for no piece is left
+    in it.
     """
     if cancelled.package_id is None:
         return ()
@@ -52,7 +56,7 @@ def after_cancel(
     ]
     if not package.invoice:
         return ()
-    closed = any(_is_closed(piece) for piece in live)
+    closed = any(has_left(p.position) if opened else _is_closed(p) for p in live)
     if not closed and policy is PartialCancel.REPACK:
         return _repack(sheet, order, fact, cancelled, package, live)
     if not closed:
@@ -67,6 +71,24 @@ def after_cancel(
     return [
         Met(piece, piece.position, Outcome.NOTE, Reason.SHIPS_SHORT, "", note) for piece in live
     ]
+
+
+def after_pull(sheet: Worksheet, order: Order, fact: Fact, package: Package) -> Sequence[Met]:
+    """Mend the invoiced parcel on a manifest out of which a person has pulled pieces.
+
+    Not before the block is off: what waits in it for a person is found by its place there.
+    """
+    pulled = [
+        piece
+        for piece in order.pieces
+        if piece.package_id == package.id
+        and piece.position is Position.CANCELLED
+        and piece.settled_at is not None
+    ]
+    if package.blocked or not pulled:
+        return ()
+    policy = sheet.policies.partial_cancel
+    return after_cancel(sheet, order, fact, pulled[-1], policy, opened=True)
 
 
 def _is_closed(piece: Piece) -> bool:

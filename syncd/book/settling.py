@@ -18,13 +18,14 @@ from syncd.book.facts import Fact
 from syncd.book.person_verbs import PERSON_VERBS
 from syncd.book.questions import Case, cases_of, lead_of, question_of
 from syncd.book.records import Act, Record, write_records
+from syncd.book.repack import after_pull
 from syncd.book.store import Book
 from syncd.book.verbs import Desk, parcel_of
 from syncd.book.wording import steps_told
 from syncd.book.worksheet import Order, Piece, Shared, Worksheet
 from syncd.clock import from_micros, to_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Event, Option, Policies, Verb, closes, options_for, roll_up
+from syncd.rules import Event, Option, Policies, Reason, Verb, closes, options_for, roll_up
 
 MAX_NOTE: Final = 2_000
 _OUTWARD: Final = frozenset({Event.DISPATCHED, Event.DELIVERED, Event.UNDELIVERED, Event.LOST})
@@ -130,11 +131,17 @@ def _settle(act: _Act, case: Case) -> Answer:
     before = "" if piece is None else piece.position.value
     doing = option.steps if piece is None else option.steps_for(piece)
     notes: list[str] = []
+    mended: list[Record] = []
+    after = before
     if order is not None and piece is not None and (lead.fact is not None or option.steps):
-        notes = _carry_out(act, case, lead, option, family, order, piece)
+        desk = _carry_out(act, case, lead, option, family, order, piece)
+        after = piece.position.value
+        if any(step.verb is Verb.UNBLOCK_PARCEL for step in option.steps):
+            mended = _mend(act, lead, desk, piece)
+        _roll_up(order)
+        notes = desk.notes
     else:
         act.bare += [one.id for one in family]
-    after = "" if piece is None else piece.position.value
     steps = ",".join(f"{s.verb}:{s.arg}" if s.arg else s.verb for s in doing)
     if order is not None:
         act.records.append(
@@ -144,6 +151,8 @@ def _settle(act: _Act, case: Case) -> Answer:
                 steps=steps, note="; ".join(filter(None, (*notes, act.note))),
             )
         )  # fmt: skip
+    act.records += mended
+    after = "" if piece is None else piece.position.value
     closed = [one.id for one in family]
     act.answered.update(closed)
     return Answer(
@@ -221,8 +230,8 @@ def _family(act: _Act, case: Case, option: Option) -> list[Case]:
 def _carry_out(
     act: _Act, case: Case, lead: Case, option: Option, family: Sequence[Case], order: Order,
     piece: Piece,
-) -> list[str]:  # fmt: skip
-    """Do the steps on the worksheet and close what they answer; what is worth noting."""
+) -> Desk:  # fmt: skip
+    """Do the steps on the worksheet and close what they answer; the desk has what is noted."""
     sheet = act.sheets[case.account_id]
     before, was_in = piece.position, piece.package_id
     fact = _evidence(lead, family)
@@ -246,16 +255,39 @@ def _carry_out(
     piece.dirty = True
     for package_id in {piece.package_id, was_in} - {None}:
         sheet.settle_parcel(order, int(package_id or 0))
-    state = roll_up(
-        [p.position for p in order.pieces], allocated=any(p.allocated for p in order.pieces)
-    )
-    order.state, order.dirty = str(state), True
     codes = {one.code for one in family}
     sheet.close_troubles(piece, codes, act.actor, act.note, act.at, option.name)
     moved_to = piece.position if piece.position is not before else None
     told = f"answered with exception {case.id}: {option.name}"
     sheet.close_troubles(piece, closes(option.code, moved_to), act.actor, told, act.at)
-    return desk.notes
+    return desk
+
+
+def _roll_up(order: Order) -> None:
+    state = roll_up(
+        [p.position for p in order.pieces], allocated=any(p.allocated for p in order.pieces)
+    )
+    order.state, order.dirty = str(state), True
+
+
+def _mend(act: _Act, lead: Case, desk: Desk, piece: Piece) -> list[Record]:
+    """The parcel's invoice lists what was pulled out of it: as after any cancellation in part.
+
+    Returns the records of the pieces that this meets, to stand behind that of the act.
+    """
+    package = parcel_of(desk, piece)
+    met = () if package is None else after_pull(desk.sheet, desk.order, desk.fact, package)
+    if package is not None and any(one.reason is Reason.REPACKED_AFTER_CANCEL for one in met):
+        desk.notes.remove(f"parcel {package.code} may leave")
+    desk.notes += dict.fromkeys(one.note for one in met)
+    return [
+        Record(
+            order_pk=desk.order.pk, item_id=one.piece.item_id, inbox_id=lead.inbox_id,
+            act=Act.SETTLE, before=one.before.value, after=one.piece.position.value,
+            code=one.reason.value, actor=act.actor, at=act.at, steps=one.steps, note=one.note,
+        )
+        for one in met
+    ]  # fmt: skip
 
 
 def _dispatched_at(case: Case) -> Iterable[int]:

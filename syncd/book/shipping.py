@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
-from syncd.book.facts import Fact, stopping
+from syncd.book.facts import Fact, undone
 from syncd.book.lookups import find_order
 from syncd.book.runs import account_id_of
 from syncd.book.store import Book
-from syncd.book.wording import words_for
+from syncd.book.wording import STANDS, words_for
 from syncd.book.worksheet import Order, Piece, Shared, Worksheet
 from syncd.clock import from_micros
 from syncd.errors import NotFound, Refused
-from syncd.rules import Position, Verdict, has_left, may_ship
+from syncd.rules import STOPPING, Fact as RulesFact, Position, Reason, Verdict, has_left, may_ship
 
 MAX_FOUND: Final = 20
 _CODE: Final = "SP-"
+_SKIPPED: Final = "SKIPPED"
 
 
 class ParcelVerdict(Struct, frozen=True):
@@ -99,16 +100,28 @@ def of_order(book: Book, order_id: str, account: str | None = None) -> ShipVerdi
 
 
 def check_pieces(
-    sheet: Worksheet, order: Order, pieces: Iterable[Piece], *, undecided: bool
+    sheet: Worksheet, order: Order, pieces: Iterable[Piece], *, undecided: bool, leaves: bool
 ) -> None:
     """Refuse to move these pieces on, parcel by parcel, with the words of the verdict.
 
-    ``undecided``: facts stop them too that no pass has decided yet.
+    ``undecided``: facts stop them too that no pass has carried out yet; except for those that
+    only this act carries out. ``leaves``: the pieces are handed to the courier. Missing stock is
+    left to who takes it from the shelf.
     """
-    facts = stopping(sheet.book, sheet.account_id, order.order_id) if undecided else ()
+    facts: Sequence[Fact] = ()
+    if undecided:
+        found = undone(sheet.book, sheet.account_id, order.order_id)
+        facts = [one for one in found if not _is_for_hand(one, leaves)]
     for verdict in _verdicts(sheet, order, facts, list(pieces)):
-        if not verdict.may_ship:
+        if not verdict.may_ship and verdict.code != "stock_missing":
             raise Refused(verdict.words, code=verdict.code)
+
+
+def _is_for_hand(fact: Fact, leaves: bool) -> bool:
+    """Whether the book waits for the warehouse's own step to agree with this fact."""
+    if fact.outcome == _SKIPPED:
+        return True
+    return not leaves and fact.code == Reason.ITEM_TRACEABILITY_NEEDS_SCAN
 
 
 def _of_packages(book: Book, found: Sequence[Sequence[Any]]) -> ShipVerdict:
@@ -135,7 +148,7 @@ def _of_order(
         here = [piece for piece in pieces if not has_left(piece.position)]
         if any(piece.position is not Position.CANCELLED for piece in here):
             pieces = here
-    facts = stopping(book, account_id, order_id)
+    facts = undone(book, account_id, order_id)
     verdicts = list(_verdicts(sheet, order, facts, pieces))
     if packages is not None and not verdicts:  # every piece was taken out of it
         code = "parcel_cancelled"
@@ -188,10 +201,15 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     reason = words_for(verdict.reason) if verdict.reason else None
     if verdict.fact is not None:
         when = from_micros(verdict.fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
+        said = f"{verdict.fact.event} of line {lines} at {when}"
+        if verdict.code == "told_left":
+            return f"{subject}: {_told_left(verdict.fact, said, order_id)}"
         return (
-            f"{subject} must stay here: the channel said {verdict.fact.event} of line {lines} "
-            f"at {when}, and this is not decided yet. See why: syncctl explain {order_id}"
+            f"{subject} must stay here: the channel said {said}, and this is not decided yet. "
+            f"See why: syncctl explain {order_id}"
         )
+    if verdict.code in ("not_verified", "stock_missing"):
+        return f"{subject} must stay here: {not_yet(verdict.pieces[0].position, lines)}"
     if verdict.code == "package_blocked":
         return (
             f"{subject} is blocked: {verdict.reason}. Take the cancelled piece out and settle its "
@@ -207,6 +225,25 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     return _words(verdict.code, package or f"order {order_id}", reason.means if reason else "")
 
 
+def not_yet(position: Position, lines: str) -> str:
+    """Why what stands so early may not be packed or leave, and what is to be done."""
+    return f"line {lines} is {position}, {STANDS[position]}; {_TO_DO[position]}"
+
+
+def _told_left(fact: RulesFact, said: str, order_id: str) -> str:
+    """That the panel is ahead of the book, and what is to be done for the book to follow."""
+    told = f"the panel already says it has left: {said}"
+    if isinstance(fact, Fact) and fact.outcome == _SKIPPED:
+        return (
+            f"{told}. The seller ships this order, so the book waits for your word: look whether "
+            f"it is still here; if it has left, book that: syncctl warehouse {order_id} DISPATCHED"
+        )
+    return (
+        f"{told}, and the book has not followed yet. Look whether it is still here, and do not "
+        f"send it a second time; see what keeps the book back: syncctl explain {order_id}"
+    )
+
+
 def _words(code: str, subject: str, more: str = "") -> str:
     return f"{subject[:1].upper()}{subject[1:]}: {words_for(code).means} {more}".strip()
 
@@ -215,7 +252,9 @@ def _of_unknown(book: Book, order_id: str, account: str | None) -> ShipVerdict:
     """An order that is not in the book: no parcel of ours, and perhaps cancelled already."""
     names = book.query("SELECT id, name FROM account ORDER BY name").fetchall()
     for account_id, name in names:
-        if account in (None, name) and stopping(book, account_id, order_id):
+        if account not in (None, name):
+            continue
+        if any(fact.event in STOPPING for fact in undone(book, account_id, order_id)):
             code = "cancelled_before_import"
             return ShipVerdict(name, order_id, False, code, _words(code, f"order {order_id}"), ())
     raise NotFound(f"The book has no order {order_id!r}, so it has no parcel of it either.")
@@ -225,3 +264,12 @@ _PACKAGE: Final = (
     "SELECT p.id, a.name, o.order_id, p.code FROM package p JOIN orders o ON o.id = p.order_id "
     "JOIN account a ON a.id = o.account_id"
 )
+_TO_DO: Final[Mapping[Position, str]] = {
+    Position.PENDING_VERIFICATION: "verify the order before it is packed.",
+    Position.LOCATION_NOT_SERVICEABLE: (
+        "find a courier for it, or cancel it on the channel's panel; it is not packed before."
+    ),
+    Position.UNFULFILLABLE: (
+        "receive the goods, which gives it what it waits for: syncctl stock receive"
+    ),
+}

@@ -229,7 +229,7 @@ class Item(Table):
     # the line of the same order that its own line stands in for; * where no line is named
     settled_at = BigIntegerField(null=True)
     # event time of the newest evidence that a person had before them when they settled an
-    # exception of the piece: only what happened later is decided again
+    # exception of the piece: of what it was about, only what happened later is decided again
 
     class Meta:
         indexes = ((("order", "line_id", "piece"), True),)

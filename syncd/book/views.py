@@ -322,11 +322,13 @@ class Failed:
     """Facts that are not settled, newest first, and runs whose failure still stands.
 
     ``groups`` tells of all facts asked for, not only of those on this page; largest first.
+    ``brakes`` are the safety brakes that are on: what they hold is undecided, and none of these.
     """
 
     facts: tuple[FactView, ...]
     runs: tuple[RunView, ...]
     groups: tuple[FactGroup, ...] = ()
+    brakes: tuple[BrakeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from syncd.book.documents import sequence_missing
 from syncd.book.records import Act, Record, write_records
 from syncd.book.runs import account_id_of
-from syncd.book.shipping import check_pieces
+from syncd.book.shipping import check_pieces, not_yet
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.succession import close_repack
@@ -129,7 +129,8 @@ def _check_pieces(bench: _Bench) -> None:
     for piece in bench.order.pieces:
         if piece.position in _NOT_YET:
             raise Refused(
-                f"Line {piece.line_id} is {piece.position}: verify the order before it is packed.",
+                f"Order {bench.order.order_id} must stay here: "
+                f"{not_yet(piece.position, piece.line_id)}",
                 code="not_verified",
             )
     if not bench.pieces:
@@ -140,7 +141,10 @@ def _check_pieces(bench: _Bench) -> None:
             code="nothing_to_move",
         )
     last_look = _PLACE[bench.to] >= _INVOICED  # no invoice for what the channel has cancelled
-    check_pieces(bench.sheet, bench.order, bench.pieces, undecided=last_look)
+    check_pieces(
+        bench.sheet, bench.order, bench.pieces, undecided=last_look,
+        leaves=bench.to is Position.DISPATCHED,
+    )  # fmt: skip
     for piece in bench.pieces:
         _check_piece(bench, piece)
 

@@ -287,6 +287,14 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
             "The channel has cancelled some of it, or the buyer asked for that, and no pass has "
             "decided it yet; it must stay here until then."
         ),
+        "told_left": Words(
+            "The panel already says it has left, and the book has not followed yet; it must not "
+            "be sent a second time."
+        ),
+        "not_verified": Words(
+            "It is not verified, or no courier serves its address, so it must stay here."
+        ),
+        "stock_missing": Words("The stock for some of it is missing, so it must stay here."),
         "fact_retry": Words("A person asked to have this decided again."),
         "fact_ignore": Words("A person set this aside."),
         **{code: Words(*words) for code, words in WAIT_CODES.items()},

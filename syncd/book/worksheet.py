@@ -12,6 +12,7 @@ from syncd.book.contradictions import (
     LOAD_UNSOLD,
     LOAD_WRITTEN_OFF,
     brought_by,
+    load_answered,
     trouble_text,
 )
 from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
@@ -153,7 +154,11 @@ class Worksheet:
             ids = msgspec.json.encode(lost).decode()
             for item_id, choice in self.book.query(LOAD_WRITTEN_OFF, (ids,)):
                 pieces[item_id].written_off = WRITTEN_OFF.get(choice, "")
-        bare = [p.item_id for p in pieces.values() if p.settled_at and self._lacks_invoice(p)]
+        settled = [p for p in pieces.values() if p.settled_at is not None]
+        if settled:
+            for item_id, events in load_answered(self.book, [p.item_id for p in settled]).items():
+                pieces[item_id].settled = tuple(events.items())
+        bare = [p.item_id for p in settled if self._lacks_invoice(p)]
         if bare:
             for (item_id,) in self.book.query(LOAD_UNSOLD, (msgspec.json.encode(bare).decode(),)):
                 pieces[item_id].unsold = True

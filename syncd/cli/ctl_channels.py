@@ -59,8 +59,10 @@ def _show(channel: Mapping[str, Any]) -> None:
     if channel["reason"]:
         say(f"It is off: {channel['reason']}")
         return
-    for label, text in _facts(channel["accounts"], can):
-        say(f"  {label:<24}{text}")
+    facts = list(_facts(channel["accounts"], can))
+    wide = max(len(label) for label, _ in facts)
+    for label, text in facts:
+        say(f"  {label:<{wide}}  {text}")
     say()
     table(
         [

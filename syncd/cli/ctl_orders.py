@@ -161,7 +161,9 @@ def failed(
     for fact in found["facts"]:
         if _group_of(fact) not in grouped:
             _say_fact(fact, now)
-    if not found["facts"]:
+    for brake in found["brakes"]:
+        say(brake["words"])
+    if not found["facts"] and not found["brakes"]:
         tell("Nothing is waiting: every change was dealt with.")
     if found["runs"]:
         say("Runs that failed:")

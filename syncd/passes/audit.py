@@ -108,7 +108,7 @@ class Audit:
                 else RunState.PARTIAL
             )
             return state, failed[0][1].code, f"{failed[0][0]}: {failed[0][1].message}"
-        compared = f"{job.counts.compared} orders compared"
+        compared = f"{job.counts.compared} orders compared{self._set_apart()}"
         if left:
             text = f"{compared}, {left} disagreements. See them: syncctl drift {job.run_id}"
             return RunState.PARTIAL, "drift_found", text
@@ -161,7 +161,9 @@ class Audit:
                 drift.record(book, job.run_id, job.account_id, ids, again, verified=True)
         job.counts.compared += len(ids)
         job.counts.upcoming += found.upcoming
-        job.counts.incomparable += len(set().union(*found.incomparable.values()))
+        silent = found.not_shipped.union(*found.incomparable.values())
+        job.counts.incomparable += len(silent)
+        job.notes.setdefault(Kind.DISPATCHED, TaskNote()).not_shipped += len(found.not_shipped)
         for kind, orders in found.incomparable.items():
             job.notes.setdefault(kind, TaskNote()).incomparable += len(orders)
         self._place.after = portion.last
@@ -337,11 +339,23 @@ class Audit:
         limit = self._channel.look_back_limit
         return start if limit is None else max(start, end - limit)
 
+    def _set_apart(self) -> str:
+        """Of how many orders a comparison says nothing about what has left."""
+        count = sum(note.not_shipped for note in self._job.notes.values())
+        return f", {count} of them the seller ships: these are not comparable" if count else ""
+
     def _tell_incomparable(self) -> None:
         """Say of each kind what could not be compared; silence is not agreement."""
         for kind, note in self._job.notes.items():
             if note.incomparable:
                 told = f"{note.incomparable} orders are not comparable: {self._why(kind)}"
+                note.message = f"{note.message} {told}".strip()
+            if note.not_shipped:
+                told = (
+                    f"{note.not_shipped} orders are not comparable: the seller ships them, so what "
+                    "the panel tells of their way is not booked. Book it as it happens: syncctl "
+                    "warehouse ORDER DISPATCHED"
+                )
                 note.message = f"{note.message} {told}".strip()
 
     def _why(self, kind: Kind) -> str:

@@ -60,6 +60,7 @@ class TaskNote(msgspec.Struct, kw_only=True):
     pages: int = 0
     wait_seconds: float = 0.0  # the panel asked not to be called sooner
     incomparable: int = 0  # of an audit: orders of which it could not be asked this
+    not_shipped: int = 0  # of an audit, with the dispatches: orders that the seller ships
 
 
 class Job:

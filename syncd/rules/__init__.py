@@ -5,18 +5,19 @@ whether a decision may be carried out now, ``roll_up`` what the order is then, `
 person may settle an exception, ``closes`` which exceptions a decision answers.
 """
 
+from syncd.rules.answered import answered_by
 from syncd.rules.brake import Brake, trips
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.choose import Choice, choose
 from syncd.rules.decide import PLAIN, Rulings, decide, decide_unknown, rulings_for
-from syncd.rules.foresee import foresee
+from syncd.rules.foresee import foresee, has_left
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
 from syncd.rules.pieces import Fact, Piece
 from syncd.rules.policies import USUAL, InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
 from syncd.rules.rulebook import table_for
-from syncd.rules.ship import STOPPING, Verdict, has_left, may_ship
+from syncd.rules.ship import STOPPING, Verdict, may_ship
 from syncd.rules.table import TABLE
 from syncd.rules.words import (
     CHANGING,
@@ -66,6 +67,7 @@ __all__ = [
     "Step",
     "Verb",
     "Verdict",
+    "answered_by",
     "choose",
     "closes",
     "decide",

@@ -69,13 +69,14 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     channel has cancelled while it was on a closed manifest meets every fact as a cancelled
     one: it is never dispatched by us, and a person hears of whatever contradicts it. A piece
     of a parcel that is to be packed again is off its shelf, so that only a putaway frees it. What
-    a person has settled stays so until something newer happens than they had before them. What
-    had left unsold and does not come back after all is invoiced then.
+    a person has settled stays so until something newer happens than they had before them, or
+    something else is told than they were asked about. What had left unsold and does not come
+    back after all is invoiced then.
     """
     position = piece.position
     if piece.unsold:
         return _sold(piece, decide(replace(piece, unsold=False), fact, rulings))
-    if piece.settled_at is not None and fact.occurred_at <= piece.settled_at:
+    if piece.settled and fact.occurred_at <= dict(piece.settled).get(fact.event, _NEVER):
         met = rulings.all[position][fact.event]
         return _but(met, Outcome.NOOP, position, Reason.SETTLED_BY_PERSON, ())
     if piece.off_shelf and position is Position.CREATED and fact.event is Event.CANCELLED:
@@ -242,6 +243,7 @@ def _lost_late(piece: Piece, _: Fact) -> int | None:
 
 
 _NEVER_OLDER: Final = 2**63  # microseconds; later than any event
+_NEVER: Final = -(2**63)  # microseconds; before any event
 # What a fact must be newer than, and the event whose rank decides at the same moment.
 _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]] = {
     Since.NOTICE: (lambda piece, _: piece.return_noticed_at, Event.RETURN_NOTICED_CIR),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
 from syncd.rules.choose import choose
 from syncd.rules.decide import decide
 from syncd.rules.pieces import Fact, Piece
-from syncd.rules.words import MOVING, Event, Outcome, Position
+from syncd.rules.words import MOVING, RANK, Event, Outcome, Position
+
+_LEFT_RANK: Final = RANK[Position.DISPATCHED] or 0
 
 
 def foresee(pieces: Sequence[Piece], facts: Iterable[Fact]) -> dict[int, Fact]:
@@ -18,8 +21,16 @@ def foresee(pieces: Sequence[Piece], facts: Iterable[Fact]) -> dict[int, Fact]:
     ``facts`` are all of one order, in the order in which they are decided. Gates are not asked.
     A piece that a channel's word lets go again, or that leaves first, is not among them.
     """
+    return look_ahead(pieces, facts)[0]
+
+
+def look_ahead(
+    pieces: Sequence[Piece], facts: Iterable[Fact]
+) -> tuple[dict[int, Fact], dict[int, Fact]]:
+    """What ``foresee`` finds, and the pieces here that have left by the first such fact."""
     seen = [replace(piece) for piece in pieces]
     stopped: dict[int, Fact] = {}
+    left: dict[int, Fact] = {}
     for fact in facts:
         chosen = choose(seen, fact).pieces
         decisions = [decide(piece, fact) for piece in chosen]
@@ -35,7 +46,9 @@ def foresee(pieces: Sequence[Piece], facts: Iterable[Fact]) -> dict[int, Fact]:
                     stopped[piece.item_id] = fact
                 else:
                     stopped.pop(piece.item_id, None)
-    return stopped
+                if has_left(decision.target):
+                    left.setdefault(piece.item_id, fact)
+    return stopped, left
 
 
 def _move(piece: Piece, fact: Fact, target: Position) -> None:
@@ -45,3 +58,8 @@ def _move(piece: Piece, fact: Fact, target: Position) -> None:
         piece.uncancelled_at = max(piece.uncancelled_at or 0, fact.occurred_at)
     if target is not piece.position:
         piece.position, piece.changed_at = target, fact.occurred_at
+
+
+def has_left(position: Position) -> bool:
+    """Whether a piece that stands here has left the seller."""
+    return position is Position.LOST or (RANK[position] or 0) >= _LEFT_RANK

@@ -17,7 +17,8 @@ class Piece(Struct, kw_only=True):
     newest withdrawal of a return, ``uncancelled_at`` that of a buyer's wish to cancel,
     ``cancelled_at`` the newest cancellation that was told after the piece had left,
     ``lost_at`` the newest word of its loss.
-    ``settled_at`` is when the newest evidence happened that a person settled an exception by.
+    ``settled_at`` is when the newest evidence happened that a person settled an exception by;
+    ``settled`` says until when that person's word decides each of the events it was about.
     ``former`` are the names of parcels that its own came from, ``off_shelf`` whether it lies
     among the packed goods although its parcel has to be packed again. ``replaces`` is the line
     of the same order that the piece's line stands in for. ``unsold``: it left without an invoice,
@@ -48,6 +49,7 @@ class Piece(Struct, kw_only=True):
     cancelled_at: int | None = None
     lost_at: int | None = None
     settled_at: int | None = None
+    settled: tuple[tuple[Event, int], ...] = ()
     former: tuple[str, ...] = ()
     off_shelf: bool = False
     replaces: str = ""

@@ -7,15 +7,19 @@ from typing import Final
 
 from msgspec import Struct
 
-from syncd.rules.foresee import foresee
+from syncd.rules.foresee import has_left, look_ahead
 from syncd.rules.pieces import Fact, Piece
-from syncd.rules.words import RANK, Event, Position
+from syncd.rules.words import Event, Position
 
 STOPPING: Final = frozenset({Event.CANCELLED, Event.CANCEL_REQUESTED, Event.CANCEL_WITHDRAWN})
 """The events that stop a parcel, and the one that lets it go again."""
 
-_LEFT_RANK: Final = RANK[Position.DISPATCHED] or 0
 _REPLACED: Final = ("SPLITTED", "MERGED")
+_NOT_YET: Final = (
+    (Position.PENDING_VERIFICATION, "not_verified"),
+    (Position.LOCATION_NOT_SERVICEABLE, "not_verified"),
+    (Position.UNFULFILLABLE, "stock_missing"),
+)
 
 
 class Verdict(Struct, frozen=True):
@@ -33,8 +37,9 @@ def may_ship(
 ) -> Verdict:
     """The verdict over the parcel with the pieces ``inside`` (item ids) of an order's ``pieces``.
 
-    ``facts`` are the order's undecided facts of STOPPING, oldest first: whatever keeps them
-    from being decided, the parcel stays here. ``state`` is the parcel's, ``blocked`` its block.
+    ``facts`` are the order's facts that no pass has carried out, oldest first: whatever keeps
+    them from it, a parcel stays here that they cancel, and one that they say has left is not sent
+    again. ``state`` is the parcel's, ``blocked`` its block.
     """
     ids = set(inside)
     here = [piece for piece in pieces if piece.item_id in ids]
@@ -51,14 +56,16 @@ def may_ship(
     held = tuple(piece for piece in waiting if piece.hold)
     if held:
         return Verdict(False, "piece_held", held, reason=held[0].hold)
-    stopped = foresee(pieces, facts)
+    stopped, left = look_ahead(pieces, facts)
     meant = tuple(piece for piece in waiting if piece.item_id in stopped)
     if meant:
         return Verdict(False, "cancel_undecided", meant, stopped[meant[0].item_id])
+    gone = tuple(piece for piece in waiting if piece.item_id in left)
+    if gone:
+        return Verdict(False, "told_left", gone, left[gone[0].item_id])
+    for position, code in _NOT_YET:
+        early = tuple(piece for piece in waiting if piece.position is position)
+        if early:
+            return Verdict(False, code, early)
     out = tuple(piece for piece in here if piece.position is Position.CANCELLED)
     return Verdict(True, "without_cancelled" if out else "may_ship", out)
-
-
-def has_left(position: Position) -> bool:
-    """Whether a piece that stands here has left the seller."""
-    return position is Position.LOST or (RANK[position] or 0) >= _LEFT_RANK

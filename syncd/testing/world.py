@@ -516,6 +516,17 @@ class World:
             return "OPEN"
         return piece.state.value  # CANCELLED, LOST
 
+    def shown(self, piece: Piece) -> str:
+        """As :meth:`word`, for a panel that shows a withdrawn return until something newer
+        happens: in the form of ``syncd.meanings``, such as "RETURN_WITHDRAWN RTO"."""
+        back = self.returns.get(piece.return_id)
+        word = self.word(piece)
+        if back is None:
+            return word
+        if back.state in WITHDRAWN and piece.changed_at <= back.modified_at:
+            return f"RETURN_WITHDRAWN {back.kind}"
+        return word.replace(f"_{back.kind}", f" {back.kind}")
+
     def truth(
         self, *, seller_id: str = "", ships_by: Ships | Literal[""] = ""
     ) -> dict[LineKey, Counter[str]]:

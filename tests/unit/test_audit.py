@@ -167,6 +167,11 @@ def test_the_brake_holds_what_an_audit_would_mend_until_a_person_has_spoken(
     held = plain.audit(fix=True)
     assert (held["state"], held["code"]) == ("HELD", "brake_on")
     assert {plain.seller.positions(f"OD{n}")[0] for n in range(4)} == {"UNFULFILLABLE"}
+    look = plain.audit()
+    found = drift.findings(plain.book, run_id=look["id"])
+    assert {(one.cause, one.fixable) for one in found} == {("undecided", False)}
+    assert all("syncctl brake --account shop" in one.do for one in found)
+    assert not any("--fix" in one.do for one in found), "that would be held as well"
     counts = runs.Counts(**held["counts"])
     assert (counts.new, counts.undecided, counts.imbalance()) == (4, 4, 0)
     acts.release(plain.book, "shop", note="a recall", actor="asha", now=plain.clock.now())
@@ -302,6 +307,48 @@ def test_a_settled_piece_is_no_drift_until_something_newer_comes(plain: AuditOff
     assert plain.causes(plain.audit()) == []
 
 
+def dismissed(office: AuditOffice) -> None:
+    """OD1, two pieces on a closed manifest of which one is cancelled; a person says it is not."""
+    office.seller.stock("SHIRT", 2)
+    office.seller.define_sequence()
+    office.order("OD1", 2)
+    office.seller.advance("OD1", Position.MANIFESTED)
+    office.seller.tell(office.shop.tell("OD1", Status.CANCELLED, line_id="L1", quantity=1))
+    office.seller.settle()
+    acts.settle(
+        office.book, [1], "dismiss", note="they keep it", actor="asha", now=office.clock.now()
+    )
+    assert office.causes(office.audit()) == []
+
+
+def test_what_is_moved_by_hand_after_a_settlement_is_told_until_the_panel_tells_of_it(
+    plain: AuditOffice,
+) -> None:
+    dismissed(plain)
+    plain.clock.advance(DAY)
+    plain.seller.advance("OD1", Position.DISPATCHED)
+    plain.read_until_now()
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "ahead_by_hand", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert "test moved it to DISPATCHED" in found.message
+    left = plain.shop.tell("OD1", Status.DISPATCHED, occurred_at=plain.clock.now())
+    plain.seller.tell(left)
+    plain.seller.settle()
+    assert plain.causes(plain.audit()) == []
+
+
+@pytest.mark.unsound_book
+def test_a_settled_piece_excuses_no_other_piece_of_its_line(plain: AuditOffice) -> None:
+    dismissed(plain)
+    with plain.book.write():
+        plain.book.query("UPDATE item SET position = 'DELIVERED'")
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "ahead_by_hand", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert (found.book_says, found.panel_says) == ("2 DELIVERED", "1 CANCELLED, 1 OPEN")
+
+
 def test_orders_lines_and_quantities_that_differ(plain: AuditOffice) -> None:
     for order_id in ("OD1", "OD2", "OD3", "OD4"):
         plain.order(order_id, 2)
@@ -349,6 +396,26 @@ def test_a_row_that_cannot_be_read_is_told_unless_it_was_set_aside(plain: AuditO
         )
     acts.ignore(plain.book, [1], note="seen", actor="asha", now=START)
     assert plain.causes(plain.audit()) == []
+
+
+class SellerShips(Market):
+    """A panel that ships nothing itself."""
+
+    @hookimpl
+    def provides_shipping(self, order: OrderRef) -> bool:
+        return order.order_id != "OD1"
+
+
+def test_what_the_seller_ships_is_not_comparable_and_never_called_equal(tmp_path: Path) -> None:
+    office = AuditOffice(tmp_path, SellerShips())
+    office.order("OD1")
+    office.order("OD2")
+    office.shop.tell("OD1", Status.DELIVERED)
+    run = office.audit()
+    assert office.causes(run) == []
+    assert run["counts"]["incomparable"] == 1
+    assert "1 of them the seller ships: these are not comparable" in run["message"]
+    assert "syncctl warehouse ORDER DISPATCHED" in run["tasks"]["dispatched"]["message"]
 
 
 def test_what_cannot_be_asked_is_not_comparable_and_never_equal(tmp_path: Path) -> None:

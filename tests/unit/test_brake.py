@@ -280,3 +280,24 @@ def test_pieces_that_facts_would_cancel_are_foreseen_in_their_order() -> None:
     left = fact(Event.DISPATCHED, 0, tracking_number="T1")
     assert not foresee(line, [left, one])
     assert all(piece.position is Position.CREATED for piece in line), "nothing is changed"
+
+
+def test_while_it_is_on_explain_and_failed_name_it_and_what_to_type(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    cancels(office, range(3))
+    office.shop.scripts[Kind.DISPATCHED] = pages(said("OD9"))
+    office.run()
+    for order_id in ("OD0", "OD9"):
+        told = queries.explain(office.book, order_id)
+        assert "The safety brake holds it" in told.pending[0]
+        assert "syncctl brake release shop" in told.to_do[0]
+        assert not any("no person is needed" in line for line in told.lines)
+    other = queries.explain(office.book, "OD5")
+    assert not any("safety brake" in line for line in other.lines), "nothing of it is held"
+    waits = queries.failed(office.book)
+    assert [one.account for one in waits.brakes] == ["shop"]
+    assert "syncctl brake release shop" in waits.brakes[0].words
+    say(office, acts.drop)
+    assert queries.failed(office.book).brakes == ()
+    told = queries.explain(office.book, "OD9")
+    assert not any("safety brake" in line for line in (*told.pending, *told.to_do))

@@ -840,3 +840,15 @@ def test_a_run_shows_its_ledger(house: House) -> None:
 def test_a_held_run_ends_with_the_code_of_a_refusal(house: House) -> None:
     house.works.state = RunState.HELD
     assert "HELD" in ran(house, "trigger", "shop", "--wait", code=Exit.REFUSED)
+
+
+@pytest.mark.unsound_book  # the brake is put on by hand
+def test_failed_tells_of_a_brake_and_what_to_type(house: House) -> None:
+    assert "safety brake" not in ran(house, "failed")
+    with house.book.write():
+        house.book.query(
+            "INSERT INTO brake (account_id, run_id, upto, cancels, open_orders, state, opened_at, "
+            "closed_by, note) VALUES (1, 1, 9, 30, 60, 'OPEN', 0, '', '')"
+        )
+    text = " ".join(ran(house, "failed").split())
+    assert "syncctl brake release shop" in text

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from syncd.book import acts, queries
+from syncd.book import acts, intake, queries
+from syncd.book.intake_files import ImportedOrder
 from syncd.book.shipping import ShipVerdict
 from syncd.errors import NotFound, Refused
 from syncd.rules import Event, Fact, PartialCancel, Piece, Policies, Position, may_ship
-from syncd.statuses import Status
+from syncd.statuses import OrderLine, Status
 from tests.bookkit import Seller
 
 
@@ -225,3 +226,117 @@ def test_a_parcel_that_was_split_is_not_the_one_to_ask() -> None:
     assert may_ship([piece], [1], [], "", "SPLITTED").code == "parcel_replaced"
     fact = Fact(event=Event.CANCELLED, occurred_at=1)
     assert not may_ship([piece], [1], [fact], "", "PACKED").may_ship
+
+
+# --- where nothing may leave yet, or it has left already
+
+
+EARLY = [
+    (Position.PENDING_VERIFICATION, "not_verified", "verify the order before it is packed"),
+    (Position.LOCATION_NOT_SERVICEABLE, "not_verified", "find a courier for it, or cancel it"),
+]
+
+
+@pytest.mark.parametrize(("position", "code", "to_do"), EARLY)
+def test_what_is_not_verified_or_has_no_courier_stays_and_the_warehouse_says_the_same(
+    seller: Seller, position: Position, code: str, to_do: str
+) -> None:
+    line = OrderLine(line_id="L1", sku="SHIRT", quantity=1)
+    now = seller.clock.now()
+    order = ImportedOrder(
+        order_id="OD1", placed_at=now, lines=(line,), states={"L1": position.value}
+    )
+    intake.take_orders(seller.book, "shop", [order], source="test", now=now)
+    assert seller.positions("OD1") == [position.value]
+    found = queries.of_order(seller.book, "OD1")
+    assert (found.may_ship, found.code) == (False, code)
+    assert f"line L1 is {position}" in found.words
+    assert to_do in found.words
+    with pytest.raises(Refused) as caught:
+        seller.advance("OD1", Position.DISPATCHED)
+    assert (caught.value.code, str(caught.value)) == (code, found.words)
+
+
+def test_what_waits_for_stock_stays_until_the_goods_are_here(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SOCK", 1))
+    found = queries.of_order(seller.book, "OD1")
+    assert (found.may_ship, found.code) == (False, "stock_missing")
+    assert "line L1 is UNFULFILLABLE" in found.words
+    assert "syncctl stock receive" in found.words
+    with pytest.raises(Refused) as caught:
+        seller.advance("OD1", Position.DISPATCHED)
+    assert caught.value.code == "stock_missing"
+    seller.stock("SOCK", 1)
+    seller.advance("OD1", Position.PACKED)
+    assert asked(seller).may_ship
+
+
+LEFT = [
+    Status.DISPATCHED, Status.DELIVERED, Status.UNDELIVERED,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["NEW", "REFUSED", "WAITING"])
+@pytest.mark.parametrize("status", LEFT)
+def test_what_the_panel_has_seen_leaving_is_not_sent_again(
+    seller: Seller, status: Status, state: str
+) -> None:
+    """The brake, a gate, a tenant that is not live: the book has not followed yet."""
+    packed(seller, to=Position.PICKED)
+    seller.tell(seller.change("OD1", status, line_id="L1"))
+    with seller.book.write():
+        seller.book.query("UPDATE inbox SET state = ?", (state,))
+    found = asked(seller)
+    assert (found.may_ship, found.code) == (False, "told_left")
+    assert f"the panel already says it has left: {status} of line L1" in found.words
+    assert "syncctl explain OD1" in found.words
+    for to in (Position.PACKED, Position.DISPATCHED):
+        with pytest.raises(Refused) as caught:
+            seller.advance("OD1", to)
+        assert (caught.value.code, str(caught.value)) == ("told_left", found.words)
+    assert seller.count("invoice") == 0
+    with seller.book.write():
+        seller.book.query("UPDATE inbox SET state = 'NEW'")
+    seller.settle()
+    assert seller.positions("OD1")[1] == "PICKED"
+    seller.advance("OD1", Position.DISPATCHED)
+
+
+def test_a_fact_that_waits_for_the_scan_lets_the_warehouse_scan_and_not_send(
+    seller: Seller,
+) -> None:
+    """That gate asks for the packing; it opens by it, and the fact itself dispatches."""
+    packed(seller, to=Position.PICKED)
+    with seller.book.write():
+        seller.book.query("UPDATE facility SET traceability = 'ITEM'")
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    seller.settle()
+    assert seller.rows("SELECT state, code FROM inbox") == [
+        ("REFUSED", "item_traceability_needs_scan")
+    ]
+    assert asked(seller).code == "told_left"
+    with pytest.raises(Refused, match="already says it has left"):
+        seller.advance("OD1", Position.DISPATCHED)
+    seller.advance("OD1", Position.PACKED)
+    seller.settle()
+    assert seller.positions("OD1") == ["DISPATCHED", "DISPATCHED"]
+    assert seller.count("invoice") == 1
+
+
+def test_an_order_that_the_seller_ships_is_booked_by_hand_once_the_panel_calls_it_delivered(
+    seller: Seller,
+) -> None:
+    """The seller's own word that he shipped it may come before the courier does; no more may."""
+    packed(seller)
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    seller.settle(ships=lambda _: False)
+    assert asked(seller).may_ship
+    seller.tell(seller.change("OD1", Status.DELIVERED))
+    seller.settle(ships=lambda _: False)
+    assert seller.positions("OD1") == ["READY_TO_SHIP", "READY_TO_SHIP"]
+    found = asked(seller)
+    assert (found.may_ship, found.code) == (False, "told_left")
+    assert "DELIVERED of line L1, L2" in found.words
+    assert "syncctl warehouse OD1 DISPATCHED" in found.words
+    seller.advance("OD1", Position.DISPATCHED)
+    assert asked(seller).code == "already_left"

@@ -174,7 +174,7 @@ def test_a_dispatch_takes_no_number_and_needs_no_sequence(tmp_path: Path) -> Non
 def test_the_usual_account_is_refused_without_a_sequence(tmp_path: Path) -> None:
     here = shop(tmp_path, USUAL)
     assert here.told(Status.DISPATCHED) == ["FULFILLABLE"]
-    with pytest.raises(Refused, match="sequence"):
+    with pytest.raises(Refused, match="already says it has left"):
         here.advance(Position.PACKED)
 
 

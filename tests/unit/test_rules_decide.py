@@ -18,6 +18,7 @@ from syncd.rules import (
     Position,
     Reason,
     Verb,
+    answered_by,
     decide,
     decide_unknown,
 )
@@ -645,7 +646,7 @@ def test_a_decision_says_whether_it_changes_the_book() -> None:
 def test_what_a_person_settled_stands_against_what_is_not_newer(
     event: Event, at: int, hold: str
 ) -> None:
-    settled = piece("MANIFESTED", settled_at=THEN, hold=hold)
+    settled = piece("MANIFESTED", settled_at=THEN, settled=((event, THEN),), hold=hold)
     decision = decide(settled, fact(event, at))
     assert said(decision) == ("NOOP", "MANIFESTED", "settled_by_person")
     assert decision.steps == ()
@@ -653,8 +654,26 @@ def test_what_a_person_settled_stands_against_what_is_not_newer(
 
 @pytest.mark.parametrize("event", Event)
 def test_something_newer_than_a_settlement_is_decided(event: Event) -> None:
-    settled, usual = piece("DISPATCHED", settled_at=THEN), piece("DISPATCHED")
+    settled, usual = piece("DISPATCHED", settled=((event, THEN),)), piece("DISPATCHED")
     assert decide(settled, fact(event, LATER)) == decide(usual, fact(event, LATER))
+
+
+@pytest.mark.parametrize("event", [e for e in Event if e not in ("CANCELLED", "DELIVERED")])
+def test_what_nobody_was_asked_about_is_decided_however_old(event: Event) -> None:
+    usual = piece("DELIVERED")
+    settled = piece("DELIVERED", settled=((Event.CANCELLED, THEN), (Event.DELIVERED, THEN)))
+    assert decide(settled, fact(event, EARLIER)) == decide(usual, fact(event, EARLIER))
+
+
+def test_a_word_on_a_contradiction_is_one_on_what_must_have_come_before() -> None:
+    assert answered_by([(Event.CANCELLED, THEN), (Event.RETURNED_CIR, EARLIER)]) == dict.fromkeys(
+        (
+            Event.CANCELLED, Event.CANCEL_REQUESTED, Event.RETURNED_CIR,
+            Event.RETURN_NOTICED_CIR, Event.UNDELIVERED, Event.DISPATCHED,
+        ),
+        THEN,
+    )  # fmt: skip
+    assert answered_by([]) == {}
 
 
 def test_a_piece_of_a_parcel_to_be_packed_again_is_freed_by_a_putaway_only() -> None:

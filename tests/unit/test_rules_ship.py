@@ -124,3 +124,38 @@ def test_looking_ahead_changes_nothing() -> None:
 def test_a_limit_is_a_whole_number_of_microseconds() -> None:
     """The book stores it; SQLite would keep a fraction and no due time would match it again."""
     assert repr(RULES[Wait.ORDER].span(Limits())) == str(72 * 3600 * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("told", "by"),
+    [
+        ([(DISPATCHED, 20)], 0),
+        ([("DELIVERED", 20), ("RETURN_NOTICED_RTO", 30)], 0),  # the first word of it is named
+        ([(WISH, 10), (DISPATCHED, 20)], 1),
+        ([(WISH, 10)], None),
+        ([("CANCELLED", 10), (DISPATCHED, 20)], None),  # a question, and a no by the cancellation
+    ],
+)
+def test_what_the_channel_has_seen_leaving_is_not_sent_again(
+    told: list[tuple[str, int]], by: int | None
+) -> None:
+    facts = [fact(event, at) for event, at in told]
+    found = may_ship([piece("PACKED")], [1], facts, "", "PACKED")
+    assert not found.may_ship
+    assert (found.code == "told_left") is (by is not None)
+    if by is not None:
+        assert found.fact == facts[by]
+
+
+@pytest.mark.parametrize(
+    ("position", "code"),
+    [
+        ("PENDING_VERIFICATION", "not_verified"),
+        ("LOCATION_NOT_SERVICEABLE", "not_verified"),
+        ("UNFULFILLABLE", "stock_missing"),
+    ],
+)
+def test_what_may_not_be_packed_may_not_leave(position: str, code: str) -> None:
+    here = [piece("FULFILLABLE"), piece(position, 1)]
+    found = may_ship(here, [1, 2], [], "", "")
+    assert (found.may_ship, found.code, found.pieces) == (False, code, (here[1],))

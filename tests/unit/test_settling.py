@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from syncd.book import acts, queries
 from syncd.book.wording import SETTLED
 from syncd.errors import ConfigError, NotFound, Refused
-from syncd.rules import InvoiceIssuer, Policies, Position
+from syncd.rules import InvoiceIssuer, PartialCancel, Policies, Position
 from syncd.rules.options import OPTIONS, read
 from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller, check_invariants
@@ -31,7 +32,7 @@ def tell(seller: Seller, status: Status, **more: object) -> None:
     seller.settle()
 
 
-def settle(seller: Seller, choice: str, *ids: int, note: str = "I looked", **more: bool):  # type: ignore[no-untyped-def]
+def settle(seller: Seller, choice: str, *ids: int, note: str = "I looked", **more: Any):  # type: ignore[no-untyped-def]
     seller.clock.advance(timedelta(minutes=1))
     done = acts.settle(
         seller.book, ids or (1,), choice, note=note, actor=WHO, now=seller.clock.now(), **more
@@ -97,6 +98,18 @@ def test_a_tombstone_is_the_other_side(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 1))
     tell(seller, Status.DISPATCHED)
     assert seller.rows("SELECT inbox_id, against_id FROM exceptions") == [(2, 1)]
+
+
+def test_a_cancellation_that_stops_a_manifested_piece_did_not_bring_it_there(
+    seller: Seller,
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.MANIFESTED)
+    tell(seller, Status.CANCELLED)
+    shown = queries.exception(seller.book, 1)
+    assert shown.exception.code == "cancelled_after_manifest"
+    assert "the book has it by the hand of test" in shown.against_words
 
 
 @pytest.mark.unsound_book
@@ -414,13 +427,57 @@ def on_the_manifest(seller: Seller, cancel: int = 1) -> None:
 def test_pulled_cancels_it_and_lets_the_rest_leave(seller: Seller) -> None:
     on_the_manifest(seller)
     settle(seller, "pulled")
-    assert seller.positions("OD1") == ["CANCELLED", "MANIFESTED"]
-    assert seller.rows("SELECT blocked, state FROM package") == [("", "MANIFESTED")]
-    assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
+    assert seller.positions("OD1") == ["CANCELLED", "CREATED"]
+    assert seller.rows("SELECT blocked, state FROM package") == [
+        ("", "CANCELLED"), ("", "CREATED"),
+    ]  # fmt: skip
+    assert seller.rows("SELECT state FROM invoice") == [("VOIDED",)]
+    assert open_codes(seller) == ["repacked_after_cancel"]
     assert seller.rows("SELECT kind, state FROM putaway") == [("CANCELLED_ITEM", "PENDING")]
     assert seller.stock_of("SHIRT") == {"allocated": 1, "putaway_pending": 1}
     seller.advance("OD1", Position.DISPATCHED)
     assert seller.positions("OD1") == ["CANCELLED", "DISPATCHED"]
+    assert seller.rows("SELECT package_id, state FROM invoice ORDER BY package_id") == [
+        (1, "VOIDED"), (2, "ISSUED"),
+    ]  # fmt: skip
+    assert open_codes(seller) == []
+
+
+def test_pulled_lets_the_rest_leave_short_by_policy(seller: Seller) -> None:
+    on_the_manifest(seller)
+    short = {"shop": Policies(partial_cancel=PartialCancel.SHIP_SHORT)}
+    (answer,) = settle(seller, "pulled", policies=short).answers
+    assert "invoice INV/001 lists a cancelled piece" in answer.notes
+    assert seller.positions("OD1") == ["CANCELLED", "MANIFESTED"]
+    assert seller.rows("SELECT blocked, state FROM package") == [("", "MANIFESTED")]
+    assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
+    assert open_codes(seller) == ["ships_short"]
+
+
+def test_the_rest_is_packed_again_once_nothing_in_the_parcel_waits(seller: Seller) -> None:
+    """One is pulled, of the other the cancellation was wrong: it needs an invoice of its own."""
+    on_the_manifest(seller, 2)
+    settle(seller, "pulled", 1)
+    assert seller.positions("OD1") == ["CANCELLED", "MANIFESTED"]
+    (answer,) = settle(seller, "dismiss", 2).answers
+    assert seller.positions("OD1") == ["CANCELLED", "CREATED"]
+    assert answer.after == "CREATED"
+    assert "invoice INV/001 void; now in parcel SP-2" in answer.notes
+    assert "parcel SP-1 may leave" not in answer.notes
+    records = seller.rows("SELECT before, after, code, actor FROM decision WHERE item_id = 2")
+    assert records[-2:] == [
+        ("MANIFESTED", "MANIFESTED", "settled_dismiss", WHO),
+        ("MANIFESTED", "CREATED", "repacked_after_cancel", WHO),
+    ]
+
+
+def test_what_left_with_the_truck_is_not_packed_again(seller: Seller) -> None:
+    on_the_manifest(seller, 2)
+    settle(seller, "pulled", 1)
+    settle(seller, "gone", 2)
+    assert seller.positions("OD1") == ["CANCELLED", "RETURN_EXPECTED"]
+    assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
+    assert seller.count("package") == 1
 
 
 def test_the_parcel_stays_blocked_for_another_piece_and_its_invoice_is_void_at_last(
@@ -921,3 +978,30 @@ def test_a_settlement_stands_against_older_facts_and_yields_to_newer_ones(seller
     assert seller.positions("OD1") == ["DISPATCHED"]
     tell(seller, Status.DELIVERED)
     assert seller.positions("OD1") == ["DELIVERED"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stands"), [(CIR, "CIR_COMPLETE"), (RTO, "RETURNED")], ids=["buyer", "courier"]
+)
+def test_a_settlement_swallows_no_older_return_that_nobody_was_asked_about(
+    seller: Seller, kind: ReturnType, stands: str
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+    for status, hour in ((Status.DISPATCHED, 1), (Status.DELIVERED, 4), (Status.CANCELLED, 20)):
+        tell(seller, status, occurred_at=begin + timedelta(hours=hour))
+    assert open_codes(seller) == ["cancelled_after_delivery"]
+    settle(seller, "dismiss")
+    for status, hour in ((Status.RETURN_NOTICED, 12), (Status.RETURNED, 19)):
+        tell(
+            seller, status, return_type=kind, return_id="R1",
+            occurred_at=begin + timedelta(hours=hour),
+        )  # fmt: skip
+    assert seller.positions("OD1") == [stands]
+    assert seller.rows("SELECT state, kind FROM putaway") == [("PENDING", kind.value)]
+    assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
+    tell(seller, Status.CANCELLED, occurred_at=begin + timedelta(hours=19))
+    assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
+    assert open_codes(seller) == []

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -70,7 +70,7 @@ class Demo:
     def fill_the_book(self) -> None:
         """Orders come from the channel and from a file."""
         self.show.heading("Orders come into the book, from the channel and from a file")
-        for story in self.stories:
+        for story in self.each():
             account = story.people.account
             story.place(self.times, late=False)
             path = self.stage.folder / f"{account}.csv"
@@ -98,7 +98,7 @@ class Demo:
         """The sync itself."""
         self.show.heading("The sync")
         begun = monotonic()
-        for story in self.stories:
+        for story in self.each():
             story.people.publish()
             self.say("trigger", story.people.account, "--wait", codes=RUN_ENDED)
         self.seconds = monotonic() - begun
@@ -113,7 +113,7 @@ class Demo:
             example = next(one for one in failed if one["code"] == code)
             self.show.line(f"  {count} x {code}: {example['message'] or example['reason']}")
         self.say("sequence", "set", "DEL", "--prefix", "DEL/26-", "--width", "6")
-        for story in self.stories:
+        for story in self.each():
             account = story.people.account
             path = self.stage.folder / f"{account}-late.csv"
             story.write_csv(path, "late")
@@ -122,7 +122,7 @@ class Demo:
     def sync_again(self) -> None:
         """Some returns end, and a second sync hears of it."""
         self.show.heading("Later: returns arrive, others are withdrawn, and the next sync")
-        for story in self.stories:
+        for story in self.each():
             story.go_on(self.times)
             story.people.publish()
             self.say("trigger", story.people.account, "--wait", codes=RUN_ENDED)
@@ -166,6 +166,13 @@ class Demo:
         for channel in dict.fromkeys(story.people.channel for story in self.stories):
             self.show.line(f"    {self.verdict_on(channel)}")
 
+    def each(self) -> Iterator[Story]:
+        """The stories by turns; only the whole one comes into the picture."""
+        for story in self.stories:
+            self.show.pictured = story.people is self.told
+            yield story
+        self.show.pictured = True
+
     def verdict_on(self, channel: str) -> str:
         """A line about all accounts of a channel."""
         stories = [story for story in self.stories if story.people.channel == channel]
@@ -176,10 +183,10 @@ class Demo:
     def explain(self) -> None:
         """Five orders, told in full."""
         self.show.heading("Why is an order as it is?")
-        for number, (title, placed, account) in enumerate(self.examples()):
+        for title, placed, account in self.examples():
             _, text = self.stage.run("explain", placed, "--account", account)
-            lines = text.splitlines()
-            self.show.example(title, lines, pictured=number == 0)
+            self.show.example(title, text.splitlines())
+            self.show.pictured = False  # one is enough for a picture
 
     def examples(self) -> list[tuple[str, str, str]]:
         """Title, order and account of what is worth telling."""

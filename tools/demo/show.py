@@ -25,9 +25,10 @@ ORDER: Final = (
 
 
 class Show:
-    """Prints to the terminal; ``picture`` keeps a part of it for an image."""
+    """Prints to the terminal; while ``pictured``, it is kept for an image as well."""
 
     def __init__(self) -> None:
+        self.pictured = True
         width = None if sys.stdout.isatty() else WIDTH
         self._console = Console(width=width, highlight=False, soft_wrap=False)
         self._picture = Console(width=WIDTH, highlight=False, record=True, file=StringIO())
@@ -65,12 +66,11 @@ class Show:
             )
         self._both(table)
 
-    def example(self, title: str, lines: Sequence[str], *, pictured: bool) -> None:
+    def example(self, title: str, lines: Sequence[str]) -> None:
         """One order and its explanation."""
-        out = self._both if pictured else self._console.print
-        out(f"\n[bold]{escape(title)}[/bold]")
+        self._both(f"\n[bold]{escape(title)}[/bold]")
         for line in lines:
-            out(_indented(f"  {line}"))
+            self._both(_indented(f"  {line}"))
 
     def summary(self, summary: Mapping[str, Any]) -> None:
         """One JSON line, the last that is printed."""
@@ -85,7 +85,8 @@ class Show:
 
     def _both(self, what: RenderableType) -> None:
         self._console.print(what)
-        self._picture.print(what)
+        if self.pictured:
+            self._picture.print(what)
 
 
 def _indented(text: str) -> RenderableType:

@@ -15,7 +15,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
-from syncd import ReturnType
 from syncd.testing import (
     Clock,
     FaultScript,
@@ -25,8 +24,6 @@ from syncd.testing import (
     Problem,
     Reply,
     Request,
-    Return,
-    ReturnState,
     Simulator,
     State,
     World,
@@ -48,7 +45,6 @@ MADE_UP: Final[Mapping[str, str]] = {
 }
 _NUMBER: Final = {text: int(number) for number, text in MADE_UP.items()}
 _OPEN: Final = {State.PACKED: 5, State.READY: 15}
-_WITHDRAWN: Final = (ReturnState.CANCELLED, ReturnState.REJECTED)
 _ORDERS: Final = re.compile(r"/v1/merchant/([\w-]+)/orders\.json")
 _PASSWORD: Final = "simulated-password"
 _SECRET: Final = "simulated-secret"
@@ -194,20 +190,11 @@ class PaytmSimulator(Simulator):
 
     def _status(self, piece: Piece) -> tuple[int, datetime]:
         """The number of a piece, and since when it has it."""
-        back = self.world.returns.get(piece.return_id)
-        word = self.world.word(piece)
-        if back is not None and back.state in _WITHDRAWN and piece.changed_at <= back.modified_at:
-            return _NUMBER[f"RETURN_WITHDRAWN {back.kind}"], back.modified_at
-        if back is not None and word.startswith("RETURN"):
-            return _number_back(word, back), back.modified_at
+        word = self.world.shown(piece)
         if word == "OPEN":
             return _OPEN.get(piece.state, 2), piece.changed_at
-        return _NUMBER[word], piece.changed_at
-
-
-def _number_back(word: str, back: Return) -> int:
-    status = word.removesuffix(f"_{ReturnType(back.kind)}")
-    return _NUMBER[f"{status} {back.kind}"]
+        back = self.world.returns.get(piece.return_id)
+        return _NUMBER[word], back.modified_at if back and "RETURN" in word else piece.changed_at
 
 
 def _has(order: Mapping[str, Any], number: str) -> bool:

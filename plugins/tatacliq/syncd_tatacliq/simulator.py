@@ -24,7 +24,6 @@ from syncd.testing import (
     Problem,
     Reply,
     Request,
-    ReturnState,
     Simulator,
     World,
     json_reply,
@@ -44,7 +43,6 @@ MADE_UP: Final[Mapping[str, str]] = {
     "923": "RETURN_WITHDRAWN CIR",
 }
 _CODE: Final = {text: code for code, text in MADE_UP.items()}
-_WITHDRAWN: Final = (ReturnState.CANCELLED, ReturnState.REJECTED)
 _PATH: Final = re.compile(
     r"/PartnerConnect/PC_([\w-]+)/AP_SALES_ORDER/AVT_JSON_SALES_ORDER/AV_2\.0/OG_1/ORDID_([^/]+)/"
 )
@@ -158,13 +156,7 @@ class TataCliqSimulator(Simulator):
 
     def _code(self, line_id: str) -> str:
         (piece,) = self.world.lines[line_id].pieces
-        back = self.world.returns.get(piece.return_id)
-        word = self.world.word(piece)
-        if back is not None and back.state in _WITHDRAWN and piece.changed_at <= back.modified_at:
-            return _CODE[f"RETURN_WITHDRAWN {back.kind}"]
-        if back is not None and word.startswith("RETURN"):
-            return _CODE[f"{word.removesuffix(f'_{back.kind}')} {back.kind}"]
-        return _CODE.get(word, "001")
+        return _CODE.get(self.world.shown(piece), "001")
 
 
 def _token_of(seller: str) -> str:

@@ -1,0 +1,50 @@
+"""On which pieces a person's settlement still is the last word: there book and panel may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from syncd.book.contradictions import LATER_FACT
+from syncd.book.records import BY_HAND, Act
+from syncd.book.store import Book
+
+# What is told after the piece was moved here by hand, and says itself that it left.
+_CONFIRMED: Final = (
+    "SELECT 1 FROM inbox f WHERE f.account_id = o.account_id AND f.order_id = o.order_id "
+    "AND f.line_id IN ('', i.line_id) AND f.state = 'DONE' AND f.decided_at >= d.decided_at "
+    "AND f.occurred_at > coalesce(i.settled_at, 0) AND f.status IN "
+    "('DISPATCHED', 'UNDELIVERED', 'DELIVERED', 'RETURN_NOTICED', 'RETURNED', 'LOST')"
+)
+_MOVED_SINCE: Final = (
+    "SELECT 1 FROM decision d WHERE d.order_id = o.id AND d.item_id = i.id "
+    f"AND d.outcome = '{BY_HAND}' AND d.event = '{Act.ADVANCE}' AND d.id > coalesce(("
+    "SELECT max(s.id) FROM decision s WHERE s.order_id = o.id "
+    f"AND (s.item_id = i.id OR s.item_id IS NULL) AND s.event = '{Act.SETTLE}'), 0) "
+    f"AND NOT EXISTS ({_CONFIRMED})"
+)
+_SETTLED: Final = (
+    "SELECT 1 FROM exceptions e WHERE e.account_id = o.account_id AND e.order_id = o.order_id "
+    "AND (e.item_id = i.id OR e.item_id IS NULL) AND +e.state = 'CLOSED' "
+    f"AND e.closed_by <> '{LATER_FACT}'"
+)
+_PIECES: Final = (
+    "SELECT o.order_id, i.line_id, count(*) FROM orders o JOIN item i ON i.order_id = o.id "
+    "WHERE o.account_id = ? AND o.order_id IN (SELECT value FROM json_each(?)) "
+    f"AND (i.settled_at IS NOT NULL OR EXISTS ({_SETTLED})) AND NOT EXISTS ({_MOVED_SINCE}) "
+    "GROUP BY o.order_id, i.line_id"
+)
+
+
+def settled_pieces(
+    book: Book, account_id: int, order_ids: Sequence[str]
+) -> dict[tuple[str, str], int]:
+    """By order and line, how many pieces stand where a person has settled that they stand.
+
+    Not those that somebody has moved on by hand since, unless the channel has then told of it.
+    """
+    wanted = msgspec.json.encode(list(order_ids)).decode()
+    rows = book.query(_PIECES, (account_id, wanted))
+    return {(order_id, line_id): count for order_id, line_id, count in rows}
