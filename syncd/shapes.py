@@ -22,10 +22,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
+from zlib import crc32
 
 import msgspec
 from msgspec import Raw, Struct
 
+from syncd._kept import kept as kept, names_of
 from syncd.errors import PanelAnswer
 from syncd.statuses import MAX_RAW_LENGTH
 
@@ -44,7 +46,11 @@ _SHOWN: Final = re.compile(
 
 
 class BadRow(Struct, frozen=True):
-    """A row that does not have its shape: its text (cut), and what is wrong, with the path."""
+    """A row that does not have its shape: what may be kept of it, and what is wrong, with the path.
+
+    ``raw`` holds the fields that the shape names and the names of the others: what a plugin does
+    not read of a good row is not kept of a bad one, for it may be a buyer's.
+    """
 
     raw: str
     problem: str
@@ -98,8 +104,22 @@ def _one_by_one(raws: Sequence[Raw], shape: type[T]) -> Iterator[T | BadRow]:
         try:
             yield read(raw)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            text = bytes(memoryview(raw)[: MAX_RAW_LENGTH * 4]).decode("utf-8", "replace")
+            text = readable(raw, shape)
             yield BadRow(raw=text[:MAX_RAW_LENGTH], problem=_sentence(error))
+
+
+def readable(raw: Raw, *shapes: Any) -> str:
+    """A row of JSON for a person: its fields that one of the shapes names, and no others' values.
+
+    Of what is no JSON text the beginning is told, every value masked. A mark of the whole row
+    stands with it, so that two bad rows stay two where all that is kept of them is equal.
+    """
+    data = bytes(raw)
+    names = frozenset[str]().union(*map(names_of, shapes))
+    try:
+        return kept(msgspec.json.decode(data), names, mark=f"{crc32(data):08x}")
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return f"{begin(data)} {crc32(data):08x}"
 
 
 def gunzipped(data: bytes, limit: int, *, where: str) -> bytes:

@@ -107,8 +107,9 @@ class StatusChange(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     it, or with a tracking number, a return or a loss proves the dispatch before it.
 
     ``facts`` carries what ``provides_shipping`` needs to know of the parcel.
-    ``raw`` is the row as the channel sent it; needed with ``UNKNOWN``, where ``problem``
-    says in a sentence what could not be read.
+    ``raw`` is what a person may see of the row, needed with ``UNKNOWN``, where ``problem``
+    says in a sentence what could not be read. It holds the fields that the plugin reads and no
+    others: those may be a buyer's.
     """
 
     order_id: str

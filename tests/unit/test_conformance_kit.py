@@ -370,6 +370,15 @@ class DropsBadRows(ToyPlugin):
         return []
 
 
+class KeepsTheBuyer(ToyPlugin):
+    """Shows a row that it cannot read as it came."""
+
+    def told(self, answer: Answer, *asked: Any) -> list[StatusChange]:
+        came = bytes(answer.rows).decode()
+        told = super().told(answer, *asked)
+        return [structs.replace(one, raw=came) if one.problem else one for one in told]
+
+
 class KeepsItsPlace(ToyPlugin):
     """Goes on where an earlier call was left."""
 
@@ -537,6 +546,7 @@ BROKEN: dict[type[ToyPlugin], str] = {
     PlaceInEvidence: "test_a_repeated_page_ends",
     RaisesForARow: "test_a_broken_row_costs_one_row",
     DropsBadRows: "test_a_missing_field_costs_one_row",
+    KeepsTheBuyer: "test_no_buyers_data_is_kept_of_a_broken_row",
     KeepsItsPlace: "test_a_restart_at_each_page",
     SkipsWhatItSaw: "test_rows_that_shift_are_found",
     PromisesTooMuch: "test_complete_until_is_true",
@@ -589,7 +599,9 @@ ALSO: dict[type[ToyPlugin], frozenset[str]] = {
     SwallowsTrouble: PAGES | {"test_refused_credentials_are_told"},
     FollowsAlone: frozenset({"test_sellers_do_not_mix"}),
     PlaceInEvidence: PAGES | {"test_by_ids_equals_by_window", "test_windows_add_up"},
-    RaisesForARow: frozenset({"test_a_missing_field_costs_one_row"}),
+    RaisesForARow: frozenset(
+        {"test_a_missing_field_costs_one_row", "test_no_buyers_data_is_kept_of_a_broken_row"}
+    ),
     DropsBadRows: frozenset({"test_a_broken_row_costs_one_row"}),
 }
 
@@ -636,6 +648,7 @@ def test_what_a_panel_cannot_do_is_not_asked_of_it() -> None:
         "test_a_missing_field_costs_one_row",
         "test_a_row_that_comes_twice_is_one",
         "test_an_unknown_word_is_unknown",
+        "test_no_buyers_data_is_kept_of_a_broken_row",
         "test_unexpected_fields_are_ignored",
     }
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, strategies as st
-from msgspec import Struct
+from msgspec import Struct, field
 
 from syncd.errors import PanelAnswer
-from syncd.shapes import BadRow, begin, convert, decode, gunzipped, rows
+from syncd.shapes import BadRow, begin, convert, decode, gunzipped, readable, rows
 from syncd.statuses import MAX_RAW_LENGTH
 
 
@@ -123,7 +123,17 @@ def test_rows_of_something_else_than_a_list_are_an_error() -> None:
         list(rows(page.items, Item))
 
 
-@pytest.mark.parametrize("bad", ['{"id":7,"quantity":1}', '{"quantity":1}', "null", '"x"', "[]"])
+BAD = {
+    '{"id":7,"quantity":1}': '{"id":7,"quantity":1,"(row)":"',
+    '{"quantity":1}': '{"quantity":1,"(row)":"',
+    "null": "(nothing) ",
+    '"x"': "(text) ",
+    "[]": "(list) ",
+}
+"""What is kept of a bad row begins so; a mark of the whole row ends it."""
+
+
+@pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("shape", [Page, Pieces])
 def test_a_bad_row_costs_that_row_only(shape: Any, bad: str) -> None:
     good = '{"id":"1","quantity":1}'
@@ -132,7 +142,7 @@ def test_a_bad_row_costs_that_row_only(shape: Any, bad: str) -> None:
     assert [type(one) for one in found] == [Item, BadRow, Item]
     row = found[1]
     assert isinstance(row, BadRow)
-    assert row.raw == bad
+    assert row.raw.startswith(BAD[bad])
     assert "Expected" in row.problem or "missing" in row.problem
 
 
@@ -191,3 +201,44 @@ def test_a_gzip_file_that_is_too_large_or_broken(data: bytes, limit: int, code: 
     with pytest.raises(PanelAnswer, match="the report") as caught:
         gunzipped(data, limit, where="the report")
     assert caught.value.code == code
+
+
+class Address(Struct):
+    city: str
+
+
+class Shipped(Struct):
+    order_id: str = field(name="orderId")
+    place: Address | None = None
+    boxes: list[Item] = []
+
+
+def test_of_a_bad_row_only_what_the_shape_reads_is_kept() -> None:
+    """What is not read of a good row may be a buyer's, at any depth."""
+    row = {
+        "orderId": 7,
+        "customerName": "Asha Rao",
+        "place": {"city": "Pune", "street": "12 MG Road"},
+        "boxes": [{"id": "1", "phone": "9876543210"}, "Asha Rao"],
+        "9876543210": "a name that is a value",
+    }
+    (bad,) = rows([msgspec.Raw(msgspec.json.encode(row))], Shipped)
+    assert isinstance(bad, BadRow)
+    kept = msgspec.json.decode(bad.raw)
+    mark = kept.pop("(row)")
+    assert kept == {
+        "orderId": 7,
+        "place": {"city": "Pune", "(other fields)": ["street"]},
+        "boxes": [{"id": "1", "(other fields)": ["phone"]}, "(text)"],
+        "(other fields)": ["customerName"],
+    }
+    row["customerName"] = "Ravi"
+    (other,) = rows([msgspec.Raw(msgspec.json.encode(row))], Shipped)
+    assert isinstance(other, BadRow)
+    assert other.raw != bad.raw, "two rows stay two"
+    assert len(mark) == 8
+
+
+@pytest.mark.parametrize("text", [b'{"id": "Asha \xff"}', b'{"id": "Asha"', b"[" * 5_000])
+def test_of_what_is_no_json_text_no_value_is_kept(text: bytes) -> None:
+    assert "Asha" not in readable(msgspec.Raw(text), Item)

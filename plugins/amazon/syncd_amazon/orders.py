@@ -345,34 +345,7 @@ def raw_of(row: Any) -> str:
 
 def _broken(row: BadRow, name: str) -> Broken:
     found = re.search(rf'"{name}"\s*:\s*"([^"\\]{{1,200}})"', row.raw)
-    return Broken(found.group(1) if found else "", masked(row.raw), row.problem)
-
-
-_PERSONAL: Final = re.compile(
-    r"buyer|recipient|payment|tax|customization|otpDetails|[A-Za-z]*Address|Buyer[A-Za-z]*|"
-    r"DefaultShipFrom[A-Za-z]*|PaymentExecutionDetail"
-)
-
-
-def masked(text: str) -> str:
-    """A raw row without what the panel may have sent of the buyer; nothing of a row that was cut,
-    since the end of what is personal cannot be found in it.
-    """
-    try:
-        return msgspec.json.encode(_without_persons(msgspec.json.decode(text))).decode()
-    except msgspec.DecodeError:
-        return "{}"
-
-
-def _without_persons(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {
-            name: "***" if _PERSONAL.fullmatch(name) else _without_persons(value)
-            for name, value in content.items()
-        }
-    if isinstance(content, list):
-        return [_without_persons(one) for one in content]
-    return content
+    return Broken(found.group(1) if found else "", row.raw, row.problem)
 
 
 def _true(value: object) -> bool:

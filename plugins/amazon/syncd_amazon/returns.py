@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from syncd import ReturnType, Status, StatusChange
 from syncd.errors import PanelAnswer
 from syncd.shapes import BadRow, rows
-from syncd_amazon.orders import MAX_RAW, masked
+from syncd_amazon.orders import MAX_RAW
 from syncd_amazon.reports import Content
 from syncd_amazon.settings import FBA_RETURNS, XML_RETURNS, AmazonSettings
 from syncd_amazon.statuses import RETURN_STATUS
@@ -30,6 +30,11 @@ IST: Final = timezone(timedelta(hours=5, minutes=30))
 _DAYS: Final = ("%d-%b-%Y", "%Y-%m-%d", "%d/%m/%Y")
 _FLAT_COLUMNS: Final = frozenset({"order id", "return request status", "return quantity"})
 _FBA_COLUMNS: Final = frozenset({"order id", "return date", "quantity", "sku"})
+_READ: Final = (_FLAT_COLUMNS | _FBA_COLUMNS) | {
+    "return request date", "amazon rma id", "return type", "return delivery date", "merchant sku",
+    "return reason", "tracking id", "license plate number", "fulfillment center id", "status",
+    "reason", "detailed disposition",
+}  # fmt: skip
 TYPES: Final = {"CUSTOMER": ReturnType.CIR, "REJECT": ReturnType.RTO}
 
 
@@ -44,9 +49,11 @@ class Row(Struct):
 
     @property
     def raw(self) -> str:
-        """The row as a person may read it, without what the buyer wrote."""
-        told = (f"{name}: {value}" for name, value in self.fields.items() if value)
-        return "; ".join(one for one in told if not one.startswith("customer comments"))[:MAX_RAW]
+        """The row for a person: the columns that are read, for others may be a buyer's."""
+        told = (
+            f"{name}: {value}" for name, value in self.fields.items() if value and name in _READ
+        )
+        return "; ".join(told)[:MAX_RAW]
 
 
 def report_changes(settings: AmazonSettings, kind: str, content: Content) -> Iterator[StatusChange]:
@@ -143,7 +150,7 @@ def external_changes(raw: Raw, read_at: datetime) -> Iterator[StatusChange]:
                 native_status="",
                 occurred_at=read_at,
                 evidence_id=f"external/unreadable/{crc32(row.raw.encode())}",
-                raw=masked(row.raw),
+                raw=row.raw,
                 problem=f"Amazon sent a return that cannot be read: {row.problem}.",
             )
         else:

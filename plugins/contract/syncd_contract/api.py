@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from syncd import Panel, Token, Window
 from syncd.errors import PanelAnswer, PanelRefused
-from syncd.shapes import BadRow, rows
+from syncd.shapes import BadRow, readable, rows
 from syncd_contract.settings import ContractSettings
 
 TOKEN_PATH: Final = "/authToken"
@@ -152,7 +152,7 @@ def items_of(order: Order) -> list[Item | BadRow]:
     try:
         return list(rows(order.order_items, Item))
     except PanelAnswer as error:
-        return [BadRow(raw=bytes(memoryview(order.order_items)).decode(), problem=str(error))]
+        return [BadRow(raw=readable(order.order_items, Item), problem=str(error))]
 
 
 def authorise_with(settings: ContractSettings) -> Callable[[Panel, Token | None], Token]:

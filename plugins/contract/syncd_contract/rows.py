@@ -9,10 +9,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Raw
 
 from syncd import NewOrder, OrderLine, ReturnType, Status, StatusChange
 from syncd.meanings import Meaning
-from syncd.shapes import BadRow
+from syncd.shapes import BadRow, readable
 from syncd_contract.api import Item, Order, items_of
 from syncd_contract.settings import ContractSettings
 from syncd_contract.statuses import ITEM_WORDS, NOT_YET_AN_ORDER, ORDER_CANCELLED
@@ -187,4 +188,4 @@ def _back(item: Item) -> dict[str, str]:
 
 
 def _raw(row: Order | Item) -> str:
-    return msgspec.json.encode(row).decode()[:MAX_RAW]
+    return readable(Raw(msgspec.json.encode(row)), Order, Item)[:MAX_RAW]

@@ -92,8 +92,14 @@ def test_a_bad_shipment_costs_only_its_lines(
     assert all(change.problem and change.raw for change in changes[1:])
 
 
-@pytest.mark.parametrize("row", [None, 7, "text", [], {}, {"orderItems": None}])
-def test_a_row_that_is_no_shipment(seller: Any, script: Any, kit: Any, row: Any) -> None:
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (None, "(nothing) "), (7, "(number) "), ("text", "(text) "), ([], "(list) "),
+        ({}, '{"(row)":'), ({"orderItems": None}, '{"orderItems":null,"(row)":'),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_no_shipment(seller: Any, script: Any, kit: Any, row: Any, told: str) -> None:
     script.search = lambda asked: kit.page([row, kit.shipment(kit.line(3), n=3)])
 
     good, bad = seller.read("dispatched")
@@ -101,7 +107,7 @@ def test_a_row_that_is_no_shipment(seller: Any, script: Any, kit: Any, row: Any)
     assert good.sku == "SKU-3"
     assert bad.status is Status.UNKNOWN
     assert bad.order_id == ""
-    assert json.loads(bad.raw) == row
+    assert bad.raw.startswith(told)
 
 
 @pytest.mark.parametrize("lines", [[None], ["text"], [7]])
@@ -162,8 +168,9 @@ def test_a_row_that_is_no_return(seller: Any, script: Any, kit: Any, row: Any) -
 
 def test_an_endless_bad_row_is_cut(seller: Any, script: Any, kit: Any) -> None:
     endless = "x" * 30_000
-    script.search = lambda asked: kit.page([kit.shipment(kit.line(1), shipmentId=7, note=endless)])
-    script.returns = lambda asked: kit.returns_page([kit.returned(1, returnId=7, note=endless)])
+    row = kit.shipment(kit.line(1), shipmentId=7, locationId=endless)
+    script.search = lambda asked: kit.page([row])
+    script.returns = lambda asked: kit.returns_page([kit.returned(1, returnId=7, reason=endless)])
 
     for change in seller.read("dispatched") + seller.read("returns"):
         assert change.status is Status.UNKNOWN

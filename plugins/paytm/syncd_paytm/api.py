@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec import Meta, Raw, Struct
 
 from syncd import Panel, Token
 from syncd.errors import PanelAnswer
-from syncd.shapes import BadRow, rows
+from syncd.shapes import BadRow, kept, rows
 from syncd.snapshots import Shown
 from syncd_paytm.settings import Fields, PaytmSettings
 
@@ -185,9 +184,4 @@ def moment(value: Any, zone: str) -> datetime | None:
 
 def _raw(value: Any, names: Fields) -> str:
     """The fields that are read and the names of the others: those may hold a buyer's data."""
-    if not isinstance(value, dict):
-        return msgspec.json.encode(value).decode()
-    known = set(names.model_dump().values()) - {names.items}
-    shown = {key: value[key] for key in value if key in known}
-    others = sorted(value.keys() - known)
-    return msgspec.json.encode({**shown, "(other fields)": others}).decode()
+    return kept(value, set(names.model_dump().values()) - {names.items})

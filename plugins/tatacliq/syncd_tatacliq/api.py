@@ -7,18 +7,15 @@ and 2022). The panel itself publishes nothing.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from syncd import Panel
 from syncd.shapes import BadRow, rows
 from syncd_tatacliq.settings import TataCliqSettings
-
-T = TypeVar("T")
 
 IST: Final = ZoneInfo("Asia/Kolkata")
 _NOTHING: Final = ("", "null", "NA")  # so the panel writes what it does not have
@@ -51,11 +48,6 @@ class Order(Struct):
     placed_at: str | None = field(name="orderDate", default=None)
 
 
-_READ: Final = frozenset(
-    one.encode_name for shape in (Line, Order) for one in msgspec.structs.fields(shape)
-)
-
-
 def read_order(panel: Panel, settings: TataCliqSettings, order_id: str) -> list[Order | BadRow]:
     """The order of this id; empty if the panel has none."""
     path = settings.order_path.format(
@@ -67,13 +59,13 @@ def read_order(panel: Panel, settings: TataCliqSettings, order_id: str) -> list[
         headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
         pace=settings.pace,
     )
-    return [_without_buyer(row) for row in rows(answer.order, Order)]
+    return list(rows(answer.order, Order))
 
 
 def read_lines(order: Order) -> list[Line | BadRow]:
     """The lines; the same one twice is one."""
     texts = dict.fromkeys(bytes(raw) for raw in order.lines)
-    return [_without_buyer(row) for row in rows([Raw(text) for text in texts], Line)]
+    return list(rows([Raw(text) for text in texts], Line))
 
 
 def given(text: str | None) -> str:
@@ -88,22 +80,3 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return stamp if stamp.tzinfo else stamp.replace(tzinfo=IST)
-
-
-def _without_buyer(row: T | BadRow) -> T | BadRow:
-    """A row that could not be read, with those of its fields that hold no buyer's data."""
-    if not isinstance(row, BadRow):
-        return row
-    try:
-        fields = msgspec.json.decode(row.raw)
-    except msgspec.DecodeError:
-        return BadRow(raw="", problem=row.problem)
-    return BadRow(raw=msgspec.json.encode(_harmless(fields)).decode(), problem=row.problem)
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_harmless(one) for one in value]
-    if isinstance(value, dict):
-        return {key: _harmless(one) for key, one in value.items() if key in _READ}
-    return value

@@ -21,6 +21,7 @@ from syncd.testing.conformance.words import Broken, must, rule
 from syncd.testing.panel_server import Reply, Request
 
 NEW_WORD: Final = "NOBODY_HAS_SEEN_THIS"
+BUYER: Final = "a buyer whom the kit made up"
 
 Change = Callable[[Any], Any]
 
@@ -190,6 +191,35 @@ class WireRules(FaultRules):
             all(row.raw for row in rows if row.problem),
             f"{what}: a row with a problem has no raw.",
             "Give the row as it came.",
+        )
+
+    @rule("Of a row that cannot be read no field is kept that is not read of a good one.",
+          unless="json")  # fmt: skip
+    def test_no_buyers_data_is_kept_of_a_broken_row(self) -> None:
+        for clean in self.each(count=3):
+            wanted = clean.lone().order_id
+            keys = self._keys(clean, wanted)
+            for key in keys:
+                self._with_a_buyer(clean, wanted, key)
+
+    def _with_a_buyer(self, clean: Clean, order_id: str, key: str) -> None:
+        """One field of a row is broken, and beside it stands what is no business of ours."""
+
+        def spoil(content: Any) -> Any:
+            for row in _rows_of(content, order_id):
+                for one in list(objects(row)):
+                    one["buyerOfTheKit"] = {"name": BUYER, "phones": [BUYER]}
+                    if key in one:
+                        one[key] = None
+            return content
+
+        with changed(clean.shop, spoil):
+            rows = clean.read()
+        told = [row for row in rows if BUYER in repr(row)]
+        must(
+            not told,
+            f"{clean.kind}: with the field {key!r} broken, a field of the buyer came out: {told}",
+            "Take raw from syncd.shapes (BadRow.raw, readable, kept), or encode what you read.",
         )
 
     @rule("A word that nobody knows is UNKNOWN with raw and problem; the rest follows.",
