@@ -70,7 +70,6 @@ def main(
 
 @main.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    add_help_option=False,
 )
 @click.argument("channel")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

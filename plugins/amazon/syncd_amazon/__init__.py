@@ -76,7 +76,7 @@ UNVERIFIED: Final = (
     "Whether Easy Ship orders carry detailedStatus in production: it is reported missing. v0 and "
     "the Easy Ship API are asked where UNDELIVERABLE stands alone.",
     "Whether the bounds of a search are inclusive; they are taken as such.",
-    "Which words Return request status and Return type may hold, beside Approved; see the settings "
+    "Which words Return request status and Return type may hold; see the settings "
     "return_statuses and return_types.",
     "That a row of a report of returns with a Return delivery date is physically back.",
     "Whether v0 counts a cancelled piece in NumberOfItemsUnshipped.",

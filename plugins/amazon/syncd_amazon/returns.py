@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta, timezone
 from typing import Final
@@ -61,6 +62,7 @@ def report_changes(settings: AmazonSettings, kind: str, content: Content) -> Ite
     found = _xml_rows(content.data) if kind == XML_RETURNS else _flat_rows(kind, content.data)
     read = _fba_change if kind == FBA_RETURNS else _merchant_change
     totals: dict[tuple[str, str, Status], int] = {}
+    equal: Counter[str] = Counter()
     for row in found:
         try:
             change = read(settings, row, content.made_at)
@@ -70,12 +72,13 @@ def report_changes(settings: AmazonSettings, kind: str, content: Content) -> Ite
             # Easy Ship's own state may tell the same pieces by their line: both are totals.
             key = (change.order_id, change.sku, change.status)
             totals[key] = totals.get(key, 0) + (change.quantity or 1)
-            change = _with_total(change, totals[key])
+            change = replace(change, quantity=totals[key], cumulative=True)
+        if not change.return_id:  # rows that nothing names: as many facts as there are of them
+            equal[change.evidence_id] += 1
+            if equal[change.evidence_id] > 1:
+                name = f"{change.evidence_id}#{equal[change.evidence_id]}"
+                change = replace(change, evidence_id=name)
         yield change
-
-
-def _with_total(change: StatusChange, total: int) -> StatusChange:
-    return replace(change, quantity=total, cumulative=True)
 
 
 def _merchant_change(settings: AmazonSettings, row: Row, made_at: datetime) -> StatusChange:
@@ -86,7 +89,7 @@ def _merchant_change(settings: AmazonSettings, row: Row, made_at: datetime) -> S
     back_on = row.get("return delivery date")
     requested = _moment(row.get("return request date"), made_at)
     status = settings.return_statuses.get(word)
-    kind = settings.return_types.get(type_word) if type_word else ReturnType.CIR
+    kind = settings.return_types.get(type_word)
     if status is None:
         return _for_a_person(row, made_at, _unset("Return request status", word, "statuses"))
     if kind is None:
@@ -220,13 +223,22 @@ _XML_NAMES: Final = {
 
 
 def _xml_rows(data: bytes) -> Iterator[Row]:
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+    try:
+        text = data.decode("utf-8-sig")  # the one encoding: what is checked is what is read
+    except UnicodeDecodeError:
+        raise _other_report(XML_RETURNS, "it is not in UTF-8") from None
+    if "\0" in text:
+        raise _other_report(XML_RETURNS, "it is not in UTF-8")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise _other_report(XML_RETURNS, "it declares entities, which are not read")
     try:
-        root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
         raise _other_report(XML_RETURNS, f"it is no XML ({error})") from None
-    for one in root.iter("return_details"):
+    details = list(root.iter("return_details"))
+    if not details and (len(root) or (root.text or "").strip()):
+        raise _other_report(XML_RETURNS, "it has something else than return_details")
+    for one in details:
         common = _leaves(one, skip="item_details")
         for item in one.iter("item_details"):
             yield Row(common | _leaves(item))

@@ -64,12 +64,10 @@ class AmazonSettings(Settings):
         default=15.0, ge=0.1, le=60, description="Seconds between two looks at a report."
     )
     return_statuses: dict[str, Status] = Field(
-        default={"Approved": Status.RETURN_NOTICED},
-        description="What each word of Return request status means.",
+        default={}, description="What each word of Return request status means."
     )
     return_types: dict[str, ReturnType] = Field(
-        default={"C-Returns": ReturnType.CIR, "Rejected": ReturnType.RTO},
-        description="What each word of Return type means.",
+        default={}, description='What each word of Return type means; "" for none.'
     )
     external_returns: bool = Field(
         default=False, description="Read the External Fulfillment Returns API."

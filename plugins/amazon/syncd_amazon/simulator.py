@@ -134,7 +134,8 @@ class AmazonSimulator(Simulator):
             "seller_id": seller_id,
             "pace": "unlimited",
             "report_poll": 1.0,
-            # Our words for a return that is called off: the real ones are not public.
+            # The real words of reports are not public.
+            "return_types": {"C-Returns": "CIR", "Rejected": "RTO"},
             "return_statuses": {
                 "Approved": "RETURN_NOTICED",
                 "Cancelled": "RETURN_WITHDRAWN",

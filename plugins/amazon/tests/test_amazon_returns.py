@@ -184,6 +184,19 @@ def test_a_broken_document_is_an_error(
     assert caught.value.code == code
 
 
+def _as_utf_16(text: str, name: str) -> str:
+    """As a fault carries bytes that are no UTF-8."""
+    return text.encode(name).decode("utf-8", "surrogateescape")
+
+
+def test_a_report_of_nothing_is_no_error(kit: Any, shop: Any, clock: Any, document: Any) -> None:
+    shop.reports.packed = False
+    _sent_back(shop, clock)
+    document("<Message>\n</Message>")
+
+    assert kit.reader(shop, return_reports=[XML_RETURNS]).read("returns") == []
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
@@ -192,6 +205,10 @@ def test_a_broken_document_is_an_error(
         (FLAT_RETURNS, ""),
         (XML_RETURNS, "<Message><return_details>"),
         (XML_RETURNS, '<!DOCTYPE a [<!ENTITY b "c">]><Message/>'),
+        (XML_RETURNS, _as_utf_16('<!DOCTYPE a [<!ENTITY b "c">]><Message/>', "utf-16")),
+        (XML_RETURNS, _as_utf_16('<!DOCTYPE a [<!ENTITY b "c">]><Message/>', "utf-16-le")),
+        (XML_RETURNS, "<error>no such report</error>"),
+        (XML_RETURNS, '<r xmlns="urn:other"><return_details/></r>'),
     ],
 )
 def test_another_report_than_asked_for_is_an_error(
@@ -225,7 +242,7 @@ def _flat(**more: str) -> str:
         ({}, "RETURN_NOTICED", "CIR"),
         ({"Return delivery date": "19-Nov-2026"}, "RETURNED", "CIR"),
         ({"Return type": "Rejected"}, "RETURN_NOTICED", "RTO"),
-        ({"Return type": ""}, "RETURN_NOTICED", "CIR"),
+        ({"Return type": ""}, "UNKNOWN", None),
         ({"Return type": "Teleport"}, "UNKNOWN", None),
         ({"Return Quantity": "many"}, "UNKNOWN", None),
         ({"Return Quantity": "0"}, "UNKNOWN", None),
@@ -248,6 +265,33 @@ def test_a_row_of_the_flat_file(
     if status == "RETURN_NOTICED":
         # The end of the Indian day: never before what happened on it.
         assert change.occurred_at == datetime(2026, 11, 16, 18, 29, 59, tzinfo=UTC)
+
+
+def test_equal_rows_that_nothing_names_are_as_many_returns(
+    seller: Any, shop: Any, clock: Any, document: Any
+) -> None:
+    shop.reports.packed = False
+    _sent_back(shop, clock)
+    row = _flat(**{"amazon rma id": ""})
+    document(row + row.splitlines()[1] + "\r\n")
+
+    first, second = seller.read("returns")
+
+    assert (first.quantity, second.quantity) == (1, 1)
+    assert first.evidence_id != second.evidence_id
+
+
+def test_no_column_is_kept_of_a_row_but_those_that_are_read(
+    seller: Any, shop: Any, clock: Any, document: Any
+) -> None:
+    shop.reports.packed = False
+    _sent_back(shop, clock)
+    document(_flat(**{"Return Quantity": "many", "Buyer name": "Asha Rao"}))
+
+    (change,) = seller.read("returns")
+
+    assert "Asha" not in change.raw
+    assert "return quantity: many" in change.raw
 
 
 def test_a_day_is_never_later_than_the_report(

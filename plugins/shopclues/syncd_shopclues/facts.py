@@ -14,7 +14,6 @@ from syncd.meanings import Meaning
 from syncd.shapes import BadRow
 from syncd_shopclues.api import Item, Number, OrderRow, moment
 from syncd_shopclues.settings import ShopCluesSettings
-from syncd_shopclues.statuses import SCAN_CODES
 
 PARENT: Final = "Y"
 HAD_LEFT: Final = frozenset({Status.RETURN_NOTICED, Status.RETURNED, Status.LOST})
@@ -49,7 +48,7 @@ def changes_of(
             continue
         if row.is_parent_order == PARENT or row.status in settings.open_letters:
             continue
-        meaning = settings.status_map.get(row.status) or SCAN_CODES.get(row.status)
+        meaning = settings.status_map.get(row.status)
         order_id = str(row.order_id)
         if meaning is None:
             problem = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import Formatter
 from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -47,6 +48,12 @@ class TataCliqSettings(Settings):
     @field_validator("order_path")
     @classmethod
     def _names_the_order(cls, path: str) -> str:
-        if not path.startswith("/") or "{order_id}" not in path:
-            raise ValueError('must begin with "/" and hold {order_id}')
+        try:
+            names = {name for _, name, _, _ in Formatter().parse(path) if name is not None}
+        except ValueError:
+            names = {""}
+        if not path.startswith("/") or not {"order_id"} <= names <= {"order_id", "seller_id"}:
+            raise ValueError(
+                'must begin with "/" and hold {order_id}, and may hold {seller_id}, no other braces'
+            )
         return path

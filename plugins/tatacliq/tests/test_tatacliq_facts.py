@@ -148,7 +148,9 @@ def test_who_ships_is_said_by_the_line_else_by_the_account(
     assert provides_shipping(account, order) is answer
 
 
-@pytest.mark.parametrize("path", ["PartnerConnect/{order_id}", "/orders/"])
+@pytest.mark.parametrize(
+    "path", ["P/{order_id}", "/orders/", "/{order_id}/{oops}", "/{order_id}{", "/{order_id}/{}"]
+)
 def test_the_path_must_hold_the_order(path: str) -> None:
     with pytest.raises(ValidationError, match="order_id"):
         settings(order_path=path)
