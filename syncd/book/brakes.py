@@ -211,7 +211,8 @@ def _turns(book: Book, account_id: int, after: int, upto: int | None, turn: int)
 
 
 def _open_orders(book: Book, account_id: int) -> int:
-    """Orders with a piece that has not left: what could be cancelled at all."""
+    """Orders with a piece that has not left as the pass begins to decide. Those that it reports
+    as dispatched are among them: after an outage both words come together."""
     sql = (
         "SELECT count(*) FROM orders WHERE account_id = ? "
         "AND state NOT IN ('COMPLETE', 'CANCELLED')"
