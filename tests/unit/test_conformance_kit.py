@@ -39,7 +39,6 @@ class Toy(ChannelTests):
     many = 7
     examples = 8
     shrink = False
-    repeatable = True
 
 
 def rules(suite: type[ChannelTests]) -> list[str]:

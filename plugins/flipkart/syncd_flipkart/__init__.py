@@ -35,6 +35,7 @@ from syncd_flipkart.rows import (
     Standing,
     cancellations,
     cancelled_items,
+    missing,
     moved,
     read_returns,
     read_shipments,
@@ -247,9 +248,10 @@ def _cancelled_of(flipkart: Flipkart, orders: Sequence[OrderRef], window: Window
     for raw in flipkart.of_orders(orders):
         shipments, broken = read_shipments(raw)
         now = standings(shipments)
+        gone = missing(ordered, now, broken)
         rows = [
-            *cancellations(shipments, now, {}),
-            *shrunk(shipments, now, ordered),
+            *cancellations(shipments, now, gone),
+            *shrunk(shipments, now, gone),
             *unreadable(broken, window.end),
         ]
         yield Page(rows=rows)

@@ -316,23 +316,38 @@ def _cancelled_at(shipment: Shipment, item: Item) -> datetime:
 
 
 def shrunk(
-    shipments: Iterable[Shipment], now: Mapping[str, Standing], ordered: Mapping[str, int]
+    shipments: Iterable[Shipment], now: Mapping[str, Standing], gone: Mapping[str, int]
 ) -> Iterator[StatusChange]:
-    """Lines that show fewer pieces than were ordered: the rest was cancelled.
+    """Lines that show fewer pieces than were ordered, and no cancelled row that tells it.
 
     A read by id shows a partly cancelled line with what is left of it and no cancelled row.
-    ``ordered`` is the quantity by line id that the order came with.
+    ``gone`` is how many pieces are missing, by line id.
     """
     done: set[str] = set()
     for shipment in shipments:
         for item in shipment.order_items:
             line = item.order_item_id
-            standing = now[line]
-            gone = ordered.get(line, 0) - standing.live
-            if standing.cancelled or gone <= 0 or line in done:
+            if now[line].cancelled or gone.get(line, 0) <= 0 or line in done:
                 continue
             done.add(line)
-            yield _cancel(shipment, item, gone, standing)
+            yield _cancel(shipment, item, gone[line], now[line])
+
+
+def missing(
+    ordered: Mapping[str, int], now: Mapping[str, Standing], broken: Iterable[Broken]
+) -> dict[str, int]:
+    """By line id, how many of the ``ordered`` pieces are not live any more.
+
+    Only of lines that were read whole: a row that could not be read is no cancellation.
+    """
+    unsure = {row.line_id for row in broken}
+    if "" in unsure:
+        return {}
+    return {
+        line: ordered[line] - standing.live
+        for line, standing in now.items()
+        if line in ordered and line not in unsure
+    }
 
 
 def _cancel(shipment: Shipment, item: Item, total: int | None, standing: Standing) -> StatusChange:

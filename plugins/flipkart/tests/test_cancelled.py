@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from syncd import OrderRef, Status
 
 LINE = "77000000000000001"
@@ -40,6 +42,31 @@ def test_pieces_that_are_missing_are_told_once(seller: Any, script: Any, kit: An
     (change,) = seller.read("cancelled", [REF])
 
     assert (change.quantity, change.cumulative) == (2, True)
+
+
+def test_a_parcel_shows_its_cancellation_and_another_only_what_is_left(
+    seller: Any, script: Any, kit: Any
+) -> None:
+    _by_id(script, kit.shipment(_gone(kit), n=1), kit.shipment(kit.line(1, "PACKED"), n=2))
+
+    (change,) = seller.read("cancelled", [REF])
+
+    assert (change.quantity, change.cumulative) == (3, True), "one of four is left"
+
+
+@pytest.mark.parametrize("broken", [{"orderItemId": LINE}, {}])
+def test_a_row_that_cannot_be_read_is_not_a_piece_that_is_missing(
+    seller: Any, script: Any, kit: Any, broken: dict[str, str]
+) -> None:
+    _by_id(
+        script,
+        kit.shipment(kit.line(1, "PACKED", quantity=3.0), n=1),
+        kit.shipment({**broken, "quantity": "one"}, n=2),
+    )
+
+    (change,) = seller.read("cancelled", [REF])
+
+    assert change.status is Status.UNKNOWN
 
 
 def test_a_total_over_two_parcels_names_neither(seller: Any, script: Any, kit: Any) -> None:

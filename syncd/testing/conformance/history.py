@@ -7,6 +7,7 @@ core would ask it, window after window. At the end the neutral reader of
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ Step = tuple[int, int, int, int]
 Seen = dict[tuple[str, SkuKey], set[int]]  # by word and SKU, the numbers of the pieces
 
 FIRST: Final[Step] = (0, 0, 0, 1)
+MORE: Final = "SYNCD_HISTORIES"
+"""Name of the environment variable that asks for so many new histories, for a hunt."""
 
 
 class Told:
@@ -111,15 +114,16 @@ class HistoryRules(Base):
         except ImportError:
             fail("hypothesis is not installed.", "Install it with the kit: pip install syncd[kit].")
 
+        fresh = int(os.environ.get(MORE) or 0)
         small = st.integers(0, 11)
         step = st.tuples(st.integers(0, 30), small, small, st.integers(1, 5))
         phases = [Phase.generate, *([Phase.shrink] if self.shrink else [])]
 
         @settings(
-            max_examples=self.examples,
+            max_examples=fresh or self.examples,
             deadline=None,
             database=None,
-            derandomize=self.repeatable,
+            derandomize=not fresh,
             phases=phases,
             suppress_health_check=list(HealthCheck),
         )
