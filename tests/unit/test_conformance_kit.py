@@ -567,7 +567,7 @@ KNOBS: dict[type[ToyPlugin], dict[str, Any]] = {
     PlainSecret: {"simulator": PlainSimulator},
     NoReads: {"only": Kind.ORDERS},
     ForgetsPieces: {"only": Kind.ORDERS, "examples": 20},
-    AddsTotals: {"examples": 60},
+    AddsTotals: {"examples": 200},
 }
 
 ANY = frozenset(rules(Toy))

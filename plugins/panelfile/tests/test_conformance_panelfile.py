@@ -17,6 +17,7 @@ from syncd_panelfile.simulator import PanelfileSimulator
 
 class TestPanelfile(DescribedRules, RowRules, WindowRules, StateRules, HistoryRules):
     channel = "panelfile"
+    examples = 15  # each reads many files
     simulator = PanelfileSimulator
     cannot = frozenset({"json", "garble", "unknown_word", "empty", "cancel_in_transit", "by_event"})
 

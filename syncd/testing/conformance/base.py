@@ -87,7 +87,7 @@ class Base:
     """How exact the panel's times are."""
     garbles: ClassVar[tuple[str, ...]] = ('{"broken":true}', "null", "17", '"text"', "[]")
     """What a simulator is asked to put in place of a row."""
-    examples: ClassVar[int] = 15
+    examples: ClassVar[int] = 40
     """How many histories are tried, the same each time. With ``SYNCD_HISTORIES=500`` in the
     environment it is so many new ones."""
     shrink: ClassVar[bool] = True

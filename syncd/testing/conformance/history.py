@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ Step = tuple[int, int, int, int]
 Seen = dict[tuple[str, SkuKey], set[int]]  # by word and SKU, the numbers of the pieces
 
 FIRST: Final[Step] = (0, 0, 0, 1)
+MOST: Final = 3  # orders of one seller: few, so that much befalls each
 MORE: Final = "SYNCD_HISTORIES"
 """Name of the environment variable that asks for so many new histories, for a hunt."""
 
@@ -140,12 +142,12 @@ class HistoryRules(Base):
             for number, step in enumerate([FIRST, *steps]):
                 shop.clock.advance(timedelta(seconds=20 * step[3]))
                 account = accounts[number % len(accounts)]
-                if step[0] <= 4 or not account.orders():
+                if not account.orders() or (step[0] <= 4 and len(account.orders()) < MOST):
                     self._place(account, step)
                     account.ask([kind for kind in shop.plugin.kinds if kind is Kind.ORDERS])
                 else:
                     self._act(account, step)
-                if step[3] == 5:
+                if step[3] >= 4:
                     account.ask(shop.plugin.kinds)
             for account in accounts:
                 account.ask(shop.plugin.kinds)
@@ -173,15 +175,16 @@ class HistoryRules(Base):
                 account.journal.know(line.line_id, line.sku, len(line.pieces))
 
     def _act(self, account: Told, step: Step) -> None:
-        """Something happens at the panel, if it can."""
+        """Something happens at the panel: the chosen deed, or the next one that is possible."""
         orders = account.orders()
         order = orders[step[1] % len(orders)]
         line = order.lines[step[2] % len(order.lines)]
         deeds = self._deeds(account.shop, order, line, step)
-        try:
-            deeds[step[0] % len(deeds)]()
-        except WorldError:
-            return  # not possible at this moment: a person at the panel would be told so too
+        first = step[0] % len(deeds)
+        for deed in (*deeds[first:], *deeds[:first]):
+            with suppress(WorldError):  # a person at the panel would be told so too
+                deed()
+                return
 
     def _deeds(
         self, shop: Shop, order: Order, line: Line, step: Step

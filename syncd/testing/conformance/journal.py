@@ -140,11 +140,13 @@ class Journal:
         back = {row.return_id for row in returned if row.return_id}
         named = [row for row in noticed if row.return_id]
         named_open = [row for row in named if row.return_id not in back | off]
+        known = self._added(_once([*named, *(row for row in returned if row.return_id)]), sizes)
+        plain = self._added([row for row in noticed if not row.return_id], sizes)
         return Returns(
             noticed=self._most(noticed, sizes),
             returned=self._added(returned, sizes),
             open=self._added(_once(named_open), sizes),
-            named={key for row in (*named, *returned) for key in self._keys(row, sizes)},
+            named={key for key, count in known.items() if count >= plain.get(key, 0)},
         )
 
     def _most(self, rows: list[StatusChange], sizes: Mapping[SkuKey, int]) -> dict[SkuKey, int]:
@@ -157,7 +159,7 @@ class Journal:
 class Returns:
     """Pieces by SKU: ``noticed`` so far, ``returned``, and ``open`` ones by their return's id.
 
-    ``named`` are the SKUs of whose returns the ids were told.
+    ``named`` are the SKUs of all of whose returns the ids were told.
     """
 
     def __init__(
