@@ -7,14 +7,8 @@ from syncd.clock import Clock, HandClock, SystemClock
 from syncd.testing.alone import serve_alone
 from syncd.testing.faults import Fault, FaultScript
 from syncd.testing.memory import DictMemory
-from syncd.testing.panel_server import (
-    Logged,
-    PanelServer,
-    Problem,
-    Reply,
-    Request,
-    json_reply,
-)
+from syncd.testing.messages import BadRequest, Problem, Reply, Request, json_reply
+from syncd.testing.panel_server import Logged, PanelServer
 from syncd.testing.simulator import Simulator
 from syncd.testing.things import (
     AT_BUYER,
@@ -41,6 +35,7 @@ __all__ = [
     "AT_SELLER",
     "ON_THE_WAY",
     "VERBS",
+    "BadRequest",
     "By",
     "Cancellation",
     "Clock",

@@ -1,8 +1,8 @@
 """A threaded HTTP server on the loopback, the base of every channel's simulator.
 
-A simulator subclasses :class:`PanelServer` and writes ``answer``. The base gives keep-alive
-connections, the fault script, a request log without secrets, a control surface under
-``/control/`` and a clean stop.
+A simulator subclasses :class:`PanelServer` and writes ``answer``, which raises ``BadRequest`` or
+``Problem`` where the panel would refuse. The base gives keep-alive connections, HEAD, the fault
+script, a request log without secrets, a control surface under ``/control/`` and a clean stop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -25,59 +25,18 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 from urllib.parse import parse_qsl, urlencode
 
-import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, structs
 
 from syncd.clock import Clock
 from syncd.testing.control import Control
 from syncd.testing.faults import Fault, FaultScript
+from syncd.testing.messages import BadRequest, Problem, Reply, Request, json_reply
 from syncd.testing.world import World
 
 MAX_BODY: Final = 1 << 20
-JSON: Final = "application/json"
+ALLOWED: Final = "GET, HEAD, POST, PUT, DELETE"
 _LOGIN_PAGE: Final = b"<!DOCTYPE html><html><body><form>Please log in</form></body></html>"
 _BROKEN: Final = (ConnectionError, TimeoutError)
-
-
-class Request(Struct):
-    """One request: ``target`` is path with query, header names are in lower case.
-
-    ``fault`` is set where the script wants a fault that only the simulator can make.
-    """
-
-    method: str
-    target: str
-    path: str
-    query: dict[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-    fault: Fault | None = None
-
-    def asks(self, deed: str) -> bool:
-        """Whether the fault script wants this deed of this answer."""
-        return self.fault is not None and self.fault.do == deed
-
-
-class Reply(Struct):
-    """One answer."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = JSON
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def json_reply(content: object, status: int = 200) -> Reply:
-    """An answer with ``content`` as JSON."""
-    return Reply(status, msgspec.json.encode(content))
-
-
-class Problem(Exception):
-    """Raised inside ``answer`` to end the request with this reply."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
-        super().__init__(f"answered {reply.status}")
 
 
 class Logged(Struct, frozen=True):
@@ -195,6 +154,8 @@ class PanelServer:
 
     def reply_to(self, request: Request) -> Reply:
         """The answer to a request, with the faults that concern its content."""
+        if request.method == "HEAD":
+            request = structs.replace(request, method="GET")
         if request.path.startswith("/control/"):
             return self._controlled(request)
         if self.on_request is not None:
@@ -208,6 +169,8 @@ class PanelServer:
             reply = self.answer(request)
         except Problem as problem:
             return problem.reply
+        except BadRequest as error:
+            return self.error(400, str(error))
         self._last[family] = reply
         return reply
 
@@ -308,11 +271,18 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(reply, request.fault)
 
-    do_GET = do_POST = do_PUT = do_DELETE = serve  # noqa: N815 - the base class's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = serve  # noqa: N815 - the base class's names
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the base class refuses, another method or no HTTP at all, in the panel's form."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            self._refuse(405, f"no such method here: {self.command}", Allow=ALLOWED)
+        else:
+            self._refuse(code, message or _phrase(code))
 
     def _read(self) -> Request | None:
         length = self.headers.get("Content-Length") or "0"
-        if self.headers.get("Transfer-Encoding") or not length.isdigit():
+        if self.headers.get("Transfer-Encoding") or not length.isdecimal():
             self._refuse(411, "send a Content-Length")
             return None
         if int(length) > MAX_BODY:
@@ -328,9 +298,10 @@ class _Handler(BaseHTTPRequestHandler):
             body=self.rfile.read(int(length)) if length != "0" else b"",
         )
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, **headers: str) -> None:
         self.close_connection = True
-        self._write(self.server.panel.error(status, message), None)
+        reply = self.server.panel.error(status, message)
+        self._write(structs.replace(reply, headers=reply.headers | headers), None)
 
     def _reply(self, request: Request) -> Reply | None:
         """The answer, or None where there is to be none."""
@@ -361,7 +332,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.do == "cut":
             self.close_connection = True
             self._write(reply, min(fault.size or len(reply.body) // 2, len(reply.body) - 1))
-        elif fault is not None and fault.do == "drip":
+        elif fault is not None and fault.do == "drip" and self.command != "HEAD":
             self._drip(reply, fault)
         else:
             self._write(reply, None)
@@ -375,11 +346,12 @@ class _Handler(BaseHTTPRequestHandler):
             f"Connection: {'close' if self.close_connection else 'keep-alive'}",
             *(f"{name}: {value}" for name, value in reply.headers.items()),
         ]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def _write(self, reply: Reply, upto: int | None) -> None:
+        body = b"" if self.command == "HEAD" else reply.body[:upto]
         with contextlib.suppress(*_BROKEN):
-            self.wfile.write(self._head(reply) + reply.body[:upto])
+            self.wfile.write(self._head(reply) + body)
 
     def _drip(self, reply: Reply, fault: Fault) -> None:
         self.close_connection = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
@@ -15,7 +16,7 @@ from syncd.testing.panel_server import PanelServer
 from syncd.testing.world import World, populate
 
 
-class Simulator(PanelServer):
+class Simulator(PanelServer, ABC):
     """A panel of one channel over a shared world, ready to be talked to by its plugin.
 
     Named under the entry point group ``syncd.simulators`` it is what ``syncd simulate CHANNEL``
@@ -40,10 +41,10 @@ class Simulator(PanelServer):
         """A simulator as the kit and the demo use it."""
         return cls(world, clock, faults, port=port)
 
+    @abstractmethod
     def settings(self, seller_id: str = "") -> Mapping[str, Any]:
         """The ``settings`` of an account of this seller (the first one if empty), secrets in
         clear, for a plugin that asks as fast as the simulator answers."""
-        raise NotImplementedError
 
     def publish(self) -> None:
         """Called before a plugin asks: where people make report files, they make them now."""

@@ -38,6 +38,9 @@ class Echo(PanelServer):
     def answer(self, request: Request) -> Reply:
         if request.path == "/bug":
             raise RuntimeError("a bug of the simulator")
+        if request.path == "/read":
+            number, at = request.number("n", least=1), request.moment("at")
+            return json_reply({"n": number, "at": at, "fields": request.fields()})
         asked = {"path": request.path, "query": request.query, "body": request.body.decode()}
         return json_reply({**asked, "n": len(self.log)})
 
@@ -171,6 +174,58 @@ def test_a_mistake_of_the_simulator_is_a_500_and_is_kept(
     assert get(server, "/bug").status_code == 500
     assert "a bug of the simulator" in server.troubles[0]
     assert "a bug of the simulator" in capfd.readouterr().err
+
+
+def test_head_is_a_get_without_its_body(server: Echo) -> None:
+    plain, head = get(server, "/a?b=1"), requests.head(f"{server.url}/a?b=1", timeout=10)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == plain.headers["Content-Length"]
+    assert [line.method for line in server.requests("/a")] == ["GET", "HEAD"]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PATCH", "BREW"])
+def test_a_method_that_no_panel_has_is_refused_in_the_panels_form(
+    server: Echo, method: str
+) -> None:
+    answer = requests.request(method, f"{server.url}/a", timeout=10)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, POST, PUT, DELETE")
+    assert method in answer.json()["message"]
+
+
+def test_what_is_no_http_is_refused_in_the_panels_form(server: Echo) -> None:
+    with socket.create_connection(server.address, timeout=10) as plain:
+        plain.sendall(b"GET / HTTP/x.y\r\n\r\n")
+        answer = plain.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "Bad Request"
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "said"),
+    [
+        ("/read?n=x&at=2026-11-20T06:00:00Z", "{}", "n must be a whole number, 1 or more"),
+        ("/read?n=0&at=2026-11-20T06:00:00Z", "{}", "n must be a whole number, 1 or more"),
+        ("/read?at=2026-11-20T06:00:00Z", "{}", "n must be a whole number, 1 or more"),
+        ("/read?n=1", "{}", "at must be an ISO 8601 time"),
+        ("/read?n=1&at=2026-11-20", "{}", "at must be a time with its offset, of these years"),
+        ("/read?n=1&at=2026-11-20T06:00:00Z", "{", "the body cannot be read: "),
+        ("/read?n=1&at=2026-11-20T06:00:00Z", '{"a": 1}', "the body cannot be read: "),
+    ],
+)
+def test_what_a_simulator_cannot_read_is_a_400_in_the_panels_form(
+    server: Echo, target: str, body: str, said: str
+) -> None:
+    answer = requests.post(server.url + target, data=body, timeout=10)
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(said)
+    assert server.troubles == []
+
+
+def test_the_fields_of_a_body_come_as_json_or_as_a_form(server: Echo) -> None:
+    read = f"{server.url}/read?n=4&at=2026-11-20T06:00:00%2B05:30"
+    for more in ({"json": {"a": "1"}}, {"data": {"a": "1"}}):
+        answer = requests.post(read, timeout=10, **more)  # type: ignore[arg-type]
+        assert answer.json() == {"n": 4, "at": "2026-11-20T06:00:00+05:30", "fields": {"a": "1"}}
 
 
 def test_a_body_without_length_or_too_long_is_refused(server: Echo) -> None:

@@ -94,7 +94,7 @@ class ContractSimulator(Simulator):
     def _token(self, request: Request) -> Reply:
         given = request.query
         if request.method == "POST":
-            given = msgspec.json.decode(request.body, type=dict[str, str])
+            given = request.json(dict[str, str])
         user = given.get("username", "")
         if user not in self.world.sellers or given.get("password") != PASSWORD:
             word = "INVALID_CREDENTIALS" if request.method == "POST" else "FAILED"
@@ -106,14 +106,14 @@ class ContractSimulator(Simulator):
 
     def _orders(self, seller_id: str, request: Request) -> Reply:
         query = request.query
-        size = min(int(query.get("pageSize", "50")), self.max_page)
-        start = (max(1, int(query.get("pageNumber", "1"))) - 1) * size
+        size = min(request.number("pageSize", 50, least=1), self.max_page)
+        start = (max(1, request.number("pageNumber", 1)) - 1) * size
         found: Sequence[Order]
         if "orderIds" in query:
             wanted = query["orderIds"].split(",")
             found = [self.world.orders[one] for one in wanted if one in self.world.orders]
         else:
-            found = self._placed(query)
+            found = self._placed(request)
         mine = [order for order in found if order.seller_id == seller_id]
         rows: list[Any] = [self._row(order) for order in mine[start : start + size]]
         if request.asks("empty"):
@@ -122,15 +122,15 @@ class ContractSimulator(Simulator):
             rows[0] = msgspec.Raw(request.fault.body.encode() or b'{"broken":true}')
         return json_reply({"orders": rows})
 
-    def _placed(self, query: Mapping[str, str]) -> Sequence[Order]:
+    def _placed(self, request: Request) -> Sequence[Order]:
         until = self.clock.now() - timedelta(seconds=self.faults.lag_seconds)
-        start, end = _moment(query["orderDateFrom"]), _moment(query["orderDateTo"])
+        start, end = request.moment("orderDateFrom", UTC), request.moment("orderDateTo", UTC)
         return [
             order
             for order in self.world.orders.values()
             if start <= order.placed_at.replace(microsecond=0) <= end
             and order.placed_at <= until
-            and self._status(order) == query.get("orderStatus")
+            and self._status(order) == request.query.get("orderStatus")
         ]
 
     # Rows -------------------------------------------------------------------------------------
@@ -216,11 +216,6 @@ class ContractSimulator(Simulator):
             return "DELIVERED"
         assert any(piece.state in ON_THE_WAY or piece.state is State.LOST for piece in alive)
         return "DISPATCHED"
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _plain(moment: datetime) -> str:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import Any, Final
-from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from syncd.testing import (
@@ -46,8 +45,8 @@ MADE_UP: Final[Mapping[str, str]] = {
 _NUMBER: Final = {text: int(number) for number, text in MADE_UP.items()}
 _OPEN: Final = {State.PACKED: 5, State.READY: 15}
 _ORDERS: Final = re.compile(r"/v1/merchant/([\w-]+)/orders\.json")
-_PASSWORD: Final = "simulated-password"
-_SECRET: Final = "simulated-secret"
+_PASSWORD: Final = b"simulated-password"
+_SECRET: Final = b"simulated-secret"
 
 
 class PaytmIds(Ids):
@@ -97,9 +96,9 @@ class PaytmSimulator(Simulator):
             "identity_url": self.url,
             "merchant_id": seller,
             "username": f"{seller}@example.com",
-            "password": _PASSWORD,
+            "password": _PASSWORD.decode(),
             "client_id": "simulated-app",
-            "client_secret": _SECRET,
+            "client_secret": _SECRET.decode(),
             "status_map": dict(MADE_UP),
             "page_size": 1000,
             "pace": "unlimited",
@@ -113,9 +112,9 @@ class PaytmSimulator(Simulator):
         """Route one request."""
         with self.world.lock:
             if (request.method, request.path) == ("POST", "/oauth2/authorize"):
-                return self._authorize(_form(request))
+                return self._authorize(request.form())
             if (request.method, request.path) == ("POST", "/oauth2/token"):
-                return self._token(_form(request))
+                return self._token(request.form())
             merchant = _ORDERS.fullmatch(request.path)
             if request.method == "GET" and merchant:
                 return self._orders(merchant[1], request)
@@ -123,7 +122,7 @@ class PaytmSimulator(Simulator):
 
     def _authorize(self, form: Mapping[str, str]) -> Reply:
         seller = form.get("username", "").removesuffix("@example.com")
-        right = compare_digest(form.get("password", ""), _PASSWORD)
+        right = compare_digest(form.get("password", "").encode(), _PASSWORD)
         if not right or seller not in self.world.sellers or form.get("response_type") != "code":
             raise Problem(self.error(401, "wrong user or password"))
         code = token_urlsafe(12)
@@ -132,7 +131,7 @@ class PaytmSimulator(Simulator):
 
     def _token(self, form: Mapping[str, str]) -> Reply:
         seller = self._codes.pop(form.get("code", ""), "")
-        if not seller or not compare_digest(form.get("client_secret", ""), _SECRET):
+        if not seller or not compare_digest(form.get("client_secret", "").encode(), _SECRET):
             raise Problem(self.error(401, "wrong code or client"))
         token, end = token_urlsafe(24), self.clock.now() + self.token_life
         self._tokens[token] = (seller, end)
@@ -144,9 +143,7 @@ class PaytmSimulator(Simulator):
         seller, end = self._tokens.get(query.get("authtoken", ""), ("", self.clock.now()))
         if seller != merchant or end <= self.clock.now():
             raise Problem(self.error(401, "the token is not good"))
-        limit = query.get("limit", "50")
-        if not limit.isdigit() or int(limit) < 1:
-            raise Problem(self.error(400, "limit must be a number"))
+        limit = request.number("limit", 50, least=1)
         if "order_ids" in query:
             known = (self.world.orders.get(one) for one in query["order_ids"].split(","))
             orders = [one for one in known if one is not None and one.seller_id == merchant]
@@ -155,7 +152,7 @@ class PaytmSimulator(Simulator):
         shown = [self._order(order) for order in orders]
         if "status" in query:
             shown = [one for one in shown if _has(one, query["status"])]
-        rows: list[Any] = list(shown[: int(limit)])
+        rows: list[Any] = list(shown[:limit])
         if request.asks("empty"):
             rows = []
         if request.asks("garble") and request.fault is not None:
@@ -203,7 +200,3 @@ def _has(order: Mapping[str, Any], number: str) -> bool:
 
 def _stamp(at: datetime) -> str:
     return at.astimezone(IST).replace(tzinfo=None).isoformat(sep=" ")
-
-
-def _form(request: Request) -> dict[str, str]:
-    return {key: values[0] for key, values in parse_qs(request.body.decode()).items()}

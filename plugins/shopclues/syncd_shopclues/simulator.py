@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import md5
 from typing import Any, ClassVar, Final
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import msgspec
 
@@ -143,15 +143,15 @@ class ShopCluesSimulator(Simulator):
             if path == LOGIN_PATH and request.method == "POST":
                 return self._login(request)
             seller_id = self._seller(request)
-            if path == "/order":
+            order = self.world.orders.get(unquote(path.removeprefix("/order/")))
+            if request.method == "GET" and path == "/order":
                 return self._page(request, seller_id)
-            order = self.world.orders.get(path.removeprefix("/order/"))
-            if not path.startswith("/order/") or order is None or order.seller_id != seller_id:
+            if request.method != "GET" or order is None or order.seller_id != seller_id:
                 raise Problem(self.error(404, "not found"))
             return json_reply({"data": {**self._head(order), "items": dict(self._items(order))}})
 
     def _login(self, request: Request) -> Reply:
-        told = msgspec.json.decode(request.body, type=dict[str, str])
+        told = request.fields()
         good = {
             "password": md5(PASSWORD.encode(), usedforsecurity=False).hexdigest(),
             "client_id": CLIENT[0],
@@ -169,15 +169,16 @@ class ShopCluesSimulator(Simulator):
     def _seller(self, request: Request) -> str:
         """Whose token this is. A bad one is told inside a good answer, as the real panel does."""
         word, _, token = request.headers.get("authorization", "").rpartition(" ")
-        style = {"Bearer": "bearer", "": "bare"}.get(word, "")
+        style = {"bearer": "bearer", "": "bare"}.get(word.lower(), "")
         if style not in self.styles or token not in self._tokens:
             raise Problem(self.error(200, "UnAuthorised Access"))
         return self._tokens[token]
 
     def _page(self, request: Request, seller_id: str) -> Reply:
         query = request.query
-        number = int(query.get("page", 1))
-        found = self._placed(int(query["time_from"]), int(query["time_to"]), seller_id)
+        number = request.number("page", 1, least=1)
+        start, end = request.number("time_from"), request.number("time_to")
+        found = self._placed(start, end, seller_id)
         some = found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         rows = [
             msgspec.json.encode(

@@ -130,10 +130,11 @@ class SnapdealSimulator(Simulator):
             returns and ("FC_VOI" in modes or query.get("returnMode") not in TYPES)
         ):
             raise Problem(self.error(400, "fModes or returnMode is not valid"))
-        number, size = int(query.get("pageNumber", 1)), int(query.get("pageSize", 10))
+        number = request.number("pageNumber", 1, least=1)
+        size = request.number("pageSize", 10, least=1)
         if returns and size > MAX_PAGE_SIZE:
             raise Problem(self.error(400, f"pageSize is at most {MAX_PAGE_SIZE}"))
-        start, end = int(query.get("startDate", 0)), int(query.get("endDate", 1 << 62))
+        start, end = request.number("startDate", 0), request.number("endDate", 1 << 62)
         end = min(end, millis(self.clock.now() - timedelta(seconds=self.faults.lag_seconds)))
         with self.world.lock:
             found = [

@@ -12,7 +12,8 @@ from syncd.testing.conformance.journal import Journal, names
 from syncd.testing.conformance.rows import order_ids
 from syncd.testing.conformance.words import Broken, must, rule
 from syncd.testing.faults import Fault
-from syncd.testing.panel_server import PanelServer, Request
+from syncd.testing.messages import Request
+from syncd.testing.panel_server import PanelServer
 
 
 class PagingRules(FaultRules):

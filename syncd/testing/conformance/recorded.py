@@ -38,7 +38,8 @@ from syncd.statuses import Kind, OrderRef, Window
 from syncd.testing.conformance.base import Base
 from syncd.testing.conformance.reading import Plugin, Reader
 from syncd.testing.conformance.words import fail, must, rule
-from syncd.testing.panel_server import PanelServer, Reply, Request
+from syncd.testing.messages import Reply, Request
+from syncd.testing.panel_server import PanelServer
 from syncd.testing.world import World
 
 

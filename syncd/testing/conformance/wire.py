@@ -18,7 +18,7 @@ from syncd.testing.conformance.faults import Clean, FaultRules
 from syncd.testing.conformance.journal import Journal, names
 from syncd.testing.conformance.rows import order_ids
 from syncd.testing.conformance.words import Broken, must, rule
-from syncd.testing.panel_server import Reply, Request
+from syncd.testing.messages import Reply, Request
 
 NEW_WORD: Final = "NOBODY_HAS_SEEN_THIS"
 BUYER: Final = "a buyer whom the kit made up"
