@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
@@ -34,7 +35,11 @@ _SECRET_WORDS: Final = (
     "cookie",
     "private_key",
 )
+_QUERY: Final = re.compile(r"\?[\w.~%\-]+=[^\s'\"<>)]*")
+_TALKERS: Final = ("urllib3", "requests")  # their chatter is of addresses, with what they carry
 _JOURNAL_LEVELS: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+_LAYOUT: Final = logging.Formatter()
 
 _guard = threading.Lock()
 _secrets: tuple[str, ...] = ()
@@ -196,15 +201,17 @@ def _masked(key: str, value: Any, depth: int) -> Any:
 
 
 class _ToStructlog(logging.Handler):
-    """Hands the log records of libraries on, from warnings upward."""
+    """Hands the log records of libraries on, from warnings upward, without queries of addresses:
+    a panel may want a token there."""
 
     def emit(self, record: logging.LogRecord) -> None:
         name = "error" if record.levelno >= logging.ERROR else "warning"
         try:
             fields: dict[str, Any] = {"logger": record.name}
             if record.exc_info:
-                fields["exc_info"] = record.exc_info
-            getattr(structlog.get_logger(), name)(record.getMessage(), **fields)
+                told = _LAYOUT.formatException(record.exc_info)
+                fields["exception"] = _QUERY.sub("?***", told)
+            getattr(structlog.get_logger(), name)(_QUERY.sub("?***", record.getMessage()), **fields)
         except Exception:  # what a library logs must never end the work that it logs about
             self.handleError(record)
 
@@ -215,4 +222,6 @@ def _take_over_stdlib() -> None:
         root.removeHandler(handler)
     root.addHandler(_ToStructlog(logging.WARNING))
     root.setLevel(logging.WARNING)
+    for name in _TALKERS:  # whatever another handler lets the root logger show
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)

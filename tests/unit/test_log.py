@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 import structlog
 
 from syncd.clock import HandClock
 from syncd.log import configure, mask, register_secret
+from syncd.testing import PanelServer, World
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -92,7 +95,7 @@ def test_texts_too_short_to_be_secrets_are_left(stream: io.StringIO) -> None:
 
 def test_warnings_of_libraries_come_through_their_chatter_does_not(stream: io.StringIO) -> None:
     register_secret("canary-library")
-    logging.getLogger("urllib3").info("chatter")
+    logging.getLogger("uvicorn").info("chatter")
     logging.getLogger("urllib3").warning("retry %s", "canary-library")
     try:
         raise OSError("gone")
@@ -102,6 +105,31 @@ def test_warnings_of_libraries_come_through_their_chatter_does_not(stream: io.St
     assert (first["level"], first["logger"], first["event"]) == ("warning", "urllib3", "retry ***")
     assert second["level"] == "error"
     assert "OSError: gone" in second["exception"]
+
+
+def test_fault_E10_no_query_of_an_address_shows(
+    stream: io.StringIO, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = "/orders.json?limit=1&authtoken=not-registered"
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        gone = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    log = logging.getLogger("urllib3.connectionpool")
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG)  # as somebody does who looks for a fault
+    try:
+        with PanelServer(World(HandClock(START))) as server:
+            requests.get(server.url + address, timeout=10)
+        try:
+            requests.get(gone + address, timeout=10)
+        except requests.ConnectionError:
+            log.exception("Retrying after it broke: %s", address)
+    finally:
+        root.setLevel(logging.WARNING)
+    (line,) = lines(stream)
+    assert line["event"] == "Retrying after it broke: /orders.json?***"
+    assert "Max retries exceeded with url: /orders.json?***" in line["exception"]
+    assert "not-registered" not in stream.getvalue()
+    assert [one.levelname for one in caplog.records if one.name.startswith("urllib3")] == ["ERROR"]
 
 
 def test_the_level_can_be_changed(stream: io.StringIO) -> None:
