@@ -6,12 +6,14 @@ of this is sure stands in the README.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
 
 from syncd import Panel, Token
 from syncd.errors import PanelAnswer
@@ -24,6 +26,7 @@ LONGEST_LIFE: Final = timedelta(days=1)
 MAX_QUANTITY: Final = 10_000
 EARLIEST: Final = 946_684_800  # seconds; an epoch stamp before 2000 is none
 _NULLS: Final = ("", "null", "NA")
+_EPOCH: Final = re.compile(r"[0-9]{9,16}(\.[0-9]+)?")  # eight digits are a day of ISO 8601
 
 
 class Code(Struct):
@@ -133,8 +136,12 @@ def _items(order: Mapping[str, Any], settings: PaytmSettings) -> Iterator[Item]:
         yield Item(Shown(order_id=order_id, raw=_raw(order, names), problem=problem))
         return
     placed = moment(order.get(names.placed_at), settings.time_zone)
+    odd = placed is None and _given(order.get(names.placed_at))
     for item in items:
-        yield Item(_shown(order_id, item, names, settings.time_zone), placed)
+        shown = _shown(order_id, item, names, settings.time_zone)
+        if odd and not shown.problem:
+            shown = replace(shown, problem=f'"{names.placed_at}" of the order is no time')
+        yield Item(shown, placed)
 
 
 def _shown(order_id: str, item: Any, names: Fields, zone: str) -> Shown:
@@ -143,18 +150,21 @@ def _shown(order_id: str, item: Any, names: Fields, zone: str) -> Shown:
     line_id, word = text(item.get(names.line_id)), text(item.get(names.status))
     given = item.get(names.quantity)
     quantity = given if type(given) is int and 1 <= given <= MAX_QUANTITY else None
+    at = moment(item.get(names.changed_at), zone)
     problem = ""
     if not line_id or not word:
         problem = f'an item lacks "{names.line_id}" or "{names.status}"'
     elif given is not None and quantity is None:
         problem = f'"{names.quantity}" of an item is no number of pieces'
+    elif at is None and _given(item.get(names.changed_at)):
+        problem = f'"{names.changed_at}" of an item is no time'
     return Shown(
         order_id=order_id,
         line_id=line_id,
         sku=text(item.get(names.sku)),
         word=word,
         quantity=quantity,
-        at=moment(item.get(names.changed_at), zone),
+        at=at,
         shipment_id=text(item.get(names.shipment_id)),
         tracking_number=text(item.get(names.tracking_number)),
         courier=text(item.get(names.courier)),
@@ -170,12 +180,20 @@ def text(value: Any) -> str:
     return str(value) if type(value) is int else ""
 
 
+def _given(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and value.strip() in _NULLS)
+
+
 def moment(value: Any, zone: str) -> datetime | None:
-    """A time: ISO 8601, or an epoch in seconds or milliseconds; None if it is neither."""
+    """A time: ISO 8601, or an epoch in seconds or milliseconds, as a number or as text; None if
+    it is neither. Which of both an epoch is shows in its size: no second of the next millennia has
+    twelve digits, and no millisecond since 1974 has less."""
     try:
+        if isinstance(value, str) and _EPOCH.fullmatch(value):
+            value = float(value)
         if type(value) in (int, float):
             seconds = value / 1000 if value > 1e11 else value
-            return datetime.fromtimestamp(seconds, ZoneInfo("UTC")) if value >= EARLIEST else None
+            return datetime.fromtimestamp(seconds, UTC) if seconds >= EARLIEST else None
         stamp = datetime.fromisoformat(value)
     except (ValueError, TypeError, OverflowError, OSError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -179,6 +180,34 @@ def test_times_without_a_zone_are_indian(shop: Shop) -> None:
     answers(shop, an_order(status=901, updated_at="2026-11-20 10:00:00"))
     (row,) = read(shop, Kind.DISPATCHED, "7")
     assert row.occurred_at.isoformat() == "2026-11-20T10:00:00+05:30"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(1_763_611_200, 1_763_611_200_000, 1_763_611_200.0),
+        *("1763611200", "1763611200000", "1763611200.0", "2025-11-20T09:30:00+05:30"),
+    ],
+)
+def test_a_time_may_be_an_epoch_as_a_number_or_as_text(shop: Shop, written: Any) -> None:
+    answers(shop, an_order(status=901, updated_at=written))
+    (row,) = read(shop, Kind.DISPATCHED, "7")
+    assert row.occurred_at == datetime(2025, 11, 20, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["soon", "176361120", 7, 1.5, [], "1763611200x", "9" * 40])
+def test_what_is_no_time_is_shown_to_a_person(shop: Shop, written: Any) -> None:
+    answers(shop, an_order(status=901, updated_at=written))
+    assert problems(read(shop, Kind.DISPATCHED, "7")) == ['"updated_at" of an item is no time']
+    answers(shop, [{**an_order()[0], "created_at": written}])
+    assert problems(read(shop, Kind.ORDERS, "7")) == ['"created_at" of the order is no time']
+
+
+@pytest.mark.parametrize("nothing", ["", "null", "NA", None])
+def test_no_time_is_the_time_of_the_reading(shop: Shop, nothing: Any) -> None:
+    answers(shop, an_order(status=901, updated_at=nothing))
+    (row,) = read(shop, Kind.DISPATCHED, "7")
+    assert (row.status, row.problem) == (Status.DISPATCHED, "")
 
 
 def test_a_zone_must_be_one() -> None:
