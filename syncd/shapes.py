@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 from zlib import crc32
@@ -29,7 +30,7 @@ from msgspec import Raw, Struct
 
 from syncd._kept import kept as kept, names_of
 from syncd.errors import PanelAnswer
-from syncd.statuses import MAX_RAW_LENGTH
+from syncd.statuses import MAX_RAW_LENGTH, NewOrder, Status, StatusChange
 
 T = TypeVar("T")
 
@@ -120,6 +121,46 @@ def readable(raw: Raw, *shapes: Any) -> str:
         return kept(msgspec.json.decode(data), names, mark=f"{crc32(data):08x}")
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return f"{begin(data)} {crc32(data):08x}"
+
+
+def odd_change(
+    problem: str,
+    raw: str,
+    read_at: datetime,
+    *,
+    order_id: str = "",
+    word: str = "",
+    evidence_id: str = "",
+    **more: Any,
+) -> StatusChange:
+    """What a hook tells of a row that it cannot use: it is shown to a person with its ``problem``.
+
+    ``read_at`` dates it, the end of the window where the row has no time. ``more`` are other
+    fields of the change, as far as the row says them. Without ``evidence_id`` the row is known
+    again by its ``raw``.
+    """
+    known = "|".join((order_id, more.get("line_id", ""), word, f"{crc32(raw.encode()):08x}"))
+    return StatusChange(
+        order_id=order_id,
+        status=Status.UNKNOWN,
+        native_status=word,
+        occurred_at=read_at,
+        raw=raw[:MAX_RAW_LENGTH],
+        problem=problem,
+        evidence_id=evidence_id or known,
+        **more,
+    )
+
+
+def odd_order(problem: str, raw: str, read_at: datetime, *, order_id: str = "") -> NewOrder:
+    """What ``fetch_orders`` tells of a row that it cannot use: shown to a person, see above."""
+    return NewOrder(
+        order_id=order_id,
+        placed_at=read_at,
+        lines=(),
+        raw=raw[:MAX_RAW_LENGTH],
+        problem=problem,
+    )
 
 
 def gunzipped(data: bytes, limit: int, *, where: str) -> bytes:

@@ -8,22 +8,30 @@ between two passes is told all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, structs
 
+from syncd.hookspecs import hookimpl
 from syncd.meanings import Meaning
+from syncd.shapes import odd_change
 from syncd.statuses import (
-    MAX_RAW_LENGTH,
     NO_FACTS,
     STATUSES_OF,
+    Account,
     Kind,
+    OrderRef,
+    Page,
     ReturnType,
     Status,
     StatusChange,
+    Window,
 )
+
+if TYPE_CHECKING:
+    from syncd.panel import Panel
 
 S, CIR, RTO = Status, ReturnType.CIR, ReturnType.RTO
 
@@ -84,6 +92,34 @@ _PASSED: Final[Mapping[Meaning, frozenset[Meaning]]] = {
 """What a piece shows that has passed through a word; every other word is shown by itself."""
 
 _OF_THE_LINE: Final = frozenset({S.CANCELLED, S.CANCEL_REQUESTED, S.CANCEL_WITHDRAWN})
+
+
+Read = Callable[[Account, Window, Sequence[OrderRef], "Panel"], Iterable[Iterable[Shown]]]
+"""Reads pages of what the panel shows of these orders, or of the window where there are none."""
+Hook = Callable[[Account, Window, Sequence[OrderRef], "Panel"], Iterator[Page[StatusChange]]]
+
+
+def status_hooks(read: Read) -> tuple[Hook, Hook, Hook, Hook]:
+    """The hooks of a plugin whose panel is read in one way, whatever is asked.
+
+    Its settings have the ``status_map`` that says what the words mean::
+
+        fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(read)
+    """
+    kinds = (Kind.DISPATCHED, Kind.DELIVERED, Kind.CANCELLED, Kind.RETURNS)
+    dispatched, delivered, cancelled, returns = (_hook(kind, read) for kind in kinds)
+    return dispatched, delivered, cancelled, returns
+
+
+def _hook(kind: Kind, read: Read) -> Hook:
+    @hookimpl
+    def fetch(
+        account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[StatusChange]]:
+        for shown in read(account, window, orders, panel):
+            yield Page(rows=changes(kind, shown, account.settings.status_map, window.end))
+
+    return fetch
 
 
 def changes(
@@ -169,17 +205,14 @@ def _sum(rows: Iterable[Shown]) -> int:
 
 
 def _unknown(row: Shown, read_at: datetime) -> StatusChange:
-    problem = row.problem or f'the panel\'s word "{row.word}" is in no status map'
-    return StatusChange(
+    word = "|".join((row.order_id, row.line_id or row.sku, "?", row.word))
+    return odd_change(
+        row.problem or f'the panel\'s word "{row.word}" is in no status map',
+        row.raw,
+        row.at or read_at,
         order_id=row.order_id,
         line_id=row.line_id,
         sku=row.sku,
-        status=S.UNKNOWN,
-        native_status=row.word,
-        occurred_at=row.at or read_at,
-        raw=row.raw[:MAX_RAW_LENGTH],
-        problem=problem,
-        evidence_id="|".join((row.order_id, row.line_id or row.sku, "?", row.word))
-        if row.order_id and not row.problem
-        else "",
+        word=row.word,
+        evidence_id=word if row.order_id and not row.problem else "",
     )

@@ -13,6 +13,7 @@ from syncd.testing.simulator import Simulator
 from syncd.testing.things import (
     AT_BUYER,
     AT_SELLER,
+    MADE_UP,
     ON_THE_WAY,
     By,
     Cancellation,
@@ -33,6 +34,7 @@ from syncd.testing.world import VERBS, LineKey, World, populate
 __all__ = [
     "AT_BUYER",
     "AT_SELLER",
+    "MADE_UP",
     "ON_THE_WAY",
     "VERBS",
     "BadRequest",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
@@ -66,6 +67,20 @@ WITHDRAWN: Final = frozenset({ReturnState.CANCELLED, ReturnState.REJECTED})
 UNDER_WAY: Final = frozenset(
     {ReturnState.CREATED, ReturnState.SERVICE_REQUESTED, ReturnState.CANCELLING}
 )
+MADE_UP: Final[Mapping[str, str]] = {
+    "901": "DISPATCHED",
+    "902": "DELIVERED",
+    "903": "CANCELLED",
+    "904": "LOST",
+    "911": "RETURN_NOTICED RTO",
+    "912": "RETURNED RTO",
+    "913": "RETURN_WITHDRAWN RTO",
+    "921": "RETURN_NOTICED CIR",
+    "922": "RETURNED CIR",
+    "923": "RETURN_WITHDRAWN CIR",
+}
+"""A ``status_map`` for a panel whose own words no public text has: what :meth:`World.shown` says
+of a piece, by made-up numbers."""
 ENDED: Final = WITHDRAWN | {ReturnState.COMPLETED}
 
 

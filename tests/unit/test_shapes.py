@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import traceback
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,8 +13,20 @@ from hypothesis import given, strategies as st
 from msgspec import Struct, field
 
 from syncd.errors import PanelAnswer
-from syncd.shapes import BadRow, begin, convert, decode, gunzipped, readable, rows
-from syncd.statuses import MAX_RAW_LENGTH
+from syncd.shapes import (
+    BadRow,
+    begin,
+    convert,
+    decode,
+    gunzipped,
+    odd_change,
+    odd_order,
+    readable,
+    rows,
+)
+from syncd.statuses import MAX_RAW_LENGTH, Status
+
+START = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 class Item(Struct):
@@ -242,3 +255,21 @@ def test_of_a_bad_row_only_what_the_shape_reads_is_kept() -> None:
 @pytest.mark.parametrize("text", [b'{"id": "Asha \xff"}', b'{"id": "Asha"', b"[" * 5_000])
 def test_of_what_is_no_json_text_no_value_is_kept(text: bytes) -> None:
     assert "Asha" not in readable(msgspec.Raw(text), Item)
+
+
+def test_an_odd_row_is_known_again_in_the_next_pass_and_two_stay_two() -> None:
+    first, later = START, START + timedelta(days=1)
+    one = odd_change("has no date", '{"id": 1}', first, order_id="A", line_id="1", word="SHP")
+    again = odd_change("has no date", '{"id": 1}', later, order_id="A", line_id="1", word="SHP")
+    other = odd_change("has no date", '{"id": 2}', first, order_id="A", line_id="1", word="SHP")
+    assert (one.status, one.native_status, one.problem) == (Status.UNKNOWN, "SHP", "has no date")
+    assert (one.occurred_at, again.occurred_at) == (first, later)
+    assert one.evidence_id == again.evidence_id != other.evidence_id
+    assert odd_change("", "", first, evidence_id="mine").evidence_id == "mine"
+    assert len(odd_change("", "x" * 30_000, first).raw) == MAX_RAW_LENGTH
+
+
+def test_an_odd_order_keeps_its_row_and_has_no_lines() -> None:
+    order = odd_order("has no lines", "x" * 30_000, START, order_id="A")
+    assert (order.order_id, order.placed_at, order.lines) == ("A", START, ())
+    assert (order.problem, len(order.raw)) == ("has no lines", MAX_RAW_LENGTH)

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 
 from syncd import NewOrder, OrderLine
+from syncd.shapes import odd_order
 from syncd_flipkart.api import Item, Shipment
 from syncd_flipkart.rows import MAX_RAW, Broken, raw_of
 
@@ -81,13 +82,8 @@ def _placed_at(rows: list[tuple[Shipment, Item]]) -> datetime:
 
 
 def _unreadable(row: Broken, read_at: datetime) -> NewOrder:
-    return NewOrder(
-        order_id=row.order_id,
-        placed_at=row.at or read_at,
-        lines=(),
-        raw=row.raw,
-        problem=f"Flipkart sent an order line that cannot be read: {row.problem}.",
-    )
+    problem = f"Flipkart sent an order line that cannot be read: {row.problem}."
+    return odd_order(problem, row.raw, row.at or read_at, order_id=row.order_id)
 
 
 def ordered_quantities(facts: Mapping[str, str]) -> dict[str, int]:

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
-from zlib import crc32
 
 import msgspec
 from msgspec import Raw, Struct
 
 from syncd import ReturnType, Status, StatusChange
-from syncd.shapes import BadRow, rows
+from syncd.shapes import BadRow, odd_change, rows
 from syncd_flipkart.api import Head, Id, Item, Moment, ReturnItem, Shipment
 from syncd_flipkart.statuses import ITEM_STATUS, RETURN_SOURCES, RETURN_STATES, RETURN_STATUS
 
@@ -94,16 +93,14 @@ def _broken_line(shipment: Mapping[str, Any], line: object, problem: str) -> Bro
 def unreadable(broken: Iterable[Broken], read_at: datetime) -> Iterator[StatusChange]:
     """What a person is shown of rows that cannot be read. ``read_at`` dates what has no date."""
     for row in broken:
-        yield StatusChange(
+        yield odd_change(
+            f"Flipkart sent a row that cannot be read: {row.problem}.",
+            row.raw,
+            row.at or read_at,
             order_id=row.order_id,
             line_id=row.line_id,
             shipment_id=row.shipment_id,
-            status=Status.UNKNOWN,
-            native_status=row.word,
-            occurred_at=row.at or read_at,
-            evidence_id=f"{row.shipment_id}/{row.line_id}/unreadable/{crc32(row.raw.encode())}",
-            raw=row.raw,
-            problem=f"Flipkart sent a row that cannot be read: {row.problem}.",
+            word=row.word,
         )
 
 
@@ -494,19 +491,14 @@ def _bad_return(row: BadRow, read_at: datetime) -> StatusChange:
     except msgspec.DecodeError:
         fields = {}
     fields = fields if isinstance(fields, dict) else {}
-    return_id = _id(fields.get("returnId"))
-    return StatusChange(
+    return odd_change(
+        f"Flipkart sent a return that cannot be read: {row.problem}.",
+        row.raw,
+        _moment(fields.get("updatedDate")) or _moment(fields.get("createdDate")) or read_at,
         order_id=_id(fields.get("orderId")),
         line_id=_id(fields.get("orderItemId")),
-        return_id=return_id,
-        status=Status.UNKNOWN,
-        native_status=_id(fields.get("status")),
-        occurred_at=_moment(fields.get("updatedDate"))
-        or _moment(fields.get("createdDate"))
-        or read_at,
-        evidence_id=f"{return_id}/unreadable/{crc32(row.raw.encode())}",
-        raw=row.raw,
-        problem=f"Flipkart sent a return that cannot be read: {row.problem}.",
+        return_id=_id(fields.get("returnId")),
+        word=_id(fields.get("status")),
     )
 
 

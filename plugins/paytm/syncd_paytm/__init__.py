@@ -7,7 +7,7 @@ number means is the account's ``status_map``, because no public text lists them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,12 +24,11 @@ from syncd import (
     Page,
     Panel,
     ReadsBy,
-    StatusChange,
     Window,
     hookimpl,
 )
 from syncd.errors import PanelAnswer
-from syncd.snapshots import changes
+from syncd.snapshots import Shown, status_hooks
 from syncd_paytm.api import Item, Paytm, read_items
 from syncd_paytm.settings import Fields, PaytmSettings
 
@@ -46,7 +45,6 @@ __all__ = [
 ]
 
 MAX_RAW: Final = 20_000
-Changes = Iterator[Page[StatusChange]]
 
 PACES: Final[Mapping[str, Pace]] = {
     "default": Pace(per_second=1, burst=5),
@@ -104,36 +102,15 @@ def fetch_orders(
             )
 
 
-@hookimpl
-def fetch_dispatched(
+def _read(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Items that have left the seller."""
-    yield from _changes(Kind.DISPATCHED, account, window, orders, panel)
+) -> Iterator[Iterable[Shown]]:
+    if orders:
+        found = Paytm(panel, account.settings).by_ids([order.order_id for order in orders])
+        yield [item.shown for item in read_items(found, account.settings)]
 
 
-@hookimpl
-def fetch_cancelled(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Items that were cancelled."""
-    yield from _changes(Kind.CANCELLED, account, window, orders, panel)
-
-
-@hookimpl
-def fetch_returns(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Items on their way back, back, or lost."""
-    yield from _changes(Kind.RETURNS, account, window, orders, panel)
-
-
-@hookimpl
-def fetch_delivered(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Items that reached the buyer."""
-    yield from _changes(Kind.DELIVERED, account, window, orders, panel)
+fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(_read)
 
 
 @hookimpl
@@ -141,15 +118,6 @@ def provides_shipping(account: Account) -> bool:
     """As the account says; the panel shows it nowhere."""
     ships: str = account.settings.ships
     return ships == "channel"
-
-
-def _changes(
-    kind: Kind, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    if orders:
-        found = Paytm(panel, account.settings).by_ids([order.order_id for order in orders])
-        shown = [item.shown for item in read_items(found, account.settings)]
-        yield Page(rows=changes(kind, shown, account.settings.status_map, window.end))
 
 
 def _new_orders(found: Raw, settings: PaytmSettings, read_at: datetime) -> list[NewOrder]:

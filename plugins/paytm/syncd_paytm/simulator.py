@@ -15,6 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from syncd.testing import (
+    MADE_UP,
     Clock,
     FaultScript,
     Ids,
@@ -30,18 +31,6 @@ from syncd.testing import (
 )
 
 IST: Final = ZoneInfo("Asia/Kolkata")
-MADE_UP: Final[Mapping[str, str]] = {
-    "901": "DISPATCHED",
-    "902": "DELIVERED",
-    "903": "CANCELLED",
-    "904": "LOST",
-    "911": "RETURN_NOTICED RTO",
-    "912": "RETURNED RTO",
-    "913": "RETURN_WITHDRAWN RTO",
-    "921": "RETURN_NOTICED CIR",
-    "922": "RETURNED CIR",
-    "923": "RETURN_WITHDRAWN CIR",
-}
 _NUMBER: Final = {text: int(number) for number, text in MADE_UP.items()}
 _OPEN: Final = {State.PACKED: 5, State.READY: 15}
 _ORDERS: Final = re.compile(r"/v1/merchant/([\w-]+)/orders\.json")

@@ -1,14 +1,13 @@
 """ShopClues: reads orders and what became of them; the status letters come from the settings.
 
 The panel finds orders by the day they were placed and shows where each one stands now. So
-every hook reads the orders of the last weeks, and tells the letters of its own kind.
+every hook reads the orders of the last weeks, and tells what of its own kind must have happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final
 
 from syncd import (
     Account,
@@ -19,30 +18,19 @@ from syncd import (
     Page,
     Panel,
     ReportFile,
-    Status,
     StatusChange,
     Window,
     hookimpl,
 )
 from syncd.shapes import BadRow
+from syncd.snapshots import Shown, status_hooks
 from syncd_shopclues.api import OrderRow, ShopClues
-from syncd_shopclues.facts import changes_of, orders_of
+from syncd_shopclues.facts import orders_of, shown_in
 from syncd_shopclues.scans import read_scans
 from syncd_shopclues.settings import ShopCluesSettings
 from syncd_shopclues.statuses import UNVERIFIED
 
 Changes = Iterator[Page[StatusChange]]
-
-ON_THE_WAY: Final = (Status.DISPATCHED,)
-ARRIVED: Final = (Status.DELIVERED,)
-CANCELLED: Final = (Status.CANCELLED, Status.CANCEL_REQUESTED, Status.CANCEL_WITHDRAWN)
-BACK: Final = (
-    Status.RETURN_NOTICED,
-    Status.RETURNED,
-    Status.RETURN_WITHDRAWN,
-    Status.UNDELIVERED,
-    Status.LOST,
-)
 
 
 @hookimpl
@@ -75,36 +63,14 @@ def fetch_orders(
         yield Page(rows=list(orders_of(found, letters, settings.skus, window.end)))
 
 
-@hookimpl
-def fetch_dispatched(
+def _read(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Orders whose letter says that they are on their way."""
-    yield from _told(account, window, orders, panel, ON_THE_WAY)
+) -> Iterator[Iterable[Shown]]:
+    for found in _found(account, window, orders, panel):
+        yield shown_in(found, account.settings)
 
 
-@hookimpl
-def fetch_delivered(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Orders whose letter says that they reached the buyer."""
-    yield from _told(account, window, orders, panel, ARRIVED)
-
-
-@hookimpl
-def fetch_cancelled(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Orders whose letter says that they are cancelled."""
-    yield from _told(account, window, orders, panel, CANCELLED)
-
-
-@hookimpl
-def fetch_returns(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Orders whose letter says that they come back, or did not arrive."""
-    yield from _told(account, window, orders, panel, BACK)
+fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(_read)
 
 
 @hookimpl
@@ -117,17 +83,6 @@ def read_report(account: Account, report: ReportFile) -> Changes:
 def provides_shipping(account: Account, order: OrderRef) -> bool:
     """As the account says: no order tells."""
     return bool(account.settings.channel_ships)
-
-
-def _told(
-    account: Account,
-    window: Window,
-    orders: Sequence[OrderRef],
-    panel: Panel,
-    told: Sequence[Status],
-) -> Changes:
-    for found in _found(account, window, orders, panel):
-        yield Page(rows=list(changes_of(found, told, account.settings, window.end)))
 
 
 def _found(

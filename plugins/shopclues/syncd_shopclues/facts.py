@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
-from zlib import crc32
 
 from msgspec import json
 
 from syncd import NewOrder, OrderLine, Status, StatusChange
 from syncd.meanings import Meaning
-from syncd.shapes import BadRow
+from syncd.shapes import BadRow, odd_order
+from syncd.snapshots import Shown
 from syncd_shopclues.api import Item, Number, OrderRow, moment
 from syncd_shopclues.settings import ShopCluesSettings
 
@@ -30,33 +30,28 @@ def orders_of(
     """
     for row in found:
         if isinstance(row, BadRow):
-            yield _odd_order("", row.raw, _cannot_read(row), read_at)
+            yield odd_order(_cannot_read(row), row.raw, read_at)
         elif row.is_parent_order != PARENT and (letters is None or row.status in letters):
             try:
                 yield _order(row, skus)
             except ValueError as error:
-                yield _odd_order(str(row.order_id), json.encode(row).decode(), f"{error}.", read_at)
+                raw = json.encode(row).decode()
+                yield odd_order(f"{error}.", raw, read_at, order_id=str(row.order_id))
 
 
-def changes_of(
-    found: Found, told: Collection[Status], settings: ShopCluesSettings, read_at: datetime
-) -> Iterator[StatusChange]:
-    """What the letters of orders say, of these statuses alone. Unknown letters are for a person."""
+def shown_in(found: Found, settings: ShopCluesSettings) -> Iterator[Shown]:
+    """What the letters of orders say, but of parents and of orders that wait to be shipped."""
     for row in found:
         if isinstance(row, BadRow):
-            yield odd_change("", "", row.raw, _cannot_read(row), read_at)
-            continue
-        if row.is_parent_order == PARENT or row.status in settings.open_letters:
-            continue
-        meaning = settings.status_map.get(row.status)
-        order_id = str(row.order_id)
-        if meaning is None:
-            problem = (
-                f"ShopClues' status {row.status!r} is not known. Say what it means in status_map."
+            yield Shown(order_id="", raw=row.raw, problem=_cannot_read(row))
+        elif row.is_parent_order != PARENT and row.status not in settings.open_letters:
+            known = row.status in settings.status_map
+            yield Shown(
+                order_id=str(row.order_id),
+                word=row.status,
+                raw=json.encode(row).decode(),
+                problem="" if known else _not_known(row.status),
             )
-            yield odd_change(order_id, row.status, json.encode(row).decode(), problem, read_at)
-        elif meaning.status in told:
-            yield change(order_id, row.status, meaning, read_at, f"{order_id}/{row.status}")
 
 
 def change(
@@ -76,25 +71,12 @@ def change(
     )
 
 
-def odd_change(order_id: str, word: str, raw: str, problem: str, read_at: datetime) -> StatusChange:
-    """A change that could not be read, for a person."""
-    return StatusChange(
-        order_id=order_id,
-        status=Status.UNKNOWN,
-        native_status=word,
-        occurred_at=read_at,
-        evidence_id=f"{order_id}/{word}/{crc32(raw.encode())}",
-        raw=raw,
-        problem=problem,
-    )
-
-
-def _odd_order(order_id: str, raw: str, problem: str, read_at: datetime) -> NewOrder:
-    return NewOrder(order_id=order_id, placed_at=read_at, lines=(), raw=raw, problem=problem)
-
-
 def _cannot_read(row: BadRow) -> str:
     return f"ShopClues sent an order that cannot be read: {row.problem}."
+
+
+def _not_known(letter: str) -> str:
+    return f"ShopClues' status {letter!r} is not known. Say what it means in status_map."
 
 
 def _order(row: OrderRow, skus: Mapping[str, str]) -> NewOrder:

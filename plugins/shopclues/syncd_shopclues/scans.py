@@ -16,7 +16,8 @@ from msgspec import json
 
 from syncd import Page, ReportFile, StatusChange
 from syncd.errors import PanelAnswer
-from syncd_shopclues.facts import change, odd_change
+from syncd.shapes import odd_change
+from syncd_shopclues.facts import change
 from syncd_shopclues.statuses import SCAN_CODES
 
 NEEDED: Final = {"order_id", "code", "time"}
@@ -48,12 +49,13 @@ def _told(scan: dict[str, str]) -> StatusChange | None:
     try:
         at = datetime.fromisoformat(scan["time"])
     except ValueError:
-        return odd_change(order_id, code, raw, f"{scan['time']!r} is no time.", EPOCH)
+        problem = f"{scan['time']!r} is no time."
+        return odd_change(problem, raw, EPOCH, order_id=order_id, word=code)
     at = at if at.tzinfo else at.replace(tzinfo=INDIA)
     meaning = SCAN_CODES.get(code.upper())
     if meaning is None or not order_id:
         what = "The scan has no order_id." if not order_id else f"The code {code!r} is not known."
-        return odd_change(order_id, code, raw, what, at)
+        return odd_change(what, raw, at, order_id=order_id, word=code)
     if meaning.status is None:
         return None
     evidence_id = f"scan/{order_id}/{awb}/{code}/{at.isoformat()}"

@@ -21,11 +21,9 @@ from syncd.testing import (
     Line,
     LineSpec,
     Order,
-    Piece,
     Problem,
     Reply,
     Request,
-    ReturnState,
     Simulator,
     World,
     json_reply,
@@ -37,21 +35,6 @@ LOGIN_PATH: Final = "/loginToken.php"
 PASSWORD: Final = "simulated-password"
 CLIENT: Final = ("simulated-app", "simulated-app-secret")
 PAGE_SIZE: Final = 20
-WITHDRAWN: Final = (ReturnState.CANCELLED, ReturnState.REJECTED)
-
-LETTERS: Final = {
-    "OPEN": "Q",
-    "DISPATCHED": "d",
-    "DELIVERED": "v",
-    "CANCELLED": "x",
-    "LOST": "l",
-    "RETURN_NOTICED_RTO": "r",
-    "RETURNED_RTO": "s",
-    "RETURN_NOTICED_CIR": "b",
-    "RETURNED_CIR": "c",
-    "WITHDRAWN": "w",
-}
-"""The letter for each word of the world, and for what stays with the buyer after all."""
 
 MEANINGS: Final = {
     "d": "DISPATCHED",
@@ -60,10 +43,12 @@ MEANINGS: Final = {
     "l": "LOST",
     "r": "RETURN_NOTICED RTO",
     "s": "RETURNED RTO",
+    "t": "RETURN_WITHDRAWN RTO",
     "b": "RETURN_NOTICED CIR",
     "c": "RETURNED CIR",
-    "w": "RETURN_WITHDRAWN",
+    "w": "RETURN_WITHDRAWN CIR",
 }
+LETTERS: Final = {"OPEN": "Q", **{word: letter for letter, word in MEANINGS.items()}}
 
 
 class ShopCluesIds(Ids):
@@ -235,15 +220,8 @@ class ShopCluesSimulator(Simulator):
 
     def _letter(self, order: Order) -> str:
         """One letter for all pieces: that of the first one which is not cancelled."""
-        pairs = [(line, piece) for line in order.lines for piece in line.pieces]
-        words = [self._word(line, piece) for line, piece in pairs]
+        words = [self.world.shown(piece) for line in order.lines for piece in line.pieces]
         return LETTERS[next((word for word in words if word != "CANCELLED"), "CANCELLED")]
-
-    def _word(self, line: Line, piece: Piece) -> str:
-        back = self.world.returns.get(piece.return_id)
-        if back is not None and back.state in WITHDRAWN:
-            return "WITHDRAWN"
-        return self.world.word(piece)
 
 
 def seconds(moment: datetime) -> int:

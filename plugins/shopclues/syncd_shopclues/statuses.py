@@ -55,6 +55,10 @@ UNVERIFIED: Final = (
     "The seller's own SKU: only the panel's product id is told; the setting skus translates it.",
     "Whether a parent order may be left out because its children are listed too.",
     "How the panel answers for an order that it does not have.",
+    "Whether an order whose return is called off goes back to an earlier letter: one that comes "
+    "again is not told again.",
+    "Which letter an order gets that is cancelled when its parcel has left: one that means "
+    "CANCELLED does not say that anything left.",
     "A change of a part of an order: the panel has one letter for all of it.",
     "The form of a file of a courier's scans; ours is described in the README.",
 )

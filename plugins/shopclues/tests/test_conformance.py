@@ -18,7 +18,6 @@ class TestShopClues(ChannelTests):
             *("lines", "parts", "split"),  # one letter for all of an order
             *("no_link", "stray_link"),  # the link alone says whether there is more
             "odd_ids",  # the SKU is the line's id, which the kit would make two
-            "withdraw",  # its letter hides the one before it, should that never have been seen
             "seller_ships",
         }
     )

@@ -26,9 +26,9 @@ from syncd import (
     Window,
     hookimpl,
 )
-from syncd.shapes import BadRow, rows
+from syncd.shapes import BadRow, odd_change, odd_order, rows
 from syncd_snapdeal.api import ON_THE_WAY, Item, ReturnRow, Snapdeal, items
-from syncd_snapdeal.facts import change_of, odd_change, odd_order, order_of, read, return_of
+from syncd_snapdeal.facts import change_of, order_of, read, return_of
 from syncd_snapdeal.settings import SnapdealSettings
 from syncd_snapdeal.statuses import RETURN_TYPES, SHIPPED_BY_THE_SELLER, UNVERIFIED
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final, TypeVar
-from zlib import crc32
 
 from msgspec import Struct, json
 
@@ -93,43 +92,22 @@ def return_of(row: ReturnRow, mode: str) -> StatusChange:
     )
 
 
-def odd_order(code: str, raw: str, problem: str, read_at: datetime) -> NewOrder:
-    """An order that could not be read, for a person."""
-    return NewOrder(order_id=code, placed_at=read_at, lines=(), raw=raw, problem=problem)
-
-
-def odd_change(code: str, raw: str, problem: str, read_at: datetime) -> StatusChange:
-    """A change that could not be read, for a person."""
-    return StatusChange(
-        order_id=code,
-        line_id=code,
-        status=Status.UNKNOWN,
-        native_status="",
-        occurred_at=read_at,
-        evidence_id=f"{code}/unreadable/{crc32(raw.encode())}",
-        raw=raw,
-        problem=problem,
-    )
-
-
 def read(
     found: Iterable[Row | BadRow],
     make: Callable[[Row], Fact | None],
-    odd: Callable[[str, str, str, datetime], Fact],
+    odd: Callable[..., Fact],
     read_at: datetime,
 ) -> Iterator[Fact]:
     """The facts that ``make`` makes of the rows, and ``odd`` ones of those that are no good."""
     for row in found:
         if isinstance(row, BadRow):
-            yield odd(
-                "", row.raw, f"Snapdeal sent a row that cannot be read: {row.problem}", read_at
-            )
+            yield odd(f"Snapdeal sent a row that cannot be read: {row.problem}", row.raw, read_at)
             continue
         try:
             fact = make(row)
         except ValueError as error:
             code = getattr(row, "suborder_code", "")
-            yield odd(code, json.encode(row).decode(), f"{error}.", read_at)
+            yield odd(f"{error}.", json.encode(row).decode(), read_at, order_id=code)
             continue
         if fact is not None:
             yield fact

@@ -6,7 +6,7 @@ means is the account's ``status_map``: only that of a new order is public.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +15,6 @@ import msgspec
 from syncd import (
     Account,
     Channel,
-    Kind,
     NewOrder,
     OrderLine,
     OrderRef,
@@ -23,12 +22,11 @@ from syncd import (
     Page,
     Panel,
     ReadsBy,
-    StatusChange,
     Window,
     hookimpl,
 )
-from syncd.shapes import BadRow
-from syncd.snapshots import Shown, changes
+from syncd.shapes import BadRow, odd_order
+from syncd.snapshots import Shown, status_hooks
 from syncd_tatacliq.api import Line, Order, given, moment, read_lines, read_order
 from syncd_tatacliq.settings import TataCliqSettings
 
@@ -43,7 +41,6 @@ __all__ = [
     "provides_shipping",
 ]
 
-Changes = Iterator[Page[StatusChange]]
 
 SHIPS: Final = "fulfillmentType"  # TSHIP: Tata CLiQ ships; SSHIP: the seller does
 PACES: Final[Mapping[str, Pace]] = {
@@ -89,36 +86,15 @@ def fetch_orders(
         yield Page(rows=[_new_order(row, order.order_id, window.end) for row in found])
 
 
-@hookimpl
-def fetch_dispatched(
+def _read(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Lines that have left the seller."""
-    yield from _changes(Kind.DISPATCHED, account, window, orders, panel)
+) -> Iterator[Iterable[Shown]]:
+    for order in orders:
+        found = read_order(panel, account.settings, order.order_id)
+        yield [shown for one in found for shown in _shown(one, order.order_id)]
 
 
-@hookimpl
-def fetch_cancelled(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Lines that were cancelled."""
-    yield from _changes(Kind.CANCELLED, account, window, orders, panel)
-
-
-@hookimpl
-def fetch_returns(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Lines on their way back, back, or lost."""
-    yield from _changes(Kind.RETURNS, account, window, orders, panel)
-
-
-@hookimpl
-def fetch_delivered(
-    account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    """Lines that reached the buyer."""
-    yield from _changes(Kind.DELIVERED, account, window, orders, panel)
+fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(_read)
 
 
 @hookimpl
@@ -129,19 +105,6 @@ def provides_shipping(account: Account, order: OrderRef) -> bool:
         return word == "TSHIP"
     ships: str = account.settings.ships
     return ships == "channel"
-
-
-def _changes(
-    kind: Kind, account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
-) -> Changes:
-    settings = account.settings
-    for order in orders:
-        shown = [
-            row
-            for found in read_order(panel, settings, order.order_id)
-            for row in _shown(found, order.order_id)
-        ]
-        yield Page(rows=changes(kind, shown, settings.status_map, window.end))
 
 
 def _shown(order: Order | BadRow, asked: str) -> Iterator[Shown]:
@@ -166,9 +129,7 @@ def _shown(order: Order | BadRow, asked: str) -> Iterator[Shown]:
 
 def _new_order(order: Order | BadRow, asked: str, read_at: datetime) -> NewOrder:
     if isinstance(order, BadRow):
-        return NewOrder(
-            order_id=asked, placed_at=read_at, lines=(), raw=order.raw, problem=order.problem
-        )
+        return odd_order(order.problem, order.raw, read_at, order_id=asked)
     rows = read_lines(order)
     lines = [row for row in rows if isinstance(row, Line)]
     problems = [row.problem for row in rows if isinstance(row, BadRow)]

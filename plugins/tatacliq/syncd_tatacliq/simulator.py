@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from msgspec import structs
 
 from syncd.testing import (
+    MADE_UP,
     Clock,
     FaultScript,
     Ids,
@@ -30,18 +31,6 @@ from syncd.testing import (
 )
 
 IST: Final = ZoneInfo("Asia/Kolkata")
-MADE_UP: Final[Mapping[str, str]] = {
-    "901": "DISPATCHED",
-    "902": "DELIVERED",
-    "903": "CANCELLED",
-    "904": "LOST",
-    "911": "RETURN_NOTICED RTO",
-    "912": "RETURNED RTO",
-    "913": "RETURN_WITHDRAWN RTO",
-    "921": "RETURN_NOTICED CIR",
-    "922": "RETURNED CIR",
-    "923": "RETURN_WITHDRAWN CIR",
-}
 _CODE: Final = {text: code for code, text in MADE_UP.items()}
 _PATH: Final = re.compile(
     r"/PartnerConnect/PC_([\w-]+)/AP_SALES_ORDER/AVT_JSON_SALES_ORDER/AV_2\.0/OG_1/ORDID_([^/]+)/"
