@@ -147,9 +147,7 @@ class Journal:
             # Notices with and without a return's id are about the same pieces.
             noticed={key: max(by_id.get(key, 0), plain.get(key, 0)) for key in by_id | plain},
             returned=self._added(returned, sizes),
-            open=self._added(
-                _once([row for row in named if row.return_id not in back | off]), sizes
-            ),
+            open=self._added(_once(still), sizes),
             named={key for key, count in known.items() if count >= plain.get(key, 0)},
         )
 
