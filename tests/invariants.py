@@ -382,9 +382,10 @@ def i06_the_moves_of_a_piece_are_a_path_to_where_it_is(ledger: Ledger) -> Iterat
         item = ledger.items[item_id]
         at = ""
         for move in moves:
-            anew = at in PUT_AWAY_IN.values() and "COMPLETED" in {
-                putaway.state for putaway in ledger.putaways_of.get(item_id, ())
-            }  # once on a shelf it is a piece like any other; what left may be another
+            anew = at == B.ON_HAND_GOOD or (
+                at in PUT_AWAY_IN.values()
+                and any(p.state == "COMPLETED" for p in ledger.putaways_of.get(item_id, ()))
+            )  # once on a shelf it is a piece like any other; what left may be another
             if at and move.source != at and not anew:
                 yield f"stock move {move.id} takes item {item_id} from {move.source}, it is at {at}"
             elsewhere = (move.facility_id, move.sku) != (item.facility_id, item.sku)
@@ -399,10 +400,17 @@ def i06_the_moves_of_a_piece_are_a_path_to_where_it_is(ledger: Ledger) -> Iterat
             yield f"item {item.id} is {item.position} and counted in {at!r}, not in {wanted!r}"
 
 
+PUT_AWAY = (P.RETURN_ACKNOWLEDGED, P.CIR_COMPLETE)
+
+
 def _settled_at(ledger: Ledger, item: Any) -> int:
     """When a person last moved the piece by settling an exception; a putaway before is past."""
     records = ledger.decisions_of.get(item.id, ())
-    moved = (d.decided_at for d in records if d.code.startswith(SETTLES) and d.before != d.after)
+    moved = (
+        d.decided_at
+        for d in records
+        if d.code.startswith(SETTLES) and d.before != d.after and d.after not in PUT_AWAY
+    )  # the right name for a return that is put away moves no goods
     return max(moved, default=0)
 
 

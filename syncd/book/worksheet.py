@@ -164,9 +164,7 @@ class Worksheet:
                 pieces[item_id].unsold = True
 
     def _lacks_invoice(self, piece: Piece) -> bool:
-        if piece.package_id is None or not self.numbers_invoices:
-            return False
-        return not self.packages[piece.package_id].invoice
+        return piece.package_id is not None and not self.packages[piece.package_id].invoice
 
     def load_shelves(self) -> None:
         """Read how the newest putaway of each piece stands, for what a person may choose."""

@@ -143,12 +143,17 @@ def test_a_seller_goes_from_nothing_to_a_run(daemon: Daemon) -> None:
     assert "Sync not allowed as Tenant is not Live yet" in daemon.ctl("tasks").stdout + str(runs)
 
 
+def _hear_ctrl_c() -> None:
+    """A shell has its background jobs ignore Ctrl-C, and this suite may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_looks_away_and_the_run_goes_on(daemon: Daemon) -> None:
     daemon.start()
     daemon.ctl("tenant", "live", "acme")
     watcher = subprocess.Popen(
         command("trigger", "shop", "--wait"), env=daemon.env, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     end = time.monotonic() + PATIENCE
     while "RUNNING" not in daemon.ctl("runs").stdout:

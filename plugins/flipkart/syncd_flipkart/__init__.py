@@ -29,18 +29,20 @@ from syncd import (
 )
 from syncd_flipkart import statuses
 from syncd_flipkart.api import Flipkart, Item, span
-from syncd_flipkart.orders import SHIPS, ordered_quantities, read_orders
-from syncd_flipkart.rows import (
+from syncd_flipkart.cancellations import (
     Parts,
     Standing,
     cancellations,
     cancelled_items,
     missing,
+    shrunk,
+    standings,
+)
+from syncd_flipkart.orders import SHIPS, ordered_quantities, read_orders
+from syncd_flipkart.rows import (
     moved,
     read_returns,
     read_shipments,
-    shrunk,
-    standings,
     unnamed_returns,
     unreadable,
 )
@@ -237,7 +239,7 @@ def _standings(flipkart: Flipkart, lines: Sequence[str]) -> dict[str, Standing]:
     """How these lines stand now: a cancelled row alone does not say whether it is all of it."""
     found: dict[str, Standing] = {}
     for raw in flipkart.by_ids("orderItemIds", lines):
-        found |= standings(read_shipments(raw)[0])
+        found |= standings(*read_shipments(raw))
     return found
 
 
@@ -247,8 +249,8 @@ def _cancelled_of(flipkart: Flipkart, orders: Sequence[OrderRef], window: Window
         ordered |= ordered_quantities(order.facts)
     for raw in flipkart.of_orders(orders):
         shipments, broken = read_shipments(raw)
-        now = standings(shipments)
-        gone = missing(ordered, now, broken)
+        now = standings(shipments, broken)
+        gone = missing(ordered, now)
         rows = [
             *cancellations(shipments, now, gone),
             *shrunk(shipments, now, gone),

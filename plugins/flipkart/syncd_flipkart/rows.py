@@ -104,7 +104,8 @@ def unreadable(broken: Iterable[Broken], read_at: datetime) -> Iterator[StatusCh
         )
 
 
-def _unknown_word(shipment: Shipment, item: Item) -> StatusChange:
+def unknown_word(shipment: Shipment, item: Item) -> StatusChange:
+    """For a person: a row whose status has no meaning here."""
     return _for_a_person(
         shipment, item, f"Flipkart's order item status {item.status!r} is not known to this plugin."
     )
@@ -134,7 +135,7 @@ def raw_of(shipment: Shipment, item: Item) -> str:
 
 
 @lru_cache(maxsize=64)
-def _facts(shipment_type: str | None, service_profile: str | None) -> dict[str, str]:
+def facts_of(shipment_type: str | None, service_profile: str | None) -> dict[str, str]:
     """What ``provides_shipping`` asks of a parcel. Shared: nobody may change it."""
     facts = {"shipmentType": shipment_type, "serviceProfile": service_profile}
     return {name: value for name, value in facts.items() if value}
@@ -152,6 +153,11 @@ _LEFT: Final = {
         word for word, status in ITEM_STATUS.items() if status is Status.DELIVERED
     ),
 }
+
+
+def in_transit(item: Item) -> bool:
+    """Cancelled after it left the seller: an RTO, and no cancellation for the book."""
+    return ITEM_STATUS.get(item.status) is Status.CANCELLED and bool(item.courier_return)
 
 
 def moved(shipments: Iterable[Shipment], kind: Status) -> list[StatusChange]:
@@ -179,7 +185,7 @@ def _several(shipment: Shipment, kind: Status, changes: list[StatusChange]) -> N
         if item.status in _LEFT[kind]:
             shown.setdefault(line, item)
         elif item.status not in ITEM_STATUS:
-            changes.append(_unknown_word(shipment, item))
+            changes.append(unknown_word(shipment, item))
             continue
         elif kind is not Status.DISPATCHED or not in_transit(item):
             continue
@@ -204,187 +210,7 @@ def _moved(shipment: Shipment, item: Item, pieces: int, kind: Status) -> StatusC
         location_id=shipment.location_id or "",
         left_seller=True,
         evidence_id=f"{shipment_id}/{line}/{kind._value_}/{pieces}",
-        facts=_facts(shipment.shipment_type, item.service_profile),
-    )
-
-
-class Standing(Struct):
-    """How many pieces of a line are cancelled and how many are not, as the panel shows it."""
-
-    live: int = 0
-    cancelled: int = 0
-    shipments: set[str] = msgspec.field(default_factory=set)
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing of the line is left."""
-        return self.cancelled > 0 and not self.live
-
-
-def standings(shipments: Iterable[Shipment]) -> dict[str, Standing]:
-    """By line id. A piece cancelled in transit is still live: it comes back as a parcel."""
-    found: dict[str, Standing] = {}
-    for shipment in shipments:
-        for item in shipment.order_items:
-            line = found.setdefault(item.order_item_id, Standing())
-            line.shipments.add(shipment.shipment_id)
-            if is_cancelled(item):
-                line.cancelled += int(item.quantity)
-            else:
-                line.live += int(item.quantity)
-    return found
-
-
-def is_cancelled(item: Item) -> bool:
-    """Cancelled before it left the seller. With ``courierReturn`` it is an RTO instead."""
-    return ITEM_STATUS.get(item.status) is Status.CANCELLED and not item.courier_return
-
-
-def in_transit(item: Item) -> bool:
-    """Cancelled after it left the seller: an RTO, and no cancellation for the book."""
-    return ITEM_STATUS.get(item.status) is Status.CANCELLED and bool(item.courier_return)
-
-
-def cancelled_items(shipments: Iterable[Shipment]) -> dict[str, Item]:
-    """By line id, the lines with cancelled pieces, each by one of its rows."""
-    return {
-        item.order_item_id: item
-        for shipment in shipments
-        for item in shipment.order_items
-        if is_cancelled(item)
-    }
-
-
-class Parts:
-    """Adds up the cancellations of one line, whichever way the panel cuts them into rows.
-
-    One row for all that is cancelled so far, or one for each cancellation: the sum is the
-    same, for two rows of the same shipment and moment are the same row.
-    """
-
-    def __init__(self, line_id: str) -> None:
-        self._line_id = line_id
-        self._parts: dict[tuple[str, datetime | None], int] = {}
-
-    def add(self, shipments: Iterable[Shipment]) -> None:
-        """Take in one page of cancellations."""
-        for shipment in shipments:
-            for item in shipment.order_items:
-                if item.order_item_id == self._line_id and is_cancelled(item):
-                    key = shipment.shipment_id, item.cancellation_date
-                    self._parts[key] = max(self._parts.get(key, 0), int(item.quantity))
-
-    @property
-    def total(self) -> int:
-        return sum(self._parts.values())
-
-
-def cancellations(
-    shipments: Iterable[Shipment], now: Mapping[str, Standing], totals: Mapping[str, int]
-) -> Iterator[StatusChange]:
-    """CANCELLED, RETURN_NOTICED (RTO) and UNKNOWN rows.
-
-    ``now`` is how the lines stand when asked by id: it tells whether all of a line is
-    cancelled. ``totals`` is how many pieces are cancelled so far of those that are not.
-    """
-    latest: dict[str, tuple[Shipment, Item]] = {}
-    for shipment in shipments:
-        coming: dict[str, int] = {}
-        for item in shipment.order_items:
-            line = item.order_item_id
-            if item.status not in ITEM_STATUS:
-                yield _unknown_word(shipment, item)
-            elif in_transit(item):
-                coming[line] = coming.get(line, 0) + int(item.quantity)
-                yield _cancelled_in_transit(shipment, item, coming[line])
-            elif is_cancelled(item) and (
-                line not in latest or _cancelled_at(shipment, item) > _cancelled_at(*latest[line])
-            ):
-                latest[line] = shipment, item
-    for line, (shipment, item) in latest.items():
-        standing = now.get(line) or Standing()
-        total = max(totals.get(line, 0), standing.cancelled, int(item.quantity))
-        yield _cancel(shipment, item, None if standing.whole else total, standing)
-
-
-def _cancelled_at(shipment: Shipment, item: Item) -> datetime:
-    """When a row was cancelled; at the latest, where the panel does not say."""
-    return item.cancellation_date or shipment.updated_at
-
-
-def shrunk(
-    shipments: Iterable[Shipment], now: Mapping[str, Standing], gone: Mapping[str, int]
-) -> Iterator[StatusChange]:
-    """Lines that show fewer pieces than were ordered, and no cancelled row that tells it.
-
-    A read by id shows a partly cancelled line with what is left of it and no cancelled row.
-    ``gone`` is how many pieces are missing, by line id.
-    """
-    done: set[str] = set()
-    for shipment in shipments:
-        for item in shipment.order_items:
-            line = item.order_item_id
-            if now[line].cancelled or gone.get(line, 0) <= 0 or line in done:
-                continue
-            done.add(line)
-            yield _cancel(shipment, item, gone[line], now[line])
-
-
-def missing(
-    ordered: Mapping[str, int], now: Mapping[str, Standing], broken: Iterable[Broken]
-) -> dict[str, int]:
-    """By line id, how many of the ``ordered`` pieces are not live any more.
-
-    Only of lines that were read whole: a row that could not be read is no cancellation.
-    """
-    unsure = {row.line_id for row in broken}
-    if "" in unsure:
-        return {}
-    return {
-        line: ordered[line] - standing.live
-        for line, standing in now.items()
-        if line in ordered and line not in unsure
-    }
-
-
-def _cancel(shipment: Shipment, item: Item, total: int | None, standing: Standing) -> StatusChange:
-    """``total`` pieces of the line are cancelled so far, in all its shipments; None: all."""
-    line, amount = item.order_item_id, "all" if total is None else total
-    return StatusChange(
-        order_id=item.order_id,
-        status=Status.CANCELLED,
-        native_status=item.status,
-        occurred_at=_cancelled_at(shipment, item),
-        line_id=line,
-        sku=item.sku or "",
-        quantity=total,
-        cumulative=total is not None,
-        shipment_id="" if len(standing.shipments) > 1 else shipment.shipment_id,
-        location_id=shipment.location_id or "",
-        reason=_reason(item.cancellation_reason, item.cancellation_sub_reason),
-        evidence_id=f"{line}/{Status.CANCELLED.value}/{amount}",
-        facts=_facts(shipment.shipment_type, item.service_profile),
-    )
-
-
-def _cancelled_in_transit(shipment: Shipment, item: Item, total: int) -> StatusChange:
-    """``total`` pieces of the line in this shipment come back so far."""
-    return StatusChange(
-        order_id=item.order_id,
-        status=Status.RETURN_NOTICED,
-        return_type=ReturnType.RTO,
-        native_status=item.status,
-        occurred_at=_cancelled_at(shipment, item),
-        line_id=item.order_item_id,
-        sku=item.sku or "",
-        quantity=total,
-        cumulative=True,
-        shipment_id=shipment.shipment_id,
-        location_id=shipment.location_id or "",
-        left_seller=True,
-        reason=_reason(item.cancellation_reason, item.cancellation_sub_reason),
-        evidence_id=f"{shipment.shipment_id}/{item.order_item_id}/courierReturn/{total}",
-        facts=_facts(shipment.shipment_type, item.service_profile),
+        facts=facts_of(shipment.shipment_type, item.service_profile),
     )
 
 
@@ -407,7 +233,7 @@ def unnamed_returns(
                     "for. Read the returns of a longer time.",
                 )
             elif item.status not in ITEM_STATUS:
-                yield _unknown_word(shipment, item)
+                yield unknown_word(shipment, item)
 
 
 def read_returns(raw: Raw, source: str, read_at: datetime) -> Iterator[StatusChange]:
@@ -451,7 +277,7 @@ def _return(row: ReturnItem, source: str, read_at: datetime) -> StatusChange | N
         courier=row.courier_name or "",
         location_id=row.location_id or "",
         left_seller=status is not Status.RETURN_WITHDRAWN,
-        reason=_reason(row.reason, row.sub_reason),
+        reason=reason_of(row.reason, row.sub_reason),
         evidence_id=f"{row.return_id}/{status.value}",
         facts=_return_facts(row),
     )
@@ -502,7 +328,8 @@ def _bad_return(row: BadRow, read_at: datetime) -> StatusChange:
     )
 
 
-def _reason(reason: str | None, sub_reason: str | None) -> str:
+def reason_of(reason: str | None, sub_reason: str | None) -> str:
+    """Both words of the panel in one text."""
     return " / ".join(part for part in (reason, sub_reason) if part)
 
 

@@ -54,19 +54,33 @@ def test_a_parcel_shows_its_cancellation_and_another_only_what_is_left(
     assert (change.quantity, change.cumulative) == (3, True), "one of four is left"
 
 
-@pytest.mark.parametrize("broken", [{"orderItemId": LINE}, {}])
+UNREAD = pytest.mark.parametrize("unread", [{"orderItemId": LINE}, {}], ids=["this", "unnamed"])
+
+
+@UNREAD
 def test_a_row_that_cannot_be_read_is_not_a_piece_that_is_missing(
-    seller: Any, script: Any, kit: Any, broken: dict[str, str]
+    seller: Any, script: Any, kit: Any, unread: dict[str, str]
 ) -> None:
-    _by_id(
-        script,
-        kit.shipment(kit.line(1, "PACKED", quantity=3.0), n=1),
-        kit.shipment({**broken, "quantity": "one"}, n=2),
-    )
+    live = kit.shipment(kit.line(1, "PACKED", quantity=3.0), n=1)
+    _by_id(script, live, kit.shipment({**unread, "quantity": "one"}, n=2))
 
     (change,) = seller.read("cancelled", [REF])
 
     assert change.status is Status.UNKNOWN
+
+
+@UNREAD
+@pytest.mark.parametrize("asked", [[REF], []], ids=["by ids", "by window"])
+def test_a_cancelled_row_beside_one_that_cannot_be_read_is_not_all_of_the_line(
+    seller: Any, script: Any, kit: Any, unread: dict[str, str], asked: list[OrderRef]
+) -> None:
+    gone = kit.shipment(_gone(kit), n=1)
+    _by_id(script, gone, kit.shipment({**unread, "quantity": "one"}, n=2))
+    script.search = lambda asked: kit.page([gone])
+
+    told = [row for row in seller.read("cancelled", asked) if not row.problem]
+
+    assert {(row.quantity, row.cumulative) for row in told} == {(1, True)}
 
 
 def test_a_total_over_two_parcels_names_neither(seller: Any, script: Any, kit: Any) -> None:

@@ -116,7 +116,13 @@ class HistoryRules(Base):
         except ImportError:
             fail("hypothesis is not installed.", "Install it with the kit: pip install syncd[kit].")
 
-        fresh = int(os.environ.get(MORE) or 0)
+        wish = os.environ.get(MORE, "")
+        must(
+            wish == "" or wish.isdecimal(),
+            f"{MORE} in the environment is {wish!r}.",
+            "Give a number of histories, as in SYNCD_HISTORIES=500, or take it away.",
+        )
+        fresh = int(wish or 0)
         small = st.integers(0, 11)
         step = st.tuples(st.integers(0, 30), small, small, st.integers(1, 5))
         phases = [Phase.generate, *([Phase.shrink] if self.shrink else [])]

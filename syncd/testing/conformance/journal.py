@@ -139,21 +139,17 @@ class Journal:
         off = {row.return_id for row in self.rows(Status.RETURN_WITHDRAWN)}
         back = {row.return_id for row in returned if row.return_id}
         named = [row for row in noticed if row.return_id]
-        named_open = [row for row in named if row.return_id not in back | off]
-        known = self._added(_once([*named, *(row for row in returned if row.return_id)]), sizes)
         plain = self._added([row for row in noticed if not row.return_id], sizes)
+        by_id = self._added(_once(named), sizes)
+        still = [row for row in named if row.return_id not in back | off]
+        known = self._added(_once([*named, *(row for row in returned if row.return_id)]), sizes)
         return Returns(
-            noticed=self._most(noticed, sizes),
+            # Notices with and without a return's id are about the same pieces.
+            noticed={key: max(by_id.get(key, 0), plain.get(key, 0)) for key in by_id | plain},
             returned=self._added(returned, sizes),
-            open=self._added(_once(named_open), sizes),
+            open=self._added(_once(still), sizes),
             named={key for key, count in known.items() if count >= plain.get(key, 0)},
         )
-
-    def _most(self, rows: list[StatusChange], sizes: Mapping[SkuKey, int]) -> dict[SkuKey, int]:
-        """Notices with and without a return's id are about the same pieces."""
-        named = self._added(_once([row for row in rows if row.return_id]), sizes)
-        plain = self._added([row for row in rows if not row.return_id], sizes)
-        return {key: max(named.get(key, 0), plain.get(key, 0)) for key in named | plain}
 
 
 class Returns:

@@ -1,0 +1,451 @@
+"""Plugins for the toy shop, each wrong in one way: its name says what its author did."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+from msgspec import structs
+
+from syncd import Account, Channel, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
+from syncd.errors import PanelBusy, PanelError, PanelRefused
+from syncd.hookspecs import ReportFile, hookimpl
+from syncd.shapes import decode
+from syncd.statuses import StatusChange
+from tests.toyshop import FORM, Answer, Row, ToyPlugin, ToySettings, ToySimulator
+
+
+class Throws(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(title=f"Toy {random.random()}")
+
+
+class OnMars(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(time_zone="Mars/Olympus")
+
+
+class WrongOverlap(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(overlap=timedelta(days=2))
+
+
+class OpenSettings(ToySettings):
+    model_config = ToySettings.model_config | {"extra": "ignore"}
+
+
+class TakesAnyKey(ToyPlugin):
+    settings: type[Settings] = OpenSettings
+
+
+class PlainSettings(ToySettings):
+    api_token: str = ""
+
+
+class PlainSecret(ToyPlugin):
+    settings: type[Settings] = PlainSettings
+
+
+class PlainSimulator(ToySimulator):
+    def settings(self, seller_id: str = "") -> Any:
+        return {**super().settings(seller_id), "api_token": "in clear"}
+
+
+class MoreSettings(ToySettings):
+    region: str
+
+
+class WantsMore(ToyPlugin):
+    settings: type[Settings] = MoreSettings
+
+
+class AsksToKnow(ToyPlugin):
+    def ships(self, order: OrderRef) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", 9), timeout=0.01).close()
+        return super().ships(order)
+
+
+class ShipsAll(ToyPlugin):
+    def ships(self, order: OrderRef) -> bool:
+        return True
+
+
+class MakesUp(ToyPlugin):
+    def changes(self, account: Account, window: Window, *more: Any) -> Iterator[Page[Any]]:
+        row = Row("O", "L", "S", "P", "LEFT", 1, window.start.strftime(FORM), "channel")
+        yield Page(rows=self.change(row, window) if more[-1] == "LEFT" else [])
+        yield from super().changes(account, window, *more)
+
+
+class OnePage(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        yield next(super().pages(*arguments))
+
+
+class YieldsLists(ToyPlugin):
+    def page(self, told: list[Any], window: Window) -> Any:
+        class Loose(list):  # type: ignore[type-arg]
+            rows = told
+
+        return Loose(told)
+
+
+class NoWord(ToyPlugin):
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, native_status="") for one in super().change(row, window)]
+
+
+class WrongKind(ToyPlugin):
+    def status(self, word: str) -> Status:
+        return Status.DELIVERED if word == "LEFT" else super().status(word)
+
+
+class ThinksUtc(ToyPlugin):
+    def moment(self, text: str) -> datetime:
+        return datetime.strptime(text, FORM).replace(tzinfo=UTC)
+
+
+class NewEachTime(ToyPlugin):
+    def evidence(self, row: Row, window: Window) -> str:
+        return uuid.uuid4().hex
+
+
+class OneForAll(ToyPlugin):
+    def evidence(self, row: Row, window: Window) -> str:
+        return f"{row.order}/{row.word}/{row.back}/{row.total}"
+
+
+class MovingEvidence(ToyPlugin):
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [
+            structs.replace(one, evidence_id=f"{one.evidence_id}/{self.scans(row)}")
+            for one in super().change(row, window)
+        ]
+
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        class Scanned(shape):  # type: ignore[misc]
+            scans: int = 0
+
+        return super().told(answer, Scanned, word, window)
+
+    def scans(self, row: Row) -> int:
+        return int(getattr(row, "scans", 0))
+
+
+class NumericIds(ToyPlugin):
+    def id(self, text: str) -> str:
+        return str(int(text)) if text.isdecimal() else text
+
+
+class ShortWindows(ToyPlugin):
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        later = Window(window.start + timedelta(seconds=1), window.end)
+        return super().question(later, orders)
+
+
+class CutsTheEnd(ToyPlugin):
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        whole = Window(window.start, window.end.replace(microsecond=0))
+        return super().question(whole, orders)
+
+
+class WindowInEvidence(ToyPlugin):
+    def evidence(self, row: Row, window: Window) -> str:
+        return f"{super().evidence(row, window)}/{window.start}"
+
+
+class AllOrders(ToyPlugin):
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        return super().question(window, ())
+
+
+class SureOfIt(ToyPlugin):
+    def changes(
+        self, account: Account, window: Window, orders: Sequence[OrderRef], *more: Any
+    ) -> Iterator[Page[Any]]:
+        pages = list(super().changes(account, window, orders, *more))
+        yield from pages
+        if orders and more[-1] == "LEFT" and not any(page.rows for page in pages):
+            row = Row(orders[0].order_id, "L", "S", "P", "LEFT", 1, "2026-11-20 10:00:00", "")
+            yield Page(rows=self.change(row, window))
+
+
+class NoReads(ToyPlugin):
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        if path != "/orders":
+            return super().first(account, panel, path, asked)
+        authorise = self.authorise(account)
+        return panel.post(path, shape=Answer, params=asked, authorise=authorise)
+
+
+class KnowsItsToken(ToyPlugin):
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+
+    def authorise(self, account: Account) -> Any:
+        ask = super().authorise(account)
+
+        def authorise(panel: Panel, old: Any) -> Any:
+            token = ask(panel, old)
+            self.tokens[account.settings.base_url] = token.access_token
+            return token
+
+        return authorise
+
+
+class OwnClient(KnowsItsToken):
+    """Asks by itself, as quickly again as it can."""
+
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        url = account.settings.base_url
+        if url not in self.tokens:
+            return super().first(account, panel, path, asked)
+        for _ in range(3):
+            answer = requests.request(
+                "POST" if path == "/orders" else "GET",
+                url + path,
+                params=asked,
+                headers={"Authorization": f"Bearer {self.tokens[url]}"},
+                timeout=2,
+            )
+            if answer.status_code < 400:
+                return decode(answer.content, Answer, where=path)
+        raise PanelBusy("busy")
+
+
+class SwallowsTrouble(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelError:
+            return
+
+
+class TakesNothing(ToyPlugin):
+    """An answer without a body is the end of the list to it."""
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelError as error:
+            if error.code != "panel_empty":
+                raise
+
+
+class Gathers(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        yield from list(super().pages(*arguments))
+
+
+class FollowsAlone(KnowsItsToken):
+    """Its next pages carry the first page's token, without the way to another."""
+
+    def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
+        token = self.tokens[account.settings.base_url]
+        return panel.follow(link, shape=Answer, headers={"Authorization": f"Bearer {token}"})
+
+
+class CallsItBusy(ToyPlugin):
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(*arguments)
+        except PanelRefused as error:
+            raise PanelBusy(str(error)) from None
+
+
+class EndsWhenEmpty(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return None if bytes(answer.rows) == b"[]" else super().next(links, answer)
+
+
+class FollowsRings(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return answer.next if answer.more and answer.next else self.strict(links, answer)
+
+    def strict(self, links: Any, answer: Answer) -> str | None:
+        return links.next(answer.more, answer.next)  # type: ignore[no-any-return]
+
+
+class FollowsAnybody(ToyPlugin):
+    def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
+        if link.startswith("http"):
+            requests.get(link, timeout=2)
+        return super().follow(account, panel, link, path)
+
+
+class TakesNoLinkForTheEnd(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return super().next(links, answer) if answer.next else None
+
+
+class TakesStrayLinks(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        return super().next(links, answer) if answer.more else None
+
+
+class PlaceInEvidence(ToyPlugin):
+    def next(self, links: Any, answer: Answer) -> str | None:
+        if answer.more != bool(answer.next):
+            return super().next(links, answer)
+        return answer.next or None
+
+    def pages(self, *arguments: Any) -> Iterator[Answer]:
+        for number, answer in enumerate(super().pages(*arguments)):
+            yield structs.replace(answer, next=str(number))
+
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        told = super().told(answer, shape, word, window)
+        return [structs.replace(x, evidence_id=f"{x.evidence_id}/{answer.next}") for x in told]
+
+
+class RaisesForARow(ToyPlugin):
+    def bad(self, row: Any, window: Window) -> list[Any]:
+        raise PanelError(row.problem)
+
+
+class DropsBadRows(ToyPlugin):
+    def bad(self, row: Any, window: Window) -> list[Any]:
+        return []
+
+
+class KeepsTheBuyer(ToyPlugin):
+    """Shows a row that it cannot read as it came."""
+
+    def told(self, answer: Answer, *asked: Any) -> list[StatusChange]:
+        came = bytes(answer.rows).decode()
+        told = super().told(answer, *asked)
+        return [structs.replace(one, raw=came) if one.problem else one for one in told]
+
+
+class KeepsItsPlace(ToyPlugin):
+    """Goes on where an earlier call was left."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, Answer] = {}
+
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        kept = self.left.pop(f"{path}{asked}", None)
+        return kept or super().first(account, panel, path, asked)
+
+    def pages(self, account: Account, panel: Panel, path: str, asked: Any) -> Iterator[Answer]:
+        name = f"{path}{ {**asked, 'size': str(account.settings.size)} }"
+        for answer in super().pages(account, panel, path, asked):
+            self.left[name] = answer
+            yield answer
+        self.left.pop(name, None)
+
+
+class SkipsWhatItSaw(ToyPlugin):
+    """Its own watermark: what is older than the newest row it saw is never read."""
+
+    def __init__(self) -> None:
+        self.newest: dict[str, str] = {}
+        self.calls = 0
+
+    def question(self, window: Window, orders: Sequence[OrderRef]) -> dict[str, str]:
+        asked = super().question(window, orders)
+        self.calls += 1
+        if not orders and self.calls > 3:
+            asked["from"] = max(asked["from"], "2026-11-21 00:08:00")
+        return asked
+
+
+class PromisesTooMuch(ToyPlugin):
+    def page(self, told: list[Any], window: Window) -> Any:
+        return Page(rows=told, complete_until=window.end)
+
+
+class StrictAnswer(Answer, forbid_unknown_fields=True):
+    pass
+
+
+class StrictShape(ToyPlugin):
+    def first(self, account: Account, panel: Panel, path: str, asked: dict[str, str]) -> Answer:
+        authorise = self.authorise(account)
+        if path == "/orders":
+            return super().first(account, panel, path, asked)
+        return panel.get(path, shape=StrictAnswer, params=asked, authorise=authorise)
+
+
+class Numbers(ToyPlugin):
+    """Names rows by their place on the page."""
+
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        told = super().told(answer, shape, word, window)
+        seen: dict[str, Any] = {}
+        for one in told:
+            again = seen.get(one.evidence_id)
+            if again is not None and one.quantity:
+                total = again.quantity + one.quantity
+                one = structs.replace(one, quantity=total, evidence_id=f"{one.evidence_id}/{total}")
+            seen[one.evidence_id] = one
+        return list(seen.values())
+
+
+class Guesses(ToyPlugin):
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        return [
+            structs.replace(one, status=Status.RETURN_NOTICED if not word else self.status(word))
+            if one.native_status == "NOBODY_HAS_SEEN_THIS"
+            else one
+            for one in super().told(answer, shape, word, window)
+        ]
+
+
+class DropsNewWords(ToyPlugin):
+    def told(self, answer: Answer, shape: Any, word: str, window: Window) -> list[Any]:
+        told = super().told(answer, shape, word, window)
+        return [one for one in told if one.status is not Status.UNKNOWN or not one.order_id]
+
+
+class TellsSecrets(ToyPlugin):
+    def pages(self, account: Account, *more: Any) -> Iterator[Answer]:
+        try:
+            yield from super().pages(account, *more)
+        except PanelRefused as error:
+            secret = account.settings.password.get_secret_value()
+            raise PanelRefused(f"{error} The password was {secret}.") from None
+
+
+class MixesSellers(ToyPlugin):
+    def __init__(self) -> None:
+        self.now: dict[str, Any] = {}
+
+    def first(self, account: Account, panel: Panel, *more: Any) -> Answer:
+        self.now["panel"] = panel
+        return super().first(account, panel, *more)
+
+    def follow(self, account: Account, panel: Panel, link: str, path: str) -> Answer:
+        return super().follow(account, self.now["panel"], link, path)
+
+
+class AddsTotals(ToyPlugin):
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, cumulative=False) for one in super().change(row, window)]
+
+
+class ForgetsPieces(ToyPlugin):
+    def order(self, row: Any, window: Window) -> Any:
+        new = super().order(row, window)
+        lines = [OrderLine(line_id=x.line_id, sku=x.sku, quantity=1) for x in new.lines]
+        return structs.replace(new, lines=tuple(lines))
+
+
+class ReadsAnything(ToyPlugin):
+    @hookimpl
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        yield Page(rows=report.content.splitlines()[9:])
+
+
+class StumblesOverFiles(ToyPlugin):
+    @hookimpl
+    def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
+        head = report.content.decode().splitlines()[0]
+        yield Page(rows=[head][9:])
