@@ -162,14 +162,7 @@ def asked(server: PanelServer, question: Question) -> tuple[int, bytes, http.cli
         connection.close()
 
 
-AWAITED: Final = pytest.mark.xfail(
-    strict=True, reason="amazon: a token body not UTF-8, report times of year 1"
-)
-
-
-@pytest.mark.parametrize(
-    "channel", [pytest.param(one, marks=AWAITED) if one == "amazon" else one for one in CHANNELS]
-)
+@pytest.mark.parametrize("channel", CHANNELS)
 def test_no_odd_question_is_a_mistake_of_the_simulator(channel: str) -> None:
     (entry,) = entry_points(group="syncd.simulators", name=channel)
     simulator: type[Simulator] = entry.load()

@@ -347,6 +347,8 @@ class AmazonSimulator(Simulator):
             start = datetime.fromisoformat(wish.get("dataStartTime") or end.isoformat())
             if not wish["marketplaceIds"] or kind not in KNOWN or end - start > LONGEST:
                 raise ValueError(kind)
+            if not all(1900 < one.year < 9000 for one in (start, end)):
+                raise ValueError("no such year")
         except (KeyError, ValueError, TypeError, msgspec.MsgspecError):
             raise Problem(self.error(400, "Invalid input")) from None
         return json_reply({"reportId": self.reports.create(kind, seller_id, start, end)}, 202)

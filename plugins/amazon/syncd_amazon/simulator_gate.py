@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from syncd.testing import Clock, Problem, Reply, Request, World, json_reply
 
@@ -59,7 +58,7 @@ class Gate:
 
     def token(self, request: Request) -> Reply:
         """The answer of Login with Amazon."""
-        form = dict(parse_qsl(request.body.decode()))
+        form = request.form()
         known = self.client_id, self.client_secret
         if (form.get("client_id"), form.get("client_secret")) != known:
             return _lwa_error(401, "invalid_client", "Client authentication failed")

@@ -26,9 +26,9 @@ from syncd import (
     Window,
     hookimpl,
 )
-from syncd.shapes import BadRow, odd_change, odd_order, rows
+from syncd.shapes import BadRow, odd_order, rows
 from syncd_snapdeal.api import ON_THE_WAY, Item, ReturnRow, Snapdeal, items
-from syncd_snapdeal.facts import change_of, order_of, read, return_of
+from syncd_snapdeal.facts import change_of, odd_suborder, order_of, read, return_of
 from syncd_snapdeal.settings import SnapdealSettings
 from syncd_snapdeal.statuses import RETURN_TYPES, SHIPPED_BY_THE_SELLER, UNVERIFIED
 
@@ -105,7 +105,7 @@ def _completed(
     """What was shipped since long before the window: only the day of shipping is told."""
     since = window.start - ON_THE_WAY
     for page in Snapdeal(panel, account.settings).completed(since):
-        told = read(items(page), partial(change_of, kind=kind), odd_change, window.end)
+        told = read(items(page), partial(change_of, kind=kind), odd_suborder, window.end)
         yield _page((one for one in told if orders or one.occurred_at >= since), orders)
 
 
@@ -116,7 +116,7 @@ def fetch_cancelled(
     """Suborders that were cancelled, by whomever."""
     make = partial(change_of, kind=Status.CANCELLED)
     for page in Snapdeal(panel, account.settings).cancelled(window):
-        yield _page(read(rows(page, Item), make, odd_change, window.end), orders)
+        yield _page(read(rows(page, Item), make, odd_suborder, window.end), orders)
 
 
 @hookimpl
@@ -128,7 +128,7 @@ def fetch_returns(
     for mode in RETURN_TYPES:
         for page in snapdeal.returns(mode, window):
             make = partial(return_of, mode=mode)
-            yield _page(read(rows(page, ReturnRow), make, odd_change, window.end), orders)
+            yield _page(read(rows(page, ReturnRow), make, odd_suborder, window.end), orders)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from msgspec import Struct, json
 
 from syncd import NewOrder, OrderLine, Status, StatusChange
-from syncd.shapes import BadRow
+from syncd.shapes import BadRow, odd_change
 from syncd_snapdeal.api import Item, ReturnRow, Stamp, moment
 from syncd_snapdeal.statuses import RETURN_TYPES, STATUSES
 
@@ -90,6 +90,11 @@ def return_of(row: ReturnRow, mode: str) -> StatusChange:
             returnCode=row.rtv_code,
         ),
     )
+
+
+def odd_suborder(problem: str, raw: str, read_at: datetime, *, order_id: str = "") -> StatusChange:
+    """A change that cannot be used, of a suborder: order and line in one."""
+    return odd_change(problem, raw, read_at, order_id=order_id, line_id=order_id)
 
 
 def read(
