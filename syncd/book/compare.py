@@ -163,11 +163,13 @@ class Comparer:
             if expected[line_id] == words:
                 continue
             if not moves and not marks.exception(line_id):
-                if decided[line_id] == words:
-                    continue  # it follows from the order in which the book heard of it
-                odd = Counter(words) - Counter(expected[line_id])
-                if odd.total() <= marks.settled.get(line_id, 0):
-                    continue  # a person has decided it, with the evidence before them
+                # What does not follow from the facts, in the order in which they happened or in
+                # that in which the book heard of them, a person has decided, or nobody has.
+                excused = marks.settled.get(line_id, 0)
+                if any(
+                    _odd(words, led) <= excused for led in (decided[line_id], expected[line_id])
+                ):
+                    continue
             cause, why = self._cause(order, line_id, expected[line_id], moves, case, marks)
             if cause in _AHEAD and self._silent(order, line_id, expected[line_id], told, out):
                 continue
@@ -338,6 +340,11 @@ def _odd_one(order: Order, line_id: str, words: Words, expected: Words) -> int |
         if piece.line_id == line_id and word_of(piece) in surplus:
             return piece.item_id
     return None
+
+
+def _odd(words: Words, led: Words) -> int:
+    """How many pieces do not stand where facts led them."""
+    return (Counter(words) - Counter(led)).total()
 
 
 def _about(fact: Known, line_id: str, order: Order) -> bool:

@@ -75,7 +75,7 @@ class Replay:
         """The orders after these facts, from before any of them.
 
         In the order in which they happened; with ``as_decided`` in that in which the book
-        took them up, the undecided ones last.
+        took them up, the undecided ones last, and of the lines that the book took them to be of.
         """
         sheet = self._sheet(order_ids)
         left = self._put_back(sheet)
@@ -85,7 +85,7 @@ class Replay:
             sheet.packages.update((package.id, package) for package in order.packages)
         ordered = list(in_order(list(facts)))
         if as_decided:
-            ordered.sort(key=_turn)
+            ordered = sorted(self._as_taken(sheet, ordered), key=_turn)
         return self._play(sheet, ordered)
 
     def from_now(self, order_ids: Sequence[str], facts: Sequence[Known]) -> Played:
@@ -100,6 +100,20 @@ class Replay:
         sheet = Worksheet(self._book, _OpenHouse(self._book), self._account.id, None, 0)
         sheet.load(order_ids)
         return sheet
+
+    def _as_taken(self, sheet: Worksheet, facts: Sequence[Known]) -> list[Known]:
+        """The facts, each of the line that the book took it to be of, where it named none.
+
+        Which line that was may have hung on what was in stock on that day.
+        """
+        if all(fact.line_id for fact in facts):
+            return list(facts)
+        ids = msgspec.json.encode([order.pk for order in sheet.orders.values()]).decode()
+        lines = dict(self._book.query(_TAKEN_FOR, (ids,)).fetchall())
+        return [
+            msgspec.structs.replace(fact, line_id=fact.line_id or lines.get(fact.id, ""))
+            for fact in facts
+        ]
 
     def _put_back(self, sheet: Worksheet) -> dict[int, int]:
         """The part into which a person put a piece that was cancelled out of it since, by piece.
@@ -245,6 +259,11 @@ _PUT_INTO: Final = (
     "JOIN decision d ON d.order_id = wanted.value JOIN package p ON p.order_id = d.order_id "
     f"WHERE d.event IN ('{Act.SPLIT}', '{Act.MERGE}') AND d.note LIKE '% to ' || p.code "
     "ORDER BY d.id"
+)
+_TAKEN_FOR: Final = (
+    "SELECT d.inbox_id, min(i.line_id) FROM json_each(?) wanted "
+    "JOIN decision d ON d.order_id = wanted.value JOIN item i ON i.id = d.item_id "
+    "WHERE d.inbox_id IS NOT NULL GROUP BY d.inbox_id HAVING min(i.line_id) = max(i.line_id)"
 )
 _KNOWN: Final = (
     f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "

@@ -349,6 +349,45 @@ def test_a_settled_piece_excuses_no_other_piece_of_its_line(plain: AuditOffice) 
     assert (found.book_says, found.panel_says) == ("2 DELIVERED", "1 CANCELLED, 1 OPEN")
 
 
+def test_a_settled_piece_beside_one_that_follows_from_the_order_in_which_facts_were_heard(
+    plain: AuditOffice,
+) -> None:
+    plain.seller.stock("SHIRT", 2)
+    plain.seller.define_sequence()
+    plain.order("OD1", 2)
+    hour = timedelta(hours=1)
+    for fact in (
+        plain.shop.tell("OD1", Status.CANCELLED, line_id="L1", quantity=1),
+        plain.shop.tell("OD1", Status.DISPATCHED, line_id="L1", quantity=1, shipment_id="P1"),
+        plain.shop.tell(
+            "OD1",
+            Status.LOST,
+            line_id="L1",
+            shipment_id="P2",
+            left_seller=True,
+            occurred_at=START - 5 * hour,
+        ),
+    ):
+        plain.seller.tell(fact)
+        plain.seller.settle()
+        plain.clock.advance(hour)
+    acts.settle(
+        plain.book, [1], "expect_rto", note="it is on its way", actor="asha", now=plain.clock.now()
+    )
+    assert plain.seller.positions("OD1") == ["RETURN_EXPECTED", "DISPATCHED"]
+    assert plain.causes(plain.audit()) == []
+
+
+def test_a_fact_without_a_line_was_of_the_line_that_was_in_stock(plain: AuditOffice) -> None:
+    plain.seller.stock("SHIRT", 1)
+    plain.seller.define_sequence()
+    plain.seller.order("OD1", ("L1", "MUG", 1), ("L2", "SHIRT", 1))
+    plain.seller.tell(plain.shop.tell("OD1", Status.DISPATCHED, line_id="", quantity=1))
+    plain.seller.settle()
+    assert plain.seller.positions("OD1") == ["UNFULFILLABLE", "DISPATCHED"]
+    assert plain.causes(plain.audit()) == []
+
+
 def test_orders_lines_and_quantities_that_differ(plain: AuditOffice) -> None:
     for order_id in ("OD1", "OD2", "OD3", "OD4"):
         plain.order(order_id, 2)
