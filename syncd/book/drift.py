@@ -100,6 +100,17 @@ def _recorded(book: Book, run_id: int, order_ids: Sequence[str]) -> list[tuple[A
     return found
 
 
+def orders_of_findings(
+    book: Book, run_id: int, causes: Collection[Cause] = frozenset(Cause)
+) -> list[str]:
+    """The orders of a run's findings of these causes that stand, in the order of their finding."""
+    sql = (
+        "SELECT order_id FROM drift WHERE run_id = ? AND NOT mended "
+        f"AND cause IN ({_marks(causes)}) GROUP BY order_id ORDER BY min(id)"
+    )
+    return [order_id for (order_id,) in book.query(sql, (run_id, *causes))]
+
+
 def counted(book: Book, run_id: int) -> tuple[int, int, int]:
     """Of a run: its findings, those mended, and those that stand and need someone."""
     sql = (

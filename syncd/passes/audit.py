@@ -2,7 +2,8 @@
 
 A portion is asked for, compared and forgotten before the next one. Between two of them the
 audit makes room for a pass that waits, and goes on from there afterwards; so it does after a
-crash. What the panel tells enters the journal only when the audit is to mend.
+crash. An audit that mends looks at everything first. Then it asks once more for the orders that
+disagree, and decides all that it was told at once, so that the safety brake weighs it whole.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Place(msgspec.Struct):
 
     after: int = 0
     orders_done: bool = False
+    looked: bool = False  # at everything; what is left is to mend
 
 
 class Audit:
@@ -67,7 +69,17 @@ class Audit:
                 job.notes.setdefault(kind, TaskNote())
 
     def conduct(self) -> None:
-        """Compare everything that is left. Raises Stopped, GaveWay, and PanelRefused."""
+        """Do everything that is left. Raises Stopped, GaveWay, and PanelRefused."""
+        if not self._place.looked:
+            self._look()
+            self._place.looked = True
+            self._store_place()
+        if not self._job.dry_run:
+            self._mend()
+        if not self._job.orders:
+            drift.prune(self._job.book, self._job.account_id)
+
+    def _look(self) -> None:
         job = self._job
         if not self._place.orders_done:
             self._compare_all()
@@ -76,7 +88,6 @@ class Audit:
             self._new_orders()
             if not job.dry_run:
                 self._compare_all()  # the orders that have just come
-            drift.prune(job.book, job.account_id)
 
     def _compare_all(self) -> None:
         """Every portion that is left."""
@@ -120,17 +131,22 @@ class Audit:
     # --- whose turn it is
 
     def _next(self) -> auditing.Portion | None:
-        job = self._job
-        wide = any(map(self._by_window, self._kinds()))
-        size = self._setup.audit_portion * (WIDER if wide else 1)
+        job, size = self._job, self._size()
         if job.orders:
             chosen = list(job.orders[self._place.after : self._place.after + size])
-            if not chosen:
-                return None
-            placed = auditing.placed_since(job.book, job.account_id, chosen, job.clock.now())
-            return auditing.Portion(chosen, self._place.after + len(chosen), placed)
+            return self._portion(chosen) if chosen else None
         since = to_micros(job.clock.now() - timedelta(days=self._setup.audit_days))
         return auditing.next_portion(job.book, job.account_id, self._place.after, since, size)
+
+    def _portion(self, ids: list[str]) -> auditing.Portion:
+        """These orders, whichever they are."""
+        job = self._job
+        placed = auditing.placed_since(job.book, job.account_id, ids, job.clock.now())
+        return auditing.Portion(ids, self._place.after + len(ids), placed)
+
+    def _size(self) -> int:
+        wide = any(map(self._by_window, self._kinds()))
+        return self._setup.audit_portion * (WIDER if wide else 1)
 
     def _kinds(self) -> list[Kind]:
         """The kinds that tell of changes, and have not failed in this run."""
@@ -149,16 +165,10 @@ class Audit:
     def _compare(self, portion: auditing.Portion) -> None:
         job, book, ids = self._job, self._job.book, portion.order_ids
         told = self._ask(portion)
-        comparer = self._comparer()
-        found = comparer.compare(ids, told)
-        findings = [*found.findings, *self._absent(ids, told)]
+        found = self._comparer().compare(ids, told)
         with book.write():
+            findings = [*found.findings, *self._absent(ids, told)]
             drift.record(book, job.run_id, job.account_id, ids, findings)
-        if findings and not job.dry_run:
-            self._mend(told, findings)
-            again = [*comparer.compare(ids, told).findings, *self._absent(ids, told)]
-            with book.write():
-                drift.record(book, job.run_id, job.account_id, ids, again, verified=True)
         job.counts.compared += len(ids)
         job.counts.upcoming += found.upcoming
         silent = found.not_shipped.union(*found.incomparable.values())
@@ -194,18 +204,49 @@ class Audit:
         missing = auditing.missing_orders(job.book, job.account_id, shown, None)
         return [auditing.missing_order(row) for row in missing]
 
-    def _mend(self, told: Told, findings: Sequence[Finding]) -> None:
-        """Take in what the panel told of the orders in question, and decide it."""
-        orders = {finding.order_id for finding in findings}
-        wanted = {f.order_id for f in findings if f.cause in _BRINGS_ORDERS}
-        if wanted and told.orders:
+    # --- mending
+
+    def _mend(self) -> None:
+        """Take in what the panel tells of the orders that disagree, decide it, and look again.
+
+        It does not make room in between: a pass would decide the part that is taken in by then.
+        """
+        job = self._job
+        told = [(ids, self._ask(self._portion(ids))) for ids in self._disagreeing()]
+        if not told:
+            return
+        comparer = self._comparer()  # with what passes have heard, not this
+        for ids, portion in told:
+            self._take_in(ids, portion)
+        self._settle()
+        if any(note.state == "failed" for note in job.notes.values()):
+            return  # what is not told again may be what could not be asked
+        for ids, portion in told:
+            left = [*comparer.compare(ids, portion).findings, *self._absent(ids, portion)]
+            with job.book.write():
+                drift.record(job.book, job.run_id, job.account_id, ids, left, verified=True)
+            job.check_stop()
+
+    def _disagreeing(self) -> list[list[str]]:
+        """The orders of findings that stand, in portions; but for those that nothing brings."""
+        job = self._job
+        left = drift.orders_of_findings(job.book, job.run_id)
+        if not job.orders:
+            have = auditing.in_book(job.book, job.account_id, left)
+            left = [order_id for order_id in left if order_id in have]
+        size = self._size()
+        return [left[start : start + size] for start in range(0, len(left), size)]
+
+    def _take_in(self, ids: Sequence[str], told: Told) -> None:
+        if told.orders:
+            absent = {finding.order_id for finding in self._absent(ids, told)}
+            lacking = drift.orders_of_findings(self._job.book, self._job.run_id, _BRINGS_ORDERS)
+            wanted = absent.union(lacking)
             rows = [row for order_id, row in told.orders.items() if order_id in wanted]
             self._keeper.orders(self._job.notes[Kind.ORDERS], rows)
         for kind, changes in told.changes.items():
-            rows_of = [change for change in changes if change.order_id in orders]
-            if rows_of:
-                self._keeper.changes(kind, self._job.notes[kind], rows_of, None)
-        self._settle()
+            if changes:
+                self._keeper.changes(kind, self._job.notes[kind], changes, None)
 
     # --- asking
 
@@ -299,7 +340,6 @@ class Audit:
             drift.record(job.book, job.run_id, job.account_id, ids, found)
         if job.dry_run or not missing:
             return
-        self._settle()
         parked = auditing.parked_orders(job.book, job.account_id, MAX_PARKED)
         have = auditing.in_book(job.book, job.account_id, ids)
         left = [*(one for one in missing.values() if one.order_id not in have),

@@ -180,6 +180,37 @@ def test_the_brake_holds_what_an_audit_would_mend_until_a_person_has_spoken(
     assert plain.causes(plain.audit()) == []
 
 
+def test_the_brake_weighs_whole_what_an_audit_would_mend_however_small_its_portions(
+    plain: AuditOffice,
+) -> None:
+    brake = Brake(True, 0.2, 3)
+    plain.setup = msgspec.structs.replace(plain.setup, brake=brake, audit_portion=2)
+    for number in range(6):
+        plain.order(f"OD{number}")
+        plain.shop.tell(f"OD{number}", Status.CANCELLED)
+    held = plain.audit(fix=True)
+    assert (held["state"], held["counts"]["applied"], held["counts"]["undecided"]) == ("HELD", 0, 6)
+    assert {plain.seller.positions(f"OD{n}")[0] for n in range(6)} == {"UNFULFILLABLE"}
+
+
+def test_a_panel_that_falls_silent_before_the_mending_has_not_been_mended(
+    plain: AuditOffice,
+) -> None:
+    plain.order("OD1")
+    plain.shop.tell("OD1", Status.CANCELLED)
+    answers = iter([iter([Page(rows=plain.shop.facts)])])
+
+    def once(_window: Window, _refs: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        for pages in answers:
+            return pages
+        raise PanelBusy("Too many requests.")
+
+    plain.shop.scripts[Kind.CANCELLED] = once
+    run = plain.audit(fix=True)
+    assert (run["state"], run["code"]) == ("PARTIAL", PanelBusy.code)
+    assert plain.causes(run) == [("OD1", "missed", False)]
+
+
 def test_what_no_pass_heard_is_found_and_mended_and_stays_mended(office: AuditOffice) -> None:
     office.order("OD1")
     office.shop.tell("OD1", Status.DISPATCHED)
