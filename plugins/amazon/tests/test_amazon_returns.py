@@ -425,7 +425,7 @@ def test_odd_external_returns_are_for_a_person(
     kit: Any, shop: Any, clock: Any, more: Any, said: str
 ) -> None:
     back = _sent_back(shop, clock)
-    row = {**shop.reports.external(back), **more}
+    row = {**shop.returns.row(back), **more}
     shop.faults.add(Fault(do="garble", path="/externalFulfillment/*", body=json.dumps(row)))
     seller = kit.reader(shop, return_reports=[], external_returns=True)
 
