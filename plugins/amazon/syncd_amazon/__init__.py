@@ -16,11 +16,9 @@ from msgspec import Raw
 from syncd import (
     Account,
     Channel,
-    Cost,
     Memory,
     NewOrder,
     OrderRef,
-    Pace,
     Page,
     Panel,
     Status,
@@ -39,9 +37,11 @@ from syncd_amazon.orders import (
     read_v0,
     unreadable_order,
 )
+from syncd_amazon.paces import PACES, costs
 from syncd_amazon.settings import LONGEST_REPORT, AmazonSettings
 
 __all__ = [
+    "PACES",
     "AmazonSettings",
     "describe_channel",
     "fetch_cancelled",
@@ -54,23 +54,6 @@ __all__ = [
 
 Changes = Iterator[Page[StatusChange]]
 Teller = Callable[[Seen], Iterator[StatusChange]]
-
-RATE: Final = "x-amzn-RateLimit-Limit"
-PACES: Final[Mapping[str, Pace]] = {
-    "default": Pace(per_second=1, burst=5),  # Login with Amazon
-    "searchOrders": Pace(per_second=0.0056, burst=20, header=RATE),
-    "getOrder": Pace(per_second=0.5, burst=30, header=RATE),
-    "getOrders": Pace(per_second=0.0167, burst=20, header=RATE),
-    "getOrderItems": Pace(per_second=0.5, burst=30, header=RATE),
-    "getScheduledPackage": Pace(per_second=1, burst=5, header=RATE),
-    "createReport": Pace(per_second=0.0167, burst=15, header=RATE),
-    "getReport": Pace(per_second=2, burst=15, header=RATE),
-    "getReportDocument": Pace(per_second=0.0167, burst=15, header=RATE),
-    "listReturns": Pace(per_second=10, burst=20, header=RATE),
-    "document": Pace(per_second=5, burst=10),
-    "unlimited": Pace(per_second=100_000, burst=1_000),  # for a simulator
-}
-SEARCH: Final = Cost(pace="searchOrders", rows=100)
 
 UNVERIFIED: Final = (
     "Whether Easy Ship orders carry detailedStatus in production: it is reported missing. v0 and "
@@ -102,9 +85,7 @@ def describe_channel() -> Channel:
         orders_per_call=50,
         window_only=frozenset({"returns"}),
         paces=PACES,
-        costs=dict.fromkeys(
-            ("orders", "dispatched", "cancelled", "delivered", "returns"), SEARCH
-        ),
+        costs=costs,
         statuses=frozenset(
             {
                 Status.DISPATCHED, Status.DELIVERED, Status.CANCELLED, Status.CANCEL_REQUESTED,

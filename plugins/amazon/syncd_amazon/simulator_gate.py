@@ -41,6 +41,8 @@ CODES: Final = {
 }
 OF_BUYERS: Final = ("address", "buyerInfo")
 """The last parts of paths that only a restricted data token opens."""
+ROUNDING: Final = 1e-6
+"""Of a call: who waits for just as long as a rate says is not refused."""
 RATED: Final = (200, 202, 400, 404)
 """The statuses with which the models declare the rate's header."""
 
@@ -166,8 +168,9 @@ class Gate:
         now = self._clock.monotonic()
         left, at = self._buckets.get((seller_id, operation), (float(burst), now))
         left = min(float(burst), left + (now - at) * rate)
-        self._buckets[seller_id, operation] = (left - 1 if left >= 1 else left), now
-        if left < 1:
+        full = left > 1 - ROUNDING
+        self._buckets[seller_id, operation] = (left - 1 if full else left), now
+        if not full:
             raise Problem(error_reply(429, ""))
 
 
