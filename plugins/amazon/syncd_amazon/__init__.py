@@ -67,7 +67,8 @@ UNVERIFIED: Final = (
     "programs_shipped.",
     "Seller Flex: its orders are taken as Amazon's (AFN); no public answer says where its returns "
     "are shown.",
-    "The root element and the dates of the XML report of returns.",
+    "The root element of the XML report of returns, and the dates of it and of FBA's; see the "
+    "setting report_dates.",
 )  # fmt: skip
 
 
@@ -257,7 +258,9 @@ def _external(amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef]) ->
     if not asked:
         # Without locations only the day of creation can be asked for, and returns change later.
         start = min(window.start, window.end - timedelta(days=settings.returns_days))
-        asked = [{"createdSince": stamp(start), "createdUntil": stamp(window.end)}]
+        asked = [
+            {"createdSince": stamp(start), "createdUntil": stamp(window.end + timedelta(seconds=1))}
+        ]
     for one in asked:
         for raw in amazon.returns(**one):
             found = returns.external_changes(raw, window.end)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta, timezone
 from typing import Final
 from xml.etree import ElementTree
@@ -23,12 +24,14 @@ from syncd.errors import PanelAnswer
 from syncd.shapes import BadRow, rows
 from syncd_amazon.orders import MAX_RAW
 from syncd_amazon.reports import Content
-from syncd_amazon.settings import FBA_RETURNS, XML_RETURNS, AmazonSettings
+from syncd_amazon.settings import FBA_RETURNS, ISO, XML_RETURNS, AmazonSettings
 from syncd_amazon.statuses import RETURN_STATUS
 from syncd_amazon.wire import ExternalReturn
 
 IST: Final = timezone(timedelta(hours=5, minutes=30))
-_DAYS: Final = ("%d-%b-%Y", "%Y-%m-%d", "%d/%m/%Y")
+A_DAY: Final = timedelta(days=1)
+_ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_TIMES: Final = ("%H", "%I", "%X", "%c", "%T")
 _FLAT_COLUMNS: Final = frozenset({"order id", "return request status", "return quantity"})
 _FBA_COLUMNS: Final = frozenset({"order id", "return date", "quantity", "sku"})
 _READ: Final = (_FLAT_COLUMNS | _FBA_COLUMNS) | {
@@ -37,6 +40,9 @@ _READ: Final = (_FLAT_COLUMNS | _FBA_COLUMNS) | {
     "reason", "detailed disposition",
 }  # fmt: skip
 TYPES: Final = {"CUSTOMER": ReturnType.CIR, "REJECT": ReturnType.RTO}
+
+
+Calendar = Callable[[str], datetime]
 
 
 class Row(Struct):
@@ -61,11 +67,12 @@ def report_changes(settings: AmazonSettings, kind: str, content: Content) -> Ite
     """The facts of a report. Raises PanelAnswer when it is another report than was asked for."""
     found = _xml_rows(content.data) if kind == XML_RETURNS else _flat_rows(kind, content.data)
     read = _fba_change if kind == FBA_RETURNS else _merchant_change
+    when = _calendar(settings.dates_of(kind), content.made_at)
     totals: dict[tuple[str, str, Status], int] = {}
     equal: Counter[str] = Counter()
     for row in found:
         try:
-            change = read(settings, row, content.made_at)
+            change = read(settings, row, content.made_at, when)
         except ValueError as error:
             change = _for_a_person(row, content.made_at, f"it cannot be read: {error}")
         if change.return_type is ReturnType.RTO and change.status is not Status.RETURN_WITHDRAWN:
@@ -81,13 +88,15 @@ def report_changes(settings: AmazonSettings, kind: str, content: Content) -> Ite
         yield change
 
 
-def _merchant_change(settings: AmazonSettings, row: Row, made_at: datetime) -> StatusChange:
+def _merchant_change(
+    settings: AmazonSettings, row: Row, made_at: datetime, when: Calendar
+) -> StatusChange:
     order_id, sku = row.get("order id"), row.get("merchant sku")
     if not order_id:
         raise ValueError("it names no order")
     word, type_word = row.get("return request status"), row.get("return type")
     back_on = row.get("return delivery date")
-    requested = _moment(row.get("return request date"), made_at)
+    requested = when(row.get("return request date"))
     status = settings.return_statuses.get(word)
     kind = settings.return_types.get(type_word)
     if status is None:
@@ -96,7 +105,7 @@ def _merchant_change(settings: AmazonSettings, row: Row, made_at: datetime) -> S
         return _for_a_person(row, made_at, _unset("Return type", type_word, "types"))
     at = requested
     if status is Status.RETURN_NOTICED and back_on:
-        status, at = Status.RETURNED, max(requested, _moment(back_on, made_at))
+        status, at = Status.RETURNED, max(requested, when(back_on))
     elif status is not Status.RETURN_NOTICED:
         at = made_at  # a report dates the request, not what became of it
     rma = row.get("amazon rma id")
@@ -117,7 +126,9 @@ def _merchant_change(settings: AmazonSettings, row: Row, made_at: datetime) -> S
     )
 
 
-def _fba_change(settings: AmazonSettings, row: Row, made_at: datetime) -> StatusChange:
+def _fba_change(
+    settings: AmazonSettings, row: Row, made_at: datetime, when: Calendar
+) -> StatusChange:
     order_id, sku = row.get("order id"), row.get("sku")
     if not order_id:
         raise ValueError("it names no order")
@@ -128,7 +139,7 @@ def _fba_change(settings: AmazonSettings, row: Row, made_at: datetime) -> Status
         sku=sku,
         status=Status.RETURNED,
         native_status=row.get("status"),
-        occurred_at=_moment(row.get("return date"), made_at),
+        occurred_at=when(row.get("return date")),
         quantity=_count(row.get("quantity")),
         return_type=ReturnType.CIR,
         return_id=plate,
@@ -274,19 +285,29 @@ def _plain(name: str) -> str:
     return " ".join(name.replace("-", " ").replace("_", " ").lower().split())
 
 
-def _moment(text: str, latest: datetime) -> datetime:
-    """A time of a report. A mere day is Indian, and means its end, or the report's time.
-
-    Raises ValueError for what is neither.
+def _calendar(form: str, latest: datetime) -> Calendar:
+    """Reads times of a report that are written so. A mere day is Indian, and means its end, or
+    the report's time. What is written otherwise, or lies after the report, is a ValueError.
     """
-    for form in _DAYS:
+
+    def when(text: str) -> datetime:
         try:
-            day = datetime.strptime(text, form)
+            day_only = not any(one in form for one in _TIMES)
+            if form == ISO:
+                day_only = bool(_ISO_DAY.fullmatch(text))
+                moment = datetime.fromisoformat(text if _ISO_DAY.match(text) else "")
+            else:
+                moment = datetime.strptime(text, form)
         except ValueError:
-            continue
-        return min(datetime.combine(day, time(23, 59, 59), IST), latest)
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=IST)
+            raise ValueError(f"its date {text[:40]!r} is not written as {form}") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=IST)
+        if moment > latest + A_DAY:
+            raise ValueError(f"its date {text[:40]!r} is later than the report")
+        if day_only:
+            moment = datetime.combine(moment.date(), time(23, 59, 59), IST)
+        return min(moment, latest)
+
+    return when
 
 
 def _count(text: str) -> int:

@@ -306,6 +306,79 @@ def test_a_day_is_never_later_than_the_report(
     assert change.occurred_at <= clock.now()
 
 
+FLAT, XML, FBA = FLAT_RETURNS, XML_RETURNS, FBA_RETURNS
+END_16, END_2_SEP = "2026-11-16T18:29:59", "2026-09-02T18:29:59"
+
+
+def _dated(kind: str, day: str) -> str:
+    if kind == FLAT_RETURNS:
+        return _flat(**{"Return request date": day})
+    if kind == FBA_RETURNS:
+        return f"return-date\torder-id\tsku\tquantity\n{day}\t403-1\tA\t1\n"
+    item = "<merchant_sku>A</merchant_sku><return_quantity>1</return_quantity>"
+    return (
+        f"<Message><return_details><item_details>{item}</item_details><order_id>403-1</order_id>"
+        f"<return_request_date>{day}</return_request_date><return_type>C-Returns</return_type>"
+        "<return_request_status>Approved</return_request_status></return_details></Message>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "day", "at"),
+    [
+        (FLAT, "", "16-Nov-2026", END_16),
+        (FLAT, "", "2-Sep-2026", END_2_SEP),
+        (FLAT, "", "16/11/2026", ""),
+        (FLAT, "", "2026-11-16", ""),
+        (FLAT, "", "16-11-2026", ""),
+        (FLAT, "", "16-Nov-26", ""),
+        (FLAT, "", "31-Nov-2026", ""),
+        (FLAT, "", "22-Nov-2026", ""),  # the report is of the 20th
+        (FLAT, "", "", ""),
+        (FLAT, "%d/%m/%Y", "02/09/2026", END_2_SEP),
+        (FLAT, "%m/%d/%Y", "09/02/2026", END_2_SEP),
+        (FLAT, "%d/%m/%Y", "09/16/2026", ""),
+        (FLAT, "%d/%m/%Y", "16-Nov-2026", ""),
+        (FLAT, "%d-%b-%Y %H:%M", "16-Nov-2026 13:30", "2026-11-16T08:00:00"),
+        (FLAT, "%Y-%m-%d %H:%M%z", "2026-11-16 08:00+0000", "2026-11-16T08:00:00"),
+        (FLAT, "ISO 8601", "2026-11-16", END_16),
+        (XML, "", "2026-11-16T08:00:00Z", "2026-11-16T08:00:00"),
+        (XML, "", "2026-11-16T13:30:00", "2026-11-16T08:00:00"),
+        (XML, "", "2026-11-16", END_16),
+        (XML, "", "16-Nov-2026", ""),
+        (XML, "", "20261116", ""),
+        (XML, "", "2026-W47-1", ""),
+        (XML, "%d-%b-%Y", "16-Nov-2026", END_16),
+        (FBA, "", "2026-11-16T08:00:00+00:00", "2026-11-16T08:00:00"),
+        (FBA, "", "16/11/2026", ""),
+        (FBA, "%d/%m/%Y", "16/11/2026", END_16),
+    ],
+)
+def test_a_date_is_read_in_one_form_and_never_guessed(
+    kit: Any, shop: Any, clock: Any, document: Any, kind: str, form: str, day: str, at: str
+) -> None:
+    shop.reports.packed = False
+    more = {"traits": {"fulfillment": "AFN"}} if kind == FBA_RETURNS else {}
+    back = _sent_back(shop, clock, **more)
+    shop.world.return_event(back.return_id, "completed")
+    document(_dated(kind, day))
+    dates = {kind: form} if form else {}
+
+    (change,) = kit.reader(shop, return_reports=[kind], report_dates=dates).read("returns")
+
+    assert (change.status is Status.UNKNOWN) is (not at)
+    if at:
+        assert change.occurred_at == datetime.fromisoformat(at).replace(tzinfo=UTC)
+    else:
+        assert "its date" in change.problem
+
+
+@pytest.mark.parametrize("form", ["", "DD-MM-YYYY", "%d-%b", "%H:%M", "%d-%Q-%Y", "%Y"])
+def test_a_form_that_is_no_date_is_refused(kit: Any, shop: Any, form: str) -> None:
+    with pytest.raises(ValueError, match="day, month and year"):
+        kit.reader(shop, report_dates={FLAT_RETURNS: form})
+
+
 def test_courier_returns_of_a_report_are_totals(kit: Any, clock: Any) -> None:
     """Easy Ship tells the same pieces by their parcel; both are totals, so none counts twice."""
     shop = kit.shop(rto_in_reports=True)
