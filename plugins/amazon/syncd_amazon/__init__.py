@@ -7,7 +7,7 @@ passes over the others; a word that it does not know is reported as UNKNOWN. No 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import timedelta
 from typing import Final
 
@@ -26,8 +26,8 @@ from syncd import (
     Window,
     hookimpl,
 )
-from syncd_amazon import reports, returns, rows, statuses
-from syncd_amazon.api import Amazon, stamp
+from syncd_amazon import external, reports, returns, rows, statuses
+from syncd_amazon.api import Amazon
 from syncd_amazon.orders import (
     Read,
     Seen,
@@ -38,6 +38,7 @@ from syncd_amazon.orders import (
     unreadable_order,
 )
 from syncd_amazon.paces import PACES, costs
+from syncd_amazon.returns import Totals
 from syncd_amazon.settings import LONGEST_REPORT, AmazonSettings
 
 __all__ = [
@@ -67,6 +68,7 @@ UNVERIFIED: Final = (
     "programs_shipped.",
     "Seller Flex: its orders are taken as Amazon's (AFN); no public answer says where its returns "
     "are shown.",
+    "That the RMA id of an External Fulfillment return is the Amazon RMA ID of the reports.",
     "The root element of the XML report of returns, and the dates of it and of FBA's; see the "
     "setting report_dates.",
 )  # fmt: skip
@@ -212,16 +214,43 @@ def fetch_returns(
     """
     amazon = Amazon(panel, account.settings)
     yield from _told(amazon, window, orders, BACK, rows.came_back)
-    wanted = {order.order_id: order for order in orders}
+    wanted = frozenset(order.order_id for order in orders)
+    totals, told = returns.Totals(), set[tuple[str, str]]()
     if amazon.settings.external_returns:
-        yield from _external(amazon, window, wanted)
+        yield from _external(amazon, window, wanted, totals, told)
     for kind in amazon.settings.return_reports:
-        yield from _reported(amazon, window, wanted, memory, kind)
+        yield from _reported(amazon, window, wanted, totals, told, memory, kind)
+
+
+def _external(
+    amazon: Amazon, window: Window, wanted: Set[str], totals: Totals, told: set[tuple[str, str]]
+) -> Changes:
+    """External Fulfillment returns; ``told`` is given their order ids and RMA ids."""
+    couriers: list[StatusChange] = []
+    known: set[str] = set()
+    for question in external.questions(amazon.settings, window):
+        for raw in amazon.returns(**question):
+            page: list[StatusChange] = []
+            for change in external.external_changes(raw, window.end):
+                if change.evidence_id in known or (wanted and change.order_id not in wanted):
+                    continue
+                known.add(change.evidence_id)
+                told.add((change.order_id, change.facts.get("rma", "")))
+                (couriers if returns.is_total(change) else page).append(change)
+            yield Page(rows=page)
+    yield Page(rows=list(totals.of(couriers)))
 
 
 def _reported(
-    amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef], memory: Memory, kind: str
+    amazon: Amazon,
+    window: Window,
+    wanted: Set[str],
+    totals: Totals,
+    told: Set[tuple[str, str]],
+    memory: Memory,
+    kind: str,
 ) -> Changes:
+    """The rows of a report that External Fulfillment has not told already."""
     # A report goes by the day of the request, and its rows change later: it always reaches back.
     start = min(window.start, window.end - timedelta(days=amazon.settings.returns_days))
     content = reports.read(
@@ -230,41 +259,20 @@ def _reported(
     if content is None:
         return
     page: list[StatusChange] = []
+    couriers: list[StatusChange] = []
     for change in returns.report_changes(amazon.settings, kind, content):
-        if returns.chosen(change, wanted):
-            page.append(change)
+        twice = change.return_id and (change.order_id, change.return_id) in told
+        if twice or (wanted and change.order_id not in wanted):
+            continue
+        (couriers if returns.is_total(change) else page).append(change)
         if len(page) == PAGE:
             yield Page(rows=page)
             page = []
-    yield Page(rows=page)
+    yield Page(rows=[*page, *totals.of(couriers)])
     reports.done(memory, kind)
 
 
 PAGE: Final = 500
-
-
-def _external(amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef]) -> Changes:
-    settings = amazon.settings
-    asked: list[dict[str, str]] = [
-        {
-            "returnLocationId": location,
-            "status": status,
-            "lastUpdatedSince": stamp(window.start),
-            "lastUpdatedUntil": stamp(window.end + timedelta(seconds=1)),
-        }
-        for location in settings.return_locations
-        for status in statuses.RETURN_STATUS
-    ]
-    if not asked:
-        # Without locations only the day of creation can be asked for, and returns change later.
-        start = min(window.start, window.end - timedelta(days=settings.returns_days))
-        asked = [
-            {"createdSince": stamp(start), "createdUntil": stamp(window.end + timedelta(seconds=1))}
-        ]
-    for one in asked:
-        for raw in amazon.returns(**one):
-            found = returns.external_changes(raw, window.end)
-            yield Page(rows=[change for change in found if returns.chosen(change, wanted)])
 
 
 @hookimpl

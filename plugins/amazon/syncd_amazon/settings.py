@@ -104,7 +104,7 @@ class AmazonSettings(Settings):
         default=False, description="Read the External Fulfillment Returns API."
     )
     return_locations: tuple[str, ...] = Field(
-        default=(), description="Its return locations; then returns are asked by last change."
+        default=(), description="Its return locations; then returns are asked by last change too."
     )
     page_size: int = Field(default=100, ge=1, le=100, description="Orders a page.")
     pace: Literal["documented", "unlimited"] = Field(

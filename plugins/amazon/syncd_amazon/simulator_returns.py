@@ -12,6 +12,7 @@ from syncd_amazon.simulator_query import Routes, faulty, moment, page, within
 from syncd_amazon.simulator_states import iso
 
 RETURNS: Final = "/externalFulfillment/2024-09-11/returns"
+PREFIX: Final = "simulated-"
 WORDS: Final = {
     ReturnState.CREATED: "CREATED",
     ReturnState.SERVICE_REQUESTED: "CARRIER_NOTIFIED_TO_PICK_UP_FROM_CUSTOMER",
@@ -60,7 +61,7 @@ class Returns:
 
     def get(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
         """getReturn."""
-        back = self.world.returns.get(found[0])
+        back = self.world.returns.get(found[0].removeprefix(PREFIX))
         if back is None or back.seller_id != caller.seller_id:
             raise Problem(error_reply(404, f"no return {found[0]}"))
         return json_reply(self.row(back))
@@ -75,7 +76,7 @@ class Returns:
         if one.state is ReturnState.COMPLETED:
             shipping["deliveryDateTime"] = iso(one.modified_at)
         return {
-            "id": one.return_id,
+            "id": external_id(one),
             "returnLocationId": one.location_id,
             "merchantSku": line.sku,
             "returnType": "CUSTOMER" if one.kind is ReturnType.CIR else "REJECT",
@@ -96,6 +97,11 @@ class Returns:
                 "shipmentId": one.shipment_id,
             },
         }
+
+
+def external_id(back: Return) -> str:
+    """The API's own id of a return, which is not its RMA id."""
+    return back.return_id if "rma" in back.traits else f"{PREFIX}{back.return_id}"
 
 
 _FILTERS: Final = ("returnLocationId", "status", "rmaId", "reverseTrackingId")
