@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import timedelta
 from typing import Final
 
-from msgspec import Raw
-
 from syncd import (
     Account,
     Channel,
@@ -26,19 +24,13 @@ from syncd import (
     Window,
     hookimpl,
 )
-from syncd_amazon import external, reports, returns, rows, statuses
+from syncd_amazon import external, reports, returns, rows
 from syncd_amazon.api import Amazon
-from syncd_amazon.orders import (
-    Read,
-    Seen,
-    channel_ships,
-    new_order,
-    read_26,
-    read_v0,
-    unreadable_order,
-)
+from syncd_amazon.asking import ANY, ARRIVED, BACK, GONE, OPEN, Asked, pages
+from syncd_amazon.orders import channel_ships, new_order, unreadable_order
 from syncd_amazon.paces import PACES, costs
 from syncd_amazon.returns import Totals
+from syncd_amazon.seen import Seen
 from syncd_amazon.settings import LONGEST_REPORT, AmazonSettings
 
 __all__ = [
@@ -100,66 +92,13 @@ def describe_channel() -> Channel:
     )  # fmt: skip
 
 
-class _Asked:
-    """What one kind asks for: states in the words of both versions, and more for each."""
-
-    def __init__(
-        self, new: str, old: str, *, only_merchant: bool = False, easy_ship: Sequence[str] = ()
-    ) -> None:
-        self.new = {"fulfillmentStatuses": new}
-        self.old = {"OrderStatuses": old}
-        self.states = only_merchant
-        if only_merchant:  # parcels are shown of merchants' orders only
-            self.new["fulfilledBy"] = "MERCHANT"
-        if easy_ship:
-            self.old = {"EasyShipShipmentStatuses": ",".join(easy_ship)}
-
-
-OPEN: Final = _Asked("UNSHIPPED,PARTIALLY_SHIPPED", "Unshipped,PartiallyShipped")
-GONE: Final = _Asked("PARTIALLY_SHIPPED,SHIPPED", "PartiallyShipped,Shipped,InvoiceUnconfirmed")
-# Pieces of a line may be cancelled in an order that goes on, so that its state does not tell.
-ANY: Final = _Asked(
-    "UNSHIPPED,PARTIALLY_SHIPPED,SHIPPED,CANCELLED",
-    "Unshipped,PartiallyShipped,Shipped,InvoiceUnconfirmed,Canceled",
-)
-ARRIVED: Final = _Asked(
-    "PARTIALLY_SHIPPED,SHIPPED", "", only_merchant=True, easy_ship=statuses.DELIVERED_STATES
-)
-BACK: Final = _Asked(  # an order that was cancelled on its way comes back too
-    "PARTIALLY_SHIPPED,SHIPPED,CANCELLED", "", only_merchant=True, easy_ship=statuses.BACK_STATES
-)
-
-
-def _pages(
-    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: _Asked
-) -> Iterator[Read]:
-    """The orders of a window, or these orders, a page at a time."""
-    ids = list(dict.fromkeys(order.order_id for order in orders))
-    if amazon.settings.orders_api == "v0":
-        old = amazon.by_ids_v0(ids) if orders else amazon.search_v0(window, **asked.old)
-        for raw in old:
-            yield read_v0(amazon, raw, states=asked.states)
-    elif not orders:
-        for raw in amazon.search(window, **asked.new):
-            yield read_26(amazon, raw, states=asked.states)
-    else:
-        for order_id in ids:
-            found = amazon.order(order_id)
-            if found is not None:
-                yield read_26(amazon, _listed(found), states=asked.states)
-
-
-def _listed(raw: Raw) -> Raw:
-    return Raw(b"[" + bytes(raw) + b"]")
-
-
 @hookimpl
 def fetch_orders(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Page[NewOrder]]:
     """Paid orders that have not left, by their last change; chosen orders in any state."""
     amazon = Amazon(panel, account.settings)
-    for seen, broken in _pages(amazon, window, orders, OPEN):
+    for seen, broken in pages(amazon, window, orders, OPEN):
         new = [new_order(one) for one in seen]
         yield Page(rows=[*new, *(unreadable_order(row, window.end) for row in broken)])
 
@@ -192,9 +131,9 @@ def fetch_cancelled(
 
 
 def _told(
-    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: _Asked, tell: Teller
+    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: Asked, tell: Teller
 ) -> Changes:
-    for seen, broken in _pages(amazon, window, orders, asked):
+    for seen, broken in pages(amazon, window, orders, asked):
         told: list[StatusChange] = []
         for one in seen:
             if one.stage is not None:

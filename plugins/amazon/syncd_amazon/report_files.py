@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from msgspec import Struct
 
 from syncd.errors import PanelAnswer
-from syncd_amazon.orders import MAX_RAW
+from syncd_amazon.seen import MAX_RAW
 from syncd_amazon.settings import FBA_RETURNS, ISO, XML_RETURNS
 
 IST: Final = timezone(timedelta(hours=5, minutes=30))
