@@ -317,3 +317,112 @@ def test_a_sandbox_call_is_answered_beside_the_world(client: Client, shop: Any) 
     assert client.ask(f"{OLD}/{mine.order_id}").json()["payload"]["MarketplaceId"] == INDIA
     assert client.ask(f"{OLD}/TEST_CASE_400").status_code == 400
     assert client.ask(f"{OLD}/TEST_CASE_500").status_code == 404
+
+
+RETURNS = "/externalFulfillment/2024-09-11/returns"
+EASY = "/easyShip/2022-03-23/package"
+CASES: list[tuple[str, str, dict[str, str], int, str]] = [
+    ("GET", OLD, {"CreatedAfter": "TEST_CASE_200"}, 200, "902-8745147-1934268"),
+    ("GET", OLD, {"CreatedAfter": "TEST_CASE_200_NEXT_TOKEN"}, 200, "NextToken"),
+    ("GET", OLD, {"CreatedAfter": "TEST_CASE_400"}, 400, "InvalidInput"),
+    ("GET", f"{OLD}/TEST_CASE_IBA_200", {}, 200, "AFN"),
+    ("GET", f"{OLD}/TEST_CASE_200/address", {}, 200, "AddressLine1"),
+    ("GET", f"{OLD}/TEST_CASE_200/orderItems/buyerInfo", {}, 200, "OrderItemId"),
+    ("GET", NEW, {"createdAfter": "2024-12-25T00:00:00Z", "marketplaceIds": "A1VC38T7YXB528"}, 200,
+     "250-1234567-8901234"),
+    ("GET", NEW, {"createdAfter": "TEST_CASE_400"}, 400, "InvalidInput"),
+    ("GET", f"{NEW}/TEST_CASE_400", {}, 400, "InvalidInput"),
+    ("GET", EASY, {"amazonOrderId": "903-1713775-3598252", "marketplaceId": INDIA}, 200,
+     "PickedUp"),
+    ("GET", EASY, {"amazonOrderId": "903-1713775-1111111"}, 400, "ResourceNotFound"),
+    ("GET", f"{REPORTS}/ID323", {}, 200, "IN_PROGRESS"),
+    ("GET", f"{REPORTS}/badReportId1", {}, 400, "invalid id"),
+    ("DELETE", f"{REPORTS}/ID", {}, 200, ""),
+    ("GET", REPORTS, {"reportTypes": "FEE_DISCOUNTS_REPORT,GET_AFN_INVENTORY_DATA"}, 200,
+     "ReportId1"),
+    ("GET", "/reports/2021-06-30/documents/0356cf79-b8b0-4226-b4b9-0ee058ea5760", {}, 200, "url"),
+    ("GET", RETURNS, {"rmaId": "rmaIdOneShipmentOneItemMultQty200"}, 200, '"numberOfUnits":10'),
+    ("GET", RETURNS, {"returnLocationId": "testReturnLocationId", "status": "DELIVERED"}, 200,
+     "bb39cdd9"),
+    ("GET", RETURNS, {"rmaId": "rmaIdTest409"}, 409, "DuplicateRequest"),
+    ("GET", f"{RETURNS}/rmaIdInvalid", {}, 400, "InvalidInput"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "query", "status", "said"), CASES)
+def test_a_case_of_the_sandbox(
+    client: Client, method: str, path: str, query: dict[str, str], status: int, said: str
+) -> None:
+    answer = client.ask(path, method=method, params=query)
+
+    assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("GET_MERCHANT_LISTINGS_ALL_DATA", 202), ("BAD", 400)]
+)
+def test_a_report_of_the_sandbox(client: Client, kind: str, status: int) -> None:
+    body = {"reportType": f"{kind}_X", "marketplaceIds": ["A1PA6795UKMFR9", "ATVPDKIKX0DER"]}
+
+    assert client.ask(REPORTS, method="POST", json=body).status_code == status
+
+
+# The rest ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/orders/v9/orders", {}, 404),
+        (f"{OLD}/403-0-0", {}, 404),
+        (f"{RETURNS}/none", {}, 404),
+        (f"{REPORTS}/none", {}, 404),
+        ("/reports/2021-06-30/documents/none", {}, 404),
+        (EASY, {"marketplaceId": INDIA}, 400),
+        (EASY, {"amazonOrderId": "403-0-0", "marketplaceId": INDIA}, 400),
+        (RETURNS, {"lastUpdatedSince": "2026-11-18"}, 400),
+        (RETURNS, {"maxResults": "many"}, 400),
+    ],
+)
+def test_what_there_is_not(client: Client, path: str, query: dict[str, str], status: int) -> None:
+    answer = client.ask(path, params=query)
+
+    assert answer.status_code == status
+    assert answer.json()["errors"][0]["code"]
+    assert answer.headers["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize("token", ["", "Atza|made up"])
+def test_no_call_without_a_token(client: Client, token: str) -> None:
+    client.token = token
+    for path in (OLD, NEW, REPORTS, RETURNS, EASY, "/orders/v9/orders"):
+        answer = client.ask(path)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "Unauthorized")
+
+
+def test_an_old_token_is_refused(client: Client, shop: Any) -> None:
+    shop.clock.advance(timedelta(hours=1))
+
+    assert "expired" in client.ask(NEW).text
+
+
+def test_orders_by_creation(client: Client, shop: Any, later: Callable[[], None]) -> None:
+    first = shop.world.place_order([("RED", 1)])
+    shop.clock.advance(timedelta(minutes=40))
+    second = shop.world.place_order([("RED", 1)])
+    shop.world.cancel(first.order_id)
+    later()
+    end = (shop.clock.now() - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    early = client.ask(NEW, params={"createdAfter": _since(shop), "createdBefore": end}).json()
+    both = client.ask(NEW, params={"createdAfter": _since(shop)}).json()
+
+    assert [row["orderId"] for row in early["orders"]] == [first.order_id]
+    assert [row["orderId"] for row in both["orders"]] == [first.order_id, second.order_id]
+    assert early["createdBefore"] == end
+
+
+def test_an_end_in_the_last_two_minutes_is_refused(client: Client, shop: Any) -> None:
+    query = {"createdAfter": _since(shop), "createdBefore": shop.clock.now().isoformat()}
+
+    assert "two minutes" in client.ask(NEW, params=query).text
