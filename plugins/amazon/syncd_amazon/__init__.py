@@ -146,7 +146,7 @@ def _told(
 def fetch_returns(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel, memory: Memory
 ) -> Changes:
-    """Parcels that turn back, then the reports of returns, then External Fulfillment.
+    """Parcels that turn back, then External Fulfillment, then the reports of returns.
 
     The last two cannot be asked about an order: they are read whole, and of chosen orders only
     theirs are kept.

@@ -24,10 +24,14 @@ WORDS: Final = {
 
 
 class Returns:
-    """Answers over a world. Traits of a return: ``external_status`` (a native word), ``rma``."""
+    """Answers over a world. Traits of a return: ``external_status`` (a native word), ``rma``.
+
+    ``rto`` off: returns by the courier are not shown, which Easy Ship's own state tells too.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.rto = True
 
     def routes(self) -> Routes:
         """What is answered here."""
@@ -48,6 +52,7 @@ class Returns:
             self.row(one)
             for one in self.world.returns.values()
             if one.seller_id == caller.seller_id
+            and (self.rto or one.kind is ReturnType.CIR)
             and within(one.modified_at, *updated)
             and within(one.created_at, *created)
             and within(one.created_at, *older)  # the old names of the two above
