@@ -10,7 +10,7 @@ from syncd.testing import FaultScript, Order, Problem, Reply, Request, json_repl
 from syncd_amazon import statuses
 from syncd_amazon.settings import INDIA
 from syncd_amazon.simulator_gate import Caller, error_reply
-from syncd_amazon.simulator_query import Routes, faulty, listed, moment, page, sold_in
+from syncd_amazon.simulator_query import Routes, faulty, listed, moment, page, resumed, sold_in
 from syncd_amazon.simulator_rows import Rows
 from syncd_amazon.simulator_rows_v0 import OldRows
 from syncd_amazon.simulator_states import OLD_STATUS, iso
@@ -112,7 +112,7 @@ class OrdersApi:
 
     def search(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
         """searchOrders."""
-        query = request.query
+        query = request.query = resumed(request, "paginationToken")
         orders = self._found(query, caller.seller_id, old=False)
         wanted = listed(query, "fulfillmentStatuses", STATUSES)
         by = listed(query, "fulfilledBy", {"MERCHANT", "AMAZON"})
@@ -124,7 +124,9 @@ class OrdersApi:
             if (not wanted or self.rows.status(one) in wanted)
             and (not by or ("AMAZON" if self.rows.amazon_fulfils(one) else "MERCHANT") in by)
         ]
-        some, token = page(request, orders, "maxResultsPerPage", "paginationToken")
+        some, token = page(
+            query, orders, "maxResultsPerPage", "paginationToken", ring=request.asks("ring")
+        )
         return self.search_page(request, some, token)
 
     def search_page(self, request: Request, orders: Sequence[Order], token: str) -> Reply:
@@ -155,7 +157,7 @@ class OrdersApi:
     def old(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
         """getOrders."""
         self._needs_v0()
-        query = request.query
+        query = request.query = resumed(request, "NextToken")
         sold = sold_in(query, "MarketplaceIds", needed=True)
         orders = self._found(query, caller.seller_id, old=True) if sold else []
         wanted = listed(query, "OrderStatuses", OLD_STATUSES)
@@ -170,7 +172,9 @@ class OrdersApi:
         for words, word_of in filters:
             if words:
                 orders = [one for one in orders if word_of(one) in words]
-        some, token = page(request, orders, "MaxResultsPerPage", "NextToken")
+        some, token = page(
+            query, orders, "MaxResultsPerPage", "NextToken", ring=request.asks("ring")
+        )
         return self.old_page(caller, request, some, token)
 
     def old_page(

@@ -79,6 +79,8 @@ def moment(query: Mapping[str, str], name: str) -> datetime | None:
         found = datetime.fromisoformat(query[name])
     except ValueError:
         raise Problem(error_reply(400, f"{name} is no ISO 8601 time")) from None
+    if not 1900 < found.year < 9000:
+        raise Problem(error_reply(400, f"{name} is in no year of ours"))
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -87,32 +89,46 @@ def within(at: datetime, start: datetime | None, end: datetime | None) -> bool:
     return (start is None or at >= start) and (end is None or at <= end)
 
 
+def resumed(request: Request, token_name: str) -> dict[str, str]:
+    """The query; where a page's token stands in it, what it lacks is what the first page had."""
+    token = request.query.get(token_name)
+    return _told(token, token_name)[1] | request.query if token else request.query
+
+
 def page(
-    request: Request, found: list[Any], size_name: str, token_name: str, *, size: int = 100
+    query: dict[str, str],
+    found: list[Any],
+    size_name: str,
+    token_name: str,
+    *,
+    size: int = 100,
+    ring: bool = False,
 ) -> tuple[list[Any], str]:
-    """One page, and the token of the next: the place after the last row, in base64."""
+    """One page, and the token of the next; ``ring``: of this one again."""
     try:
-        size = int(request.query.get(size_name) or size)
+        size = int(query.get(size_name) or size)
     except ValueError:
         size = 0
     if not 1 <= size <= 100:
         raise Problem(error_reply(400, f"{size_name}: from 1 to 100"))
-    given = request.query.get(token_name, "")
-    start = 0
-    if given:
-        try:
-            start = int(base64.urlsafe_b64decode(given.encode()).decode())
-        except (binascii.Error, ValueError):
-            raise Problem(error_reply(400, f"{token_name} is not ours")) from None
-    more = start + size < len(found)
-    if request.asks("ring"):
-        return found[start : start + size], given or token_of(start)
-    return found[start : start + size], token_of(start + size) if more else ""
+    given = query.get(token_name, "")
+    start = _told(given, token_name)[0] if given else 0
+    end = start + size
+    asked = {name: value for name, value in query.items() if name != token_name}
+    token = _token_of(start if ring else end, asked) if ring or end < len(found) else ""
+    return found[start:end], given if ring and given else token
 
 
-def token_of(place: int) -> str:
-    """The token of the page that begins at this place."""
-    return base64.urlsafe_b64encode(str(place).encode()).decode()
+def _token_of(place: int, query: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((place, query))).decode()
+
+
+def _told(token: str, name: str) -> tuple[int, dict[str, str]]:
+    try:
+        told = base64.urlsafe_b64decode(token.encode())
+        return msgspec.json.decode(told, type=tuple[int, dict[str, str]])
+    except (binascii.Error, ValueError):
+        raise Problem(error_reply(400, f"{name} is not ours")) from None
 
 
 def faulty(request: Request, rows: list[dict[str, Any]]) -> list[Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import re
 import secrets
@@ -11,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from syncd import ReturnType
@@ -19,7 +16,16 @@ from syncd.testing import BadRequest, Problem, Reply, Request, Return, ReturnSta
 from syncd_amazon.settings import FBA_RETURNS, FLAT_RETURNS, INDIA, XML_RETURNS
 from syncd_amazon.simulator_files import Files
 from syncd_amazon.simulator_gate import Caller, error_reply
-from syncd_amazon.simulator_query import NEIGHBOURS, Routes, listed, moment, page, sold_in, within
+from syncd_amazon.simulator_query import (
+    NEIGHBOURS,
+    Routes,
+    listed,
+    moment,
+    page,
+    resumed,
+    sold_in,
+    within,
+)
 from syncd_amazon.simulator_states import States, iso
 
 REPORTS: Final = "/reports/2021-06-30/reports"
@@ -37,8 +43,8 @@ DOCUMENT: Final = "amzn1.spdoc.1.3."
 class _Wish(Struct, rename="camel"):
     report_type: str
     marketplace_ids: list[str]
-    data_start_time: datetime | None = None
-    data_end_time: datetime | None = None
+    data_start_time: str = ""
+    data_end_time: str = ""
 
 
 class Made(Struct):
@@ -153,14 +159,14 @@ class Reports:
             wish = request.json(_Wish)
         except BadRequest as error:
             raise Problem(error_reply(400, str(error))) from None
-        end = wish.data_end_time or now
-        start = wish.data_start_time or end
-        times = all(one.tzinfo and 1900 < one.year < 9000 for one in (start, end))
+        told = {"dataStartTime": wish.data_start_time, "dataEndTime": wish.data_end_time}
+        end = moment(told, "dataEndTime") or now
+        start = moment(told, "dataStartTime") or end
         if not wish.marketplace_ids or not {*wish.marketplace_ids} <= {INDIA, *NEIGHBOURS}:
             raise Problem(error_reply(400, "marketplaceIds"))
         if not TYPE.fullmatch(wish.report_type):
             raise Problem(error_reply(400, "reportType"))
-        if not times or not start <= end or end - start > LONGEST:
+        if not start <= end or end - start > LONGEST:
             raise Problem(error_reply(400, "dataStartTime and dataEndTime: at most 60 days"))
         number = f"{50_000 + len(self.made)}"
         self.made[number] = Made(number, wish.report_type, caller.seller_id, start, end, now)
@@ -174,9 +180,7 @@ class Reports:
 
     def search(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
         """getReports: by type, or the page that a token alone stands for."""
-        if request.query.get("nextToken"):
-            request.query = {**_query_of(request.query["nextToken"])}
-        query = request.query
+        query = resumed(request, "nextToken")
         kinds = listed(query, "reportTypes")
         if not kinds:
             raise Problem(error_reply(400, "reportTypes or nextToken is required"))
@@ -192,10 +196,10 @@ class Reports:
             and (not words or self.word(one) in words)
             and within(one.created_at, since, until)
         ]
-        some, token = page(request, made, "pageSize", "place", size=10)
+        some, token = page(query, made, "pageSize", "nextToken", size=10)
         answer: dict[str, Any] = {"reports": [self.row(one) for one in some]}
         if token:
-            answer["nextToken"] = _token_of({**query, "place": token})
+            answer["nextToken"] = token
         return json_reply(answer)
 
     def get(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
@@ -232,14 +236,3 @@ class Reports:
         if until <= now:
             return Reply(403, b"<Error><Code>AccessDenied</Code></Error>", "application/xml")
         return Reply(200, self.document(self.made[number]), "application/octet-stream")
-
-
-def _token_of(query: dict[str, str]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(query)).decode()
-
-
-def _query_of(token: str) -> dict[str, str]:
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token), type=dict[str, str])
-    except (binascii.Error, ValueError):
-        raise Problem(error_reply(400, "nextToken is not ours")) from None

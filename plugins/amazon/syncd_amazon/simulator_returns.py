@@ -8,7 +8,7 @@ from typing import Any, Final
 from syncd import ReturnType
 from syncd.testing import Problem, Reply, Request, Return, ReturnState, World, json_reply
 from syncd_amazon.simulator_gate import Caller, error_reply
-from syncd_amazon.simulator_query import Routes, faulty, moment, page, within
+from syncd_amazon.simulator_query import Routes, faulty, moment, page, resumed, within
 from syncd_amazon.simulator_states import iso
 
 RETURNS: Final = "/externalFulfillment/2024-09-11/returns"
@@ -42,7 +42,7 @@ class Returns:
 
     def search(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
         """listReturns, ten a page where nothing else is asked for."""
-        query = request.query
+        query = request.query = resumed(request, "nextToken")
         updated = moment(query, "lastUpdatedSince"), moment(query, "lastUpdatedUntil")
         created = moment(query, "createdSince"), moment(query, "createdUntil")
         older = moment(query, "lastUpdatedAfter"), moment(query, "lastUpdatedBefore")
@@ -58,7 +58,9 @@ class Returns:
             and within(one.created_at, *older)  # the old names of the two above
         ]
         rows = [row for row in rows if all(_is(row, query, name) for name in _FILTERS)]
-        some, token = page(request, rows, "maxResults", "nextToken", size=10)
+        some, token = page(
+            query, rows, "maxResults", "nextToken", size=10, ring=request.asks("ring")
+        )
         answer: dict[str, Any] = {"returns": faulty(request, some)}
         if token:
             answer["nextToken"] = token

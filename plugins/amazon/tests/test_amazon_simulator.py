@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from syncd.testing import populate
 from syncd_amazon.settings import FLAT_RETURNS, INDIA
 
 OLD = "/orders/v0/orders"
@@ -179,6 +180,37 @@ def test_a_neighbours_marketplace_is_known_and_empty(client: Client, shop: Any) 
     query = {"LastUpdatedAfter": _since(shop), "MarketplaceIds": "A1F83G8C2ARO7P"}
 
     assert client.ask(OLD, params=query).json()["payload"]["Orders"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "token", "query"),
+    [
+        (OLD, "MaxResultsPerPage", "NextToken", {"OrderStatuses": "Shipped"}),
+        (NEW, "maxResultsPerPage", "paginationToken", {"fulfillmentStatuses": "SHIPPED"}),
+    ],
+)
+@pytest.mark.parametrize("repeated", [True, False], ids=["query repeated", "token alone"])
+def test_a_token_stands_for_the_query_of_its_first_page(
+    client: Client, shop: Any, later: Callable[[], None],
+    path: str, size: str, token: str, query: dict[str, str], repeated: bool,
+) -> None:  # fmt: skip
+    gone = {one.order_id for one in populate(shop.world, 5, dispatched=True)}
+    shop.world.place_order([("RED", 1)])
+    later()
+    after = "LastUpdatedAfter" if path == OLD else "lastUpdatedAfter"
+    first = {size: "2", after: _since(shop), **query, "MarketplaceIds": INDIA}
+    told: list[str] = []
+    asked = first
+    for _ in range(3):
+        answer = client.ask(path, params=asked).json()
+        answer = answer.get("payload", answer)
+        rows = answer.get("Orders") or answer["orders"]
+        told += [row.get("AmazonOrderId") or row["orderId"] for row in rows]
+        given = answer.get("NextToken") or answer.get("pagination", {}).get("nextToken")
+        asked = {**(first if repeated else {}), token: given}
+
+    assert given is None
+    assert (len(told), set(told)) == (5, gone)
 
 
 # Buyers' data -----------------------------------------------------------------------------------
