@@ -27,6 +27,10 @@ INCLUDED: Final = frozenset(
 OLD_STATUSES: Final = frozenset({*OLD_STATUS.values(), "InvoiceUnconfirmed"})
 EASY_STATES: Final = frozenset(word.native for word in statuses.EASY_SHIP_WORDS)
 NEWEST: Final = timedelta(minutes=2)
+_OF_A_PAGE: Final = frozenset(
+    {"NextToken", "paginationToken", "MaxResultsPerPage", "maxResultsPerPage", "includedData"}
+)
+Chooser = Callable[[Mapping[str, str], str], list[Order]]
 EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -39,6 +43,7 @@ class OrdersApi:
         self.old_rows = OldRows(rows)
         self.with_v0 = self.with_easy_ship = True
         self._faults = faults
+        self._last: tuple[object, list[Order]] = (None, [])
 
     def routes(self) -> Routes:
         """What is answered here."""
@@ -108,22 +113,52 @@ class OrdersApi:
         orders = (world.orders[one] for one in dict.fromkeys(names))
         return [order for order in orders if order.seller_id == seller_id]
 
-    # 2026-01-01 ---------------------------------------------------------------------------------
+    def _once(self, choose: Chooser, query: Mapping[str, str], seller_id: str) -> list[Order]:
+        """The orders of a query, chosen anew for its next page only where something changed."""
+        asked = frozenset((k, v) for k, v in query.items() if k not in _OF_A_PAGE)
+        now, lag = self.world.clock.now(), self._faults.lag_seconds
+        moves = lag or not any(name.lower().endswith("before") for name in query)
+        key = (choose.__name__, asked, seller_id, self.world.version, now if moves else None)
+        if self._last[0] != key:
+            self._last = key, choose(query, seller_id)
+        return self._last[1]
 
-    def search(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
-        """searchOrders."""
-        query = request.query = resumed(request, "paginationToken")
-        orders = self._found(query, caller.seller_id, old=False)
+    def _wanted(self, query: Mapping[str, str], seller_id: str) -> list[Order]:
+        orders = self._found(query, seller_id, old=False)
         wanted = listed(query, "fulfillmentStatuses", STATUSES)
         by = listed(query, "fulfilledBy", {"MERCHANT", "AMAZON"})
         if not sold_in(query, "marketplaceIds"):
             orders = []
-        orders = [
+        return [
             one
             for one in orders
             if (not wanted or self.rows.status(one) in wanted)
             and (not by or ("AMAZON" if self.rows.amazon_fulfils(one) else "MERCHANT") in by)
         ]
+
+    def _wanted_v0(self, query: Mapping[str, str], seller_id: str) -> list[Order]:
+        sold = sold_in(query, "MarketplaceIds", needed=True)
+        orders = self._found(query, seller_id, old=True) if sold else []
+        wanted = listed(query, "OrderStatuses", OLD_STATUSES)
+        if "Unshipped" in wanted:
+            wanted |= {"PartiallyShipped"}
+        filters: list[tuple[set[str], Callable[[Order], str]]] = [
+            (wanted, self.old_rows.status),
+            (listed(query, "FulfillmentChannels", {"AFN", "MFN"}), self.old_rows.channel),
+            (listed(query, "EasyShipShipmentStatuses", EASY_STATES), self.old_rows.easy_state),
+            (listed(query, "PaymentMethods", {"COD", "CVS", "Other"}), lambda _: "Other"),
+        ]
+        for words, word_of in filters:
+            if words:
+                orders = [one for one in orders if word_of(one) in words]
+        return orders
+
+    # 2026-01-01 ---------------------------------------------------------------------------------
+
+    def search(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
+        """searchOrders."""
+        query = request.query = resumed(request, "paginationToken")
+        orders = self._once(self._wanted, query, caller.seller_id)
         some, token = page(
             query, orders, "maxResultsPerPage", "paginationToken", ring=request.asks("ring")
         )
@@ -158,20 +193,7 @@ class OrdersApi:
         """getOrders."""
         self._needs_v0()
         query = request.query = resumed(request, "NextToken")
-        sold = sold_in(query, "MarketplaceIds", needed=True)
-        orders = self._found(query, caller.seller_id, old=True) if sold else []
-        wanted = listed(query, "OrderStatuses", OLD_STATUSES)
-        if "Unshipped" in wanted:
-            wanted |= {"PartiallyShipped"}
-        filters: list[tuple[set[str], Callable[[Order], str]]] = [
-            (wanted, self.old_rows.status),
-            (listed(query, "FulfillmentChannels", {"AFN", "MFN"}), self.old_rows.channel),
-            (listed(query, "EasyShipShipmentStatuses", EASY_STATES), self.old_rows.easy_state),
-            (listed(query, "PaymentMethods", {"COD", "CVS", "Other"}), lambda _: "Other"),
-        ]
-        for words, word_of in filters:
-            if words:
-                orders = [one for one in orders if word_of(one) in words]
+        orders = self._once(self._wanted_v0, query, caller.seller_id)
         some, token = page(
             query, orders, "MaxResultsPerPage", "NextToken", ring=request.asks("ring")
         )
