@@ -13,7 +13,7 @@ does meanwhile (a report in the making) they may write down in the account's :cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -56,14 +56,20 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """What a window of one kind costs: a call of the class ``pace`` for each ``rows`` orders.
+    """What one kind costs: a call of the class ``pace`` for each ``rows`` orders, 0 for none.
 
-    ``calls`` more are made whatever comes. From it and the pace a run says how long it takes.
+    ``calls`` more are made by each call of the hook. ``asked`` limits it to a hook that is asked
+    by window, or by orders. From it and the pace a run says how long it takes.
     """
 
     pace: str
     rows: int
     calls: int = 1
+    asked: ReadsBy | None = None
+
+
+Costs = Mapping[str, Cost | Sequence[Cost]]
+"""By kind, what it costs: of several classes of calls, several costs."""
 
 
 class Memory(Protocol):
@@ -133,7 +139,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     hook reads its whole window even when orders are named: an audit then asks by window, and so
     does a pass where ``reads_by`` is by orders alone.
     ``paces``: one token bucket per endpoint class, ``"default"`` for the
-    rest. ``costs``: by kind, what a window costs where calls are scarce.
+    rest. ``costs``: by kind, what it costs where calls are scarce; where that hangs on the
+    account, a function from its settings to that.
     ``look_back_limit``: how far back the panel answers at all.
     ``statuses``: what the hooks can report at all; empty means all that their kinds allow.
     ``ships``: a phrase on who ships, for people («the channel; the seller where ...»).
@@ -151,10 +158,17 @@ class Channel(Struct, frozen=True, kw_only=True):
     orders_per_call: int = 100
     window_only: frozenset[str] = frozenset()
     paces: Mapping[str, Pace] = MappingProxyType({})
-    costs: Mapping[str, Cost] = MappingProxyType({})
+    costs: Costs | Callable[[Any], Costs] = MappingProxyType({})
     statuses: frozenset[Status] = frozenset()
     ships: str = ""
     unverified: tuple[str, ...] = ()
+
+    def costs_of(self, settings: Settings) -> dict[str, tuple[Cost, ...]]:
+        """By kind, what it costs an account with these settings."""
+        told = self.costs(settings) if callable(self.costs) else self.costs
+        return {
+            kind: (cost,) if isinstance(cost, Cost) else tuple(cost) for kind, cost in told.items()
+        }
 
 
 class ChannelHooks(Protocol):

@@ -131,15 +131,28 @@ class Fetcher:
 
     def _foresee(self, kind: Kind, window: Window) -> None:
         """Say how long a window of a channel with scarce calls will take, if it is worth it."""
-        job, cost = self._job, self._channel.costs.get(kind.value)
-        if cost is None:
+        job, channel = self._job, self._channel
+        by_window = not job.orders and self._by_window(kind)
+        asked = ReadsBy.WINDOW if by_window else ReadsBy.ORDERS
+        costs = [
+            cost
+            for cost in channel.costs_of(self._setup.account.settings).get(kind.value, ())
+            if cost.asked in (None, asked)
+        ]
+        if not costs:
             return
-        spans = sum(1 for _ in steps(window, self._channel.longest_window))
         orders = len(job.orders)
         if not orders:
             orders = passing.orders_within(job.book, job.account_id, to_micros(window.start))
-        calls = spans * cost.calls + ceil(orders / cost.rows)
-        seconds = self._panel.pace_seconds(cost.pace, calls)
+        turns = ceil(orders / channel.orders_per_call)
+        if by_window:
+            turns = sum(1 for _ in steps(window, channel.longest_window))
+        calls = 0
+        seconds = 0.0
+        for cost in costs:  # one waits for its pace while another gathers its own
+            these = turns * cost.calls + (ceil(orders / cost.rows) if cost.rows else 0)
+            calls += these
+            seconds = max(seconds, self._panel.pace_seconds(cost.pace, these))
         if seconds < WORTH_SAYING:
             return
         text = (

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from msgspec import structs
 
-from syncd import Account, Channel, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
+from syncd import Account, Channel, Cost, OrderLine, OrderRef, Page, Panel, Settings, Status, Window
 from syncd.errors import PanelBusy, PanelError, PanelRefused
 from syncd.hookspecs import ReportFile, hookimpl
 from syncd.shapes import decode
@@ -34,6 +34,15 @@ class OnMars(ToyPlugin):
 class WrongOverlap(ToyPlugin):
     def describe(self, **more: Any) -> Channel:
         return super().describe(overlap=timedelta(days=2))
+
+
+def _costs(_settings: object) -> dict[str, Cost]:
+    return {"orders": Cost(pace="express", rows=10)}
+
+
+class CountsNothingKnown(ToyPlugin):
+    def describe(self, **more: Any) -> Channel:
+        return super().describe(costs=_costs)
 
 
 class OpenSettings(ToySettings):

@@ -113,7 +113,7 @@ class Office:
         self.paces: dict[str, Pace] = {}
         self.skew = timedelta(0)  # how far the panel's clock is off
         self.setup = Setup(
-            account=Account(name="shop", channel="shop", settings=None),
+            account=Account(name="shop", channel="shop", settings=Settings()),
             channel=channel,
             look_back=self.look_back,
             locations=self.locations,
@@ -580,6 +580,40 @@ def test_a_long_fetch_is_said_beforehand(tmp_path: Path) -> None:
     ], "three spans and three pages; the first call is free"
     assert asked[0] == told[0], "and syncctl runs shows it"
     assert run["message"] == "", "at the end it is over"
+
+
+def test_what_a_fetch_costs_may_hang_on_the_account_and_on_how_it_is_asked(tmp_path: Path) -> None:
+    def costs(settings: object) -> dict[str, Sequence[Cost]]:
+        asked_with.append(settings)
+        return {
+            "dispatched": (
+                Cost(pace="search", rows=2, asked=ReadsBy.WINDOW),
+                Cost(pace="items", rows=1, calls=0),
+                Cost(pace="one", rows=1, calls=0, asked=ReadsBy.ORDERS),
+            )
+        }
+
+    asked_with: list[object] = []
+    office = Office(tmp_path, Shop(costs=costs))
+    office.paces = {
+        "search": Pace(per_second=0.01, burst=1),
+        "items": Pace(per_second=0.02, burst=1),
+        "one": Pace(per_second=0.001, burst=1),
+    }
+    for number in range(5):
+        office.seller.order(f"OD{number}", ("L1", "SHIRT", 1))
+
+    office.run(Kind.DISPATCHED)
+    office.run(Kind.DISPATCHED, orders=("OD1", "OD2"))
+
+    told = [fields["foreseen"] for _, fields in office.told.events if "foreseen" in fields]
+    assert told == [
+        "Fetching dispatched: the book has 5 orders that may be told of, so about 9 calls at the "
+        "panel's pace, 5 min or more.",
+        "Fetching dispatched: the book has 2 orders that may be told of, so about 4 calls at the "
+        "panel's pace, 17 min or more.",
+    ], "one search and three pages; the slowest of the calls counts"
+    assert asked_with == [office.setup.account.settings] * 2
 
 
 def test_a_fetch_that_is_soon_done_says_nothing(tmp_path: Path) -> None:

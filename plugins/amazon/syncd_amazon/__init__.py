@@ -7,20 +7,16 @@ passes over the others; a word that it does not know is reported as UNKNOWN. No 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import timedelta
 from typing import Final
-
-from msgspec import Raw
 
 from syncd import (
     Account,
     Channel,
-    Cost,
     Memory,
     NewOrder,
     OrderRef,
-    Pace,
     Page,
     Panel,
     Status,
@@ -28,20 +24,17 @@ from syncd import (
     Window,
     hookimpl,
 )
-from syncd_amazon import reports, returns, rows, statuses
-from syncd_amazon.api import Amazon, stamp
-from syncd_amazon.orders import (
-    Read,
-    Seen,
-    channel_ships,
-    new_order,
-    read_26,
-    read_v0,
-    unreadable_order,
-)
+from syncd_amazon import external, reports, returns, rows
+from syncd_amazon.api import Amazon
+from syncd_amazon.asking import ANY, ARRIVED, BACK, GONE, OPEN, Asked, pages
+from syncd_amazon.orders import channel_ships, new_order, unreadable_order
+from syncd_amazon.paces import PACES, costs
+from syncd_amazon.returns import Totals
+from syncd_amazon.seen import Seen
 from syncd_amazon.settings import LONGEST_REPORT, AmazonSettings
 
 __all__ = [
+    "PACES",
     "AmazonSettings",
     "describe_channel",
     "fetch_cancelled",
@@ -55,23 +48,6 @@ __all__ = [
 Changes = Iterator[Page[StatusChange]]
 Teller = Callable[[Seen], Iterator[StatusChange]]
 
-RATE: Final = "x-amzn-RateLimit-Limit"
-PACES: Final[Mapping[str, Pace]] = {
-    "default": Pace(per_second=1, burst=5),  # Login with Amazon
-    "searchOrders": Pace(per_second=0.0056, burst=20, header=RATE),
-    "getOrder": Pace(per_second=0.5, burst=30, header=RATE),
-    "getOrders": Pace(per_second=0.0167, burst=20, header=RATE),
-    "getOrderItems": Pace(per_second=0.5, burst=30, header=RATE),
-    "getScheduledPackage": Pace(per_second=1, burst=5, header=RATE),
-    "createReport": Pace(per_second=0.0167, burst=15, header=RATE),
-    "getReport": Pace(per_second=2, burst=15, header=RATE),
-    "getReportDocument": Pace(per_second=0.0167, burst=15, header=RATE),
-    "listReturns": Pace(per_second=10, burst=20, header=RATE),
-    "document": Pace(per_second=5, burst=10),
-    "unlimited": Pace(per_second=100_000, burst=1_000),  # for a simulator
-}
-SEARCH: Final = Cost(pace="searchOrders", rows=100)
-
 UNVERIFIED: Final = (
     "Whether Easy Ship orders carry detailedStatus in production: it is reported missing. v0 and "
     "the Easy Ship API are asked where UNDELIVERABLE stands alone.",
@@ -84,7 +60,9 @@ UNVERIFIED: Final = (
     "programs_shipped.",
     "Seller Flex: its orders are taken as Amazon's (AFN); no public answer says where its returns "
     "are shown.",
-    "The root element and the dates of the XML report of returns.",
+    "That the RMA id of an External Fulfillment return is the Amazon RMA ID of the reports.",
+    "The root element of the XML report of returns, and the dates of it and of FBA's; see the "
+    "setting report_dates.",
 )  # fmt: skip
 
 
@@ -102,9 +80,7 @@ def describe_channel() -> Channel:
         orders_per_call=50,
         window_only=frozenset({"returns"}),
         paces=PACES,
-        costs=dict.fromkeys(
-            ("orders", "dispatched", "cancelled", "delivered", "returns"), SEARCH
-        ),
+        costs=costs,
         statuses=frozenset(
             {
                 Status.DISPATCHED, Status.DELIVERED, Status.CANCELLED, Status.CANCEL_REQUESTED,
@@ -116,66 +92,13 @@ def describe_channel() -> Channel:
     )  # fmt: skip
 
 
-class _Asked:
-    """What one kind asks for: states in the words of both versions, and more for each."""
-
-    def __init__(
-        self, new: str, old: str, *, only_merchant: bool = False, easy_ship: Sequence[str] = ()
-    ) -> None:
-        self.new = {"fulfillmentStatuses": new}
-        self.old = {"OrderStatuses": old}
-        self.states = only_merchant
-        if only_merchant:  # parcels are shown of merchants' orders only
-            self.new["fulfilledBy"] = "MERCHANT"
-        if easy_ship:
-            self.old = {"EasyShipShipmentStatuses": ",".join(easy_ship)}
-
-
-OPEN: Final = _Asked("UNSHIPPED,PARTIALLY_SHIPPED", "Unshipped,PartiallyShipped")
-GONE: Final = _Asked("PARTIALLY_SHIPPED,SHIPPED", "PartiallyShipped,Shipped,InvoiceUnconfirmed")
-# Pieces of a line may be cancelled in an order that goes on, so that its state does not tell.
-ANY: Final = _Asked(
-    "UNSHIPPED,PARTIALLY_SHIPPED,SHIPPED,CANCELLED",
-    "Unshipped,PartiallyShipped,Shipped,InvoiceUnconfirmed,Canceled",
-)
-ARRIVED: Final = _Asked(
-    "PARTIALLY_SHIPPED,SHIPPED", "", only_merchant=True, easy_ship=statuses.DELIVERED_STATES
-)
-BACK: Final = _Asked(  # an order that was cancelled on its way comes back too
-    "PARTIALLY_SHIPPED,SHIPPED,CANCELLED", "", only_merchant=True, easy_ship=statuses.BACK_STATES
-)
-
-
-def _pages(
-    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: _Asked
-) -> Iterator[Read]:
-    """The orders of a window, or these orders, a page at a time."""
-    ids = list(dict.fromkeys(order.order_id for order in orders))
-    if amazon.settings.orders_api == "v0":
-        old = amazon.by_ids_v0(ids) if orders else amazon.search_v0(window, **asked.old)
-        for raw in old:
-            yield read_v0(amazon, raw, states=asked.states)
-    elif not orders:
-        for raw in amazon.search(window, **asked.new):
-            yield read_26(amazon, raw, states=asked.states)
-    else:
-        for order_id in ids:
-            found = amazon.order(order_id)
-            if found is not None:
-                yield read_26(amazon, _listed(found), states=asked.states)
-
-
-def _listed(raw: Raw) -> Raw:
-    return Raw(b"[" + bytes(raw) + b"]")
-
-
 @hookimpl
 def fetch_orders(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Page[NewOrder]]:
     """Paid orders that have not left, by their last change; chosen orders in any state."""
     amazon = Amazon(panel, account.settings)
-    for seen, broken in _pages(amazon, window, orders, OPEN):
+    for seen, broken in pages(amazon, window, orders, OPEN):
         new = [new_order(one) for one in seen]
         yield Page(rows=[*new, *(unreadable_order(row, window.end) for row in broken)])
 
@@ -208,9 +131,9 @@ def fetch_cancelled(
 
 
 def _told(
-    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: _Asked, tell: Teller
+    amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: Asked, tell: Teller
 ) -> Changes:
-    for seen, broken in _pages(amazon, window, orders, asked):
+    for seen, broken in pages(amazon, window, orders, asked):
         told: list[StatusChange] = []
         for one in seen:
             if one.stage is not None:
@@ -223,23 +146,50 @@ def _told(
 def fetch_returns(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel, memory: Memory
 ) -> Changes:
-    """Parcels that turn back, then the reports of returns, then External Fulfillment.
+    """Parcels that turn back, then External Fulfillment, then the reports of returns.
 
     The last two cannot be asked about an order: they are read whole, and of chosen orders only
     theirs are kept.
     """
     amazon = Amazon(panel, account.settings)
     yield from _told(amazon, window, orders, BACK, rows.came_back)
-    wanted = {order.order_id: order for order in orders}
+    wanted = frozenset(order.order_id for order in orders)
+    totals, told = returns.Totals(), set[tuple[str, str]]()
     if amazon.settings.external_returns:
-        yield from _external(amazon, window, wanted)
+        yield from _external(amazon, window, wanted, totals, told)
     for kind in amazon.settings.return_reports:
-        yield from _reported(amazon, window, wanted, memory, kind)
+        yield from _reported(amazon, window, wanted, totals, told, memory, kind)
+
+
+def _external(
+    amazon: Amazon, window: Window, wanted: Set[str], totals: Totals, told: set[tuple[str, str]]
+) -> Changes:
+    """External Fulfillment returns; ``told`` is given their order ids and RMA ids."""
+    couriers: list[StatusChange] = []
+    known: set[str] = set()
+    for question in external.questions(amazon.settings, window):
+        for raw in amazon.returns(**question):
+            page: list[StatusChange] = []
+            for change in external.external_changes(raw, window.end):
+                if change.evidence_id in known or (wanted and change.order_id not in wanted):
+                    continue
+                known.add(change.evidence_id)
+                told.add((change.order_id, change.facts.get("rma", "")))
+                (couriers if returns.is_total(change) else page).append(change)
+            yield Page(rows=page)
+    yield Page(rows=list(totals.of(couriers)))
 
 
 def _reported(
-    amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef], memory: Memory, kind: str
+    amazon: Amazon,
+    window: Window,
+    wanted: Set[str],
+    totals: Totals,
+    told: Set[tuple[str, str]],
+    memory: Memory,
+    kind: str,
 ) -> Changes:
+    """The rows of a report that External Fulfillment has not told already."""
     # A report goes by the day of the request, and its rows change later: it always reaches back.
     start = min(window.start, window.end - timedelta(days=amazon.settings.returns_days))
     content = reports.read(
@@ -248,39 +198,20 @@ def _reported(
     if content is None:
         return
     page: list[StatusChange] = []
+    couriers: list[StatusChange] = []
     for change in returns.report_changes(amazon.settings, kind, content):
-        if returns.chosen(change, wanted):
-            page.append(change)
+        twice = change.return_id and (change.order_id, change.return_id) in told
+        if twice or (wanted and change.order_id not in wanted):
+            continue
+        (couriers if returns.is_total(change) else page).append(change)
         if len(page) == PAGE:
             yield Page(rows=page)
             page = []
-    yield Page(rows=page)
+    yield Page(rows=[*page, *totals.of(couriers)])
     reports.done(memory, kind)
 
 
 PAGE: Final = 500
-
-
-def _external(amazon: Amazon, window: Window, wanted: Mapping[str, OrderRef]) -> Changes:
-    settings = amazon.settings
-    asked: list[dict[str, str]] = [
-        {
-            "returnLocationId": location,
-            "status": status,
-            "lastUpdatedSince": stamp(window.start),
-            "lastUpdatedUntil": stamp(window.end + timedelta(seconds=1)),
-        }
-        for location in settings.return_locations
-        for status in statuses.RETURN_STATUS
-    ]
-    if not asked:
-        # Without locations only the day of creation can be asked for, and returns change later.
-        start = min(window.start, window.end - timedelta(days=settings.returns_days))
-        asked = [{"createdSince": stamp(start), "createdUntil": stamp(window.end)}]
-    for one in asked:
-        for raw in amazon.returns(**one):
-            found = returns.external_changes(raw, window.end)
-            yield Page(rows=[change for change in found if returns.chosen(change, wanted)])
 
 
 @hookimpl

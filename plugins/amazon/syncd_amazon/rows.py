@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from syncd import ReturnType, Status, StatusChange
-from syncd_amazon.orders import Box, Broken, Line, Seen
+from syncd_amazon.seen import Box, Broken, Line, Seen
 from syncd_amazon.statuses import Stage
 
 LEFT: Final = frozenset(Stage) - {Stage.OPEN, Stage.CANCELLED, Stage.BY_LINE}

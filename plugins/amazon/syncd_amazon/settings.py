@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final, Literal
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from syncd import PanelAddress, ReturnType, Settings, Status
 
@@ -22,6 +23,31 @@ ReportType = Literal[
     "GET_FBA_FULFILLMENT_CUSTOMER_RETURNS_DATA",
 ]
 LONGEST_REPORT: Final = timedelta(days=60)
+
+ISO: Final = "ISO 8601"
+DATES: Final[Mapping[str, str]] = {FLAT_RETURNS: "%d-%b-%Y", XML_RETURNS: ISO, FBA_RETURNS: ISO}
+"""How each report writes its dates; only the flat file's form was seen in an Indian account."""
+_TRIED: Final = (datetime(2026, 9, 2, tzinfo=UTC), datetime(2031, 12, 31, tzinfo=UTC))
+
+
+def _date_form(text: str) -> str:
+    if text == ISO:
+        return text
+    try:
+        kept = all(
+            datetime.strptime(day.strftime(text), text).date() == day.date() for day in _TRIED
+        )
+    except ValueError:
+        kept = False
+    if not kept:
+        raise ValueError(
+            f"{text!r} does not say how a date is written: give day, month and year, such as "
+            f'"%d-%b-%Y" for 02-Sep-2026 or "%d/%m/%Y" for 02/09/2026, or "{ISO}"'
+        )
+    return text
+
+
+DateForm = Annotated[str, AfterValidator(_date_form)]
 
 
 class AmazonSettings(Settings):
@@ -63,6 +89,11 @@ class AmazonSettings(Settings):
     report_poll: float = Field(
         default=15.0, ge=0.1, le=60, description="Seconds between two looks at a report."
     )
+    report_dates: dict[ReportType, DateForm] = Field(
+        default={},
+        description="How a report writes its dates, where it differs: day %d, month %b or %m, year "
+        f"%Y, or {ISO}.",
+    )
     return_statuses: dict[str, Status] = Field(
         default={}, description="What each word of Return request status means."
     )
@@ -73,9 +104,14 @@ class AmazonSettings(Settings):
         default=False, description="Read the External Fulfillment Returns API."
     )
     return_locations: tuple[str, ...] = Field(
-        default=(), description="Its return locations; then returns are asked by last change."
+        default=(), description="Its return locations; then returns are asked by last change too."
     )
     page_size: int = Field(default=100, ge=1, le=100, description="Orders a page.")
     pace: Literal["documented", "unlimited"] = Field(
         default="documented", description="unlimited is for a simulator only."
     )
+
+    def dates_of(self, kind: str) -> str:
+        """How this type of report writes its dates."""
+        told = [form for name, form in self.report_dates.items() if name == kind]
+        return told[0] if told else DATES[kind]

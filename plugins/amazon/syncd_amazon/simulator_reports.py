@@ -1,48 +1,50 @@
-"""Reports and External Fulfillment returns of the pretend Amazon."""
+"""The Reports API of the pretend Amazon: asked for, made after a while, fetched from a store."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from msgspec import Struct
 
 from syncd import ReturnType
-from syncd.testing import Return, ReturnState, World
+from syncd.testing import BadRequest, Problem, Reply, Request, Return, ReturnState, json_reply
 from syncd_amazon.settings import FBA_RETURNS, FLAT_RETURNS, INDIA, XML_RETURNS
-from syncd_amazon.simulator_rows import Rows, iso
+from syncd_amazon.simulator_files import Files
+from syncd_amazon.simulator_gate import Caller, error_reply
+from syncd_amazon.simulator_query import (
+    NEIGHBOURS,
+    Routes,
+    listed,
+    moment,
+    page,
+    resumed,
+    sold_in,
+    within,
+)
+from syncd_amazon.simulator_states import States, iso
 
-IST: Final = timezone(timedelta(hours=5, minutes=30))
-KNOWN: Final = frozenset({FLAT_RETURNS, XML_RETURNS, FBA_RETURNS})
+REPORTS: Final = "/reports/2021-06-30/reports"
+DOCUMENTS: Final = "/reports/2021-06-30/documents"
+MADE_HERE: Final = frozenset({FLAT_RETURNS, XML_RETURNS, FBA_RETURNS})
+TYPE: Final = re.compile(r"GET_[A-Z0-9_]{3,80}")
 LONGEST: Final = timedelta(days=60)
+KEPT: Final = timedelta(days=90)
 URL_LIFE: Final = timedelta(minutes=5)
-HEAD: Final = (
-    "Order ID", "Order date", "Return request date", "Return request status", "Amazon RMA ID",
-    "Merchant RMA ID", "Label type", "Label cost", "Currency code", "Return carrier",
-    "Tracking ID", "Label to be paid by", "A-to-Z Claim", "Is prime", "ASIN", "Merchant SKU",
-    "Item Name", "Return quantity", "Return Reason", "In policy", "Return type", "Resolution",
-    "Invoice number", "Return delivery date", "Order Amount", "Order quantity",
-    "SafeT Action reason", "SafeT claim id", "SafeT claim state", "SafeT claim creation time",
-    "SafeT claim reimbursement amount", "Refunded Amount",
-)  # fmt: skip
-FBA_HEAD: Final = (
-    "return-date", "order-id", "sku", "asin", "fnsku", "product-name", "quantity",
-    "fulfillment-center-id", "detailed-disposition", "reason", "status", "license-plate-number",
-    "customer-comments",
-)  # fmt: skip
-STATUS_WORDS: Final = {ReturnState.CANCELLED: "Cancelled", ReturnState.REJECTED: "Denied"}
-"""Words of ours: which ones the real report has is not public. See ``settings``."""
-EXTERNAL: Final = {
-    ReturnState.CREATED: "CREATED",
-    ReturnState.SERVICE_REQUESTED: "CARRIER_NOTIFIED_TO_PICK_UP_FROM_CUSTOMER",
-    ReturnState.CANCELLING: "CUSTOMER_CANCELLED_PICK_UP",
-    ReturnState.COMPLETED: "DELIVERED",
-    ReturnState.CANCELLED: "CANCELLED",
-    ReturnState.REJECTED: "REJECTED",
-}
+STORE: Final = "/simulated-store/"
+WORDS: Final = frozenset({"CANCELLED", "DONE", "FATAL", "IN_PROGRESS", "IN_QUEUE"})
+DOCUMENT: Final = "amzn1.spdoc.1.3."
+
+
+class _Wish(Struct, rename="camel"):
+    report_type: str
+    marketplace_ids: list[str]
+    data_start_time: str = ""
+    data_end_time: str = ""
 
 
 class Made(Struct):
@@ -58,24 +60,38 @@ class Made(Struct):
 
 
 class Reports:
-    """All reports so far. They are in the queue, then in progress, and made after ``seconds``."""
+    """All reports so far. They are in the queue, then in progress, and made after ``seconds``.
+
+    Reports of other things than returns are taken and have no data. ``rto`` on: returns by the
+    courier stand in the sellers' reports too. ``base`` is where the store is.
+    ``fatal`` and ``packed`` may be set at any time.
+    """
 
     def __init__(
-        self, world: World, rows: Rows, *, seconds: float = 0.0, rto: bool = False
+        self, states: States, base: str, *, seconds: float = 0.0, rto: bool = False
     ) -> None:
-        self.world = world
-        self.rows = rows
+        self.base = base
+        self.world = states.world
+        self.states = states
+        self.files = Files(self.world)
         self.seconds = seconds
         self.rto = rto
         self.fatal = False
         self.packed = True
         self.made: dict[str, Made] = {}
+        self._urls: dict[str, tuple[str, datetime]] = {}
 
-    def create(self, kind: str, seller_id: str, start: datetime, end: datetime) -> str:
-        """Put a report into the queue."""
-        number = f"{50_000 + len(self.made)}"
-        self.made[number] = Made(number, kind, seller_id, start, end, self.world.clock.now())
-        return number
+    def routes(self) -> Routes:
+        """What is answered here."""
+        return [
+            ("POST", REPORTS, "createReport", self.create),
+            ("GET", REPORTS, "getReports", self.search),
+            ("GET", f"{REPORTS}/*", "getReport", self.get),
+            ("DELETE", f"{REPORTS}/*", "cancelReport", self.cancel),
+            ("GET", f"{DOCUMENTS}/*", "getReportDocument", self.address),
+        ]
+
+    # What they hold -----------------------------------------------------------------------------
 
     def word(self, made: Made) -> str:
         """How far it is."""
@@ -104,16 +120,18 @@ class Reports:
             row["processingStartTime"] = iso(made.created_at)
             row["processingEndTime"] = iso(made.created_at + timedelta(seconds=self.seconds))
         if word == "DONE":
-            row["reportDocumentId"] = f"amzn1.spdoc.1.3.{made.report_id}"
+            row["reportDocumentId"] = f"{DOCUMENT}{made.report_id}"
         return row
 
     def document(self, made: Made) -> bytes:
         """The content, packed if documents are."""
-        data = self.text(made.kind, self.returns(made)).encode()
+        data = self.files.text(made.kind, self.returns(made)).encode()
         return gzip.compress(data) if self.packed else data
 
     def returns(self, made: Made) -> list[Return]:
         """The returns that the report is about."""
+        if made.kind not in MADE_HERE:
+            return []
         kinds = {ReturnType.CIR, ReturnType.RTO} if self.rto else {ReturnType.CIR}
         fba = made.kind == FBA_RETURNS
         return [
@@ -129,124 +147,92 @@ class Reports:
     def _shown(self, one: Return, *, fba: bool) -> bool:
         order = self.world.orders[one.order_id]
         if fba:
-            return self.rows.amazon_fulfils(order) and one.state is ReturnState.COMPLETED
-        return self.rows.easy_ship(order)
+            return self.states.amazon_fulfils(order) and one.state is ReturnState.COMPLETED
+        return self.states.easy_ship(order)
 
-    def text(self, kind: str, returns: Iterable[Return]) -> str:
-        """A report's content."""
-        if kind == XML_RETURNS:
-            parts = "".join(map(self._xml, returns))
-            return f'<?xml version="1.0" encoding="UTF-8"?>\n<Message>{parts}</Message>\n'
-        make, head = (self._fba, FBA_HEAD) if kind == FBA_RETURNS else (self._flat, HEAD)
-        lines = [make(one) for one in returns]
-        body = ["\t".join(line.get(name, "") for name in head) for line in lines]
-        return "\n".join(["\t".join(head), *body]) + "\n"
+    # Calls --------------------------------------------------------------------------------------
 
-    def _flat(self, one: Return) -> dict[str, str]:
-        order = self.world.orders[one.order_id]
-        line = order.line(one.line_id)
-        return {
-            "Order ID": one.order_id,
-            "Order date": _day(order.placed_at),
-            "Return request date": _day(one.created_at),
-            "Return request status": STATUS_WORDS.get(one.state, "Approved"),
-            "Amazon RMA ID": one.return_id,
-            "Label type": "AmazonPrePaidLabel",
-            "Label cost": "0.00",
-            "Currency code": "INR",
-            "Return carrier": "ATS",
-            "Tracking ID": one.tracking_number,
-            "Label to be paid by": "Seller",
-            "A-to-Z Claim": "N",
-            "Is prime": "N",
-            "ASIN": "B0SIMULATE",
-            "Merchant SKU": line.sku,
-            "Item Name": line.title,
-            "Return quantity": str(len(one.pieces)),
-            "Return Reason": one.reason,
-            "In policy": "Y",
-            "Return type": "C-Returns" if one.kind is ReturnType.CIR else "Rejected",
-            "Resolution": "StandardRefund",
-            "Return delivery date": (
-                _day(one.modified_at) if one.state is ReturnState.COMPLETED else ""
-            ),
-            "Order quantity": str(len(line.pieces)),
+    def create(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
+        """createReport."""
+        now = self.world.clock.now()
+        try:
+            wish = request.json(_Wish)
+        except BadRequest as error:
+            raise Problem(error_reply(400, str(error))) from None
+        told = {"dataStartTime": wish.data_start_time, "dataEndTime": wish.data_end_time}
+        end = moment(told, "dataEndTime") or now
+        start = moment(told, "dataStartTime") or end
+        if not wish.marketplace_ids or not {*wish.marketplace_ids} <= {INDIA, *NEIGHBOURS}:
+            raise Problem(error_reply(400, "marketplaceIds"))
+        if not TYPE.fullmatch(wish.report_type):
+            raise Problem(error_reply(400, "reportType"))
+        if not start <= end or end - start > LONGEST:
+            raise Problem(error_reply(400, "dataStartTime and dataEndTime: at most 60 days"))
+        number = f"{50_000 + len(self.made)}"
+        self.made[number] = Made(number, wish.report_type, caller.seller_id, start, end, now)
+        return json_reply({"reportId": number}, 202)
+
+    def _mine(self, caller: Caller, report_id: str) -> Made:
+        made = self.made.get(report_id)
+        if made is None or made.seller_id != caller.seller_id:
+            raise Problem(error_reply(404, f"no report {report_id}"))
+        return made
+
+    def search(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
+        """getReports: by type, or the page that a token alone stands for."""
+        query = resumed(request, "nextToken")
+        kinds = listed(query, "reportTypes")
+        if not kinds:
+            raise Problem(error_reply(400, "reportTypes or nextToken is required"))
+        words = listed(query, "processingStatuses", WORDS)
+        since, until = moment(query, "createdSince"), moment(query, "createdUntil")
+        since = since or self.world.clock.now() - KEPT
+        found_here = reversed(self.made.values()) if sold_in(query, "marketplaceIds") else ()
+        made = [
+            one
+            for one in found_here
+            if one.seller_id == caller.seller_id
+            and one.kind in kinds
+            and (not words or self.word(one) in words)
+            and within(one.created_at, since, until)
+        ]
+        some, token = page(query, made, "pageSize", "nextToken", size=10)
+        answer: dict[str, Any] = {"reports": [self.row(one) for one in some]}
+        if token:
+            answer["nextToken"] = token
+        return json_reply(answer)
+
+    def get(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
+        """getReport."""
+        return json_reply(self.row(self._mine(caller, found[0])))
+
+    def cancel(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
+        """cancelReport, which only one that still waits allows."""
+        made = self._mine(caller, found[0])
+        if self.word(made) != "IN_QUEUE":
+            raise Problem(error_reply(400, "only a report in the queue can be cancelled"))
+        made.cancelled = True
+        return Reply(200)
+
+    def address(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
+        """getReportDocument: an address in the store that lives five minutes."""
+        made = self.made.get(found[0].removeprefix(DOCUMENT))
+        if made is None or made.seller_id != caller.seller_id or self.word(made) != "DONE":
+            raise Problem(error_reply(404, f"no document {found[0]}"))
+        key = secrets.token_urlsafe(12)
+        self._urls[key] = made.report_id, self.world.clock.now() + URL_LIFE
+        answer = {
+            "reportDocumentId": found[0],
+            "url": f"{self.base}{STORE}{key}?X-Signature=simulated",
         }
+        if self.packed:
+            answer["compressionAlgorithm"] = "GZIP"
+        return json_reply(answer)
 
-    def _fba(self, one: Return) -> dict[str, str]:
-        line = self.world.orders[one.order_id].line(one.line_id)
-        return {
-            "return-date": one.modified_at.isoformat(timespec="seconds"),
-            "order-id": one.order_id,
-            "sku": line.sku,
-            "asin": "B0SIMULATE",
-            "product-name": line.title,
-            "quantity": str(len(one.pieces)),
-            "fulfillment-center-id": "BOM7",
-            "detailed-disposition": "SELLABLE",
-            "reason": "UNWANTED_ITEM",
-            "status": "Unit returned to inventory",
-            "license-plate-number": f"LPN{one.return_id}",
-            "customer-comments": "made-up words of a buyer",
-        }
-
-    def _xml(self, one: Return) -> str:
-        row = self._flat(one)
-
-        def tag(name: str, text: str) -> str:
-            return f"<{name}>{escape(text)}</{name}>"
-
-        item = "".join(
-            [
-                tag("item_name", row["Item Name"]),
-                tag("asin", row["ASIN"]),
-                tag("return_reason_code", row["Return Reason"]),
-                tag("merchant_sku", row["Merchant SKU"]),
-                tag("in_policy", "true"),
-                tag("return_quantity", row["Return quantity"]),
-                tag("resolution", row["Resolution"]),
-            ]
-        )
-        return tag("return_details", "{}").format(
-            f"<item_details>{item}</item_details>"
-            + tag("order_id", row["Order ID"])
-            + tag("order_date", iso(self.world.orders[one.order_id].placed_at))
-            + tag("amazon_rma_id", one.return_id)
-            + tag("return_request_date", iso(one.created_at))
-            + tag("return_request_status", row["Return request status"])
-            + f"<label_details>{tag('tracking_id', one.tracking_number)}</label_details>"
-            + tag("return_type", row["Return type"])
-        )
-
-    def external(self, one: Return) -> dict[str, Any]:
-        """A return as the External Fulfillment Returns API shows it."""
-        line = self.world.orders[one.order_id].line(one.line_id)
-        shipping: dict[str, Any] = {
-            "forwardTrackingInfo": {"carrierName": "ATS", "trackingId": "forward"},
-            "reverseTrackingInfo": {"carrierName": "ATS", "trackingId": one.tracking_number},
-        }
-        if one.state is ReturnState.COMPLETED:
-            shipping["deliveryDateTime"] = iso(one.modified_at)
-        return {
-            "id": one.return_id,
-            "returnLocationId": one.location_id,
-            "merchantSku": line.sku,
-            "returnType": "CUSTOMER" if one.kind is ReturnType.CIR else "REJECT",
-            "returnSubType": "NORMAL",
-            "numberOfUnits": len(one.pieces),
-            "status": one.traits.get("external_status") or EXTERNAL.get(one.state, "CREATED"),
-            "fulfillmentLocationId": one.location_id,
-            "creationDateTime": iso(one.created_at),
-            "lastUpdatedDateTime": iso(one.modified_at),
-            "returnMetadata": {"returnReason": one.reason, "rmaId": one.return_id},
-            "returnShippingInfo": shipping,
-            "marketplaceChannelDetails": {
-                "customerOrderId": one.order_id,
-                "channelSku": line.sku,
-                "shipmentId": one.shipment_id,
-            },
-        }
-
-
-def _day(moment: datetime) -> str:
-    return moment.astimezone(IST).strftime("%d-%b-%Y")
+    def stored(self, path: str) -> Reply:
+        """A document from the store, which knows no tokens."""
+        now = self.world.clock.now()
+        number, until = self._urls.get(path.removeprefix(STORE), ("", now))
+        if until <= now:
+            return Reply(403, b"<Error><Code>AccessDenied</Code></Error>", "application/xml")
+        return Reply(200, self.document(self.made[number]), "application/octet-stream")

@@ -1,9 +1,12 @@
-"""A simulated Amazon on a loopback socket, and one account read with a real panel client."""
+"""A simulated Amazon on a loopback socket, an account read by a real client, and a book."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +14,16 @@ import pytest
 
 import syncd_amazon as plugin
 from syncd import Account, NewOrder, OrderRef, Panel, Window
+from syncd.book import runs
+from syncd.book.tables import Account as AccountRow, Task
+from syncd.channels import LoadedChannel
 from syncd.clock import HandClock
+from syncd.passes import Conductor, Setup
+from syncd.statuses import Kind
 from syncd.testing import DictMemory
 from syncd.tokens import MemoryTokens
 from syncd_amazon.simulator import AmazonSimulator, new_world
+from tests.bookkit import Seller, check_invariants
 
 START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 WITH_MEMORY = ("returns",)
@@ -106,3 +115,61 @@ def seller(kit: Any, shop: AmazonSimulator) -> Reader:
 def later(clock: HandClock) -> Callable[[], None]:
     """Lets so much time pass that the panel shows what has happened."""
     return lambda: clock.advance(timedelta(minutes=10))
+
+
+class Trade:
+    """A book, a panel and the passes between them, on one clock."""
+
+    def __init__(self, folder: Path, kit: Any) -> None:
+        self.seller = Seller(folder)
+        self.clock = self.seller.clock
+        self.seller.stock("RED", 500)
+        self.shop: AmazonSimulator = kit.shop(world=new_world(self.clock))
+        self.channel = LoadedChannel("amazon", "syncd-amazon", "1")
+        (entry,) = entry_points(group="syncd.channels", name="amazon")
+        self.channel.load(entry)
+        self.settings: dict[str, Any] = {}
+        self.told: list[dict[str, Any]] = []
+        self._kept: Panel | None = None
+        with self.seller.book.write():
+            AccountRow.update(channel="amazon").execute()
+            for kind in Kind:
+                Task.create(account=1, kind=kind.value, every_seconds=2400)
+
+    def emit(self, run_id: int, event: str, **fields: Any) -> None:
+        """Progress, as somebody who follows a run is told it."""
+        self.told.append({**fields, "at": self.clock.now()})
+
+    def _setup(self, _name: str) -> Setup:
+        settings: Any = plugin.AmazonSettings(**{**self.shop.settings(), **self.settings})
+        account = Account(name="shop", channel="amazon", settings=settings)
+        return Setup(account=account, channel=self.channel, look_back={}, locations={})
+
+    def keep_panel(self) -> Panel:
+        """Let all runs from now on go by one client, as an account's runs do; it is returned."""
+        self._kept = self._panel(self._setup("shop"), threading.Event())
+        return self._kept
+
+    def _panel(self, setup: Setup, stop: threading.Event) -> Panel:
+        return self._kept or Panel(
+            self.shop.url, account="shop", clock=self.clock, tokens=MemoryTokens(),
+            paces=plugin.PACES, stop=stop, jitter=lambda: 0.0,
+        )  # fmt: skip
+
+    def sync(self, *kinds: Kind, pause: timedelta = timedelta(minutes=10), **more: Any) -> None:
+        """One run, some time after whatever was before."""
+        self.clock.advance(pause)
+        asked = runs.enqueue(
+            self.seller.book, "shop", kinds or tuple(Kind), trigger="t", actor="t",
+            now=self.clock.now(), **more,
+        )  # fmt: skip
+        conductor = Conductor(self.seller.book, self._setup, self._panel, self.clock)
+        conductor.conduct(asked.run_id, threading.Event(), self)
+        run = runs.get(self.seller.book, asked.run_id)
+        assert run.state in ("OK", "PARTIAL"), run.message
+        check_invariants(self.seller.book)
+
+
+@pytest.fixture
+def trade(tmp_path: Path, kit: Any) -> Trade:
+    return Trade(tmp_path, kit)

@@ -545,7 +545,7 @@ def test_a_line_of_v0_that_reads_none_ordered_is_cancelled(
 ) -> None:
     order = shop.world.place_order([("RED", 1), ("BLUE", 1)])
     later()
-    rows = shop.rows.old_items(order)
+    rows = shop.orders.old_rows.items(order)
     rows[0]["QuantityOrdered"] = 0
     body = json.dumps({"payload": {"AmazonOrderId": order.order_id, "OrderItems": rows}})
     shop.faults.add(Fault(do="body", path="*/orderItems*", body=body, times=-1))
@@ -561,7 +561,7 @@ def test_a_line_of_v0_that_reads_none_ordered_is_cancelled(
 def test_lines_of_v0_are_paged(kit: Any, shop: Any, later: Callable[[], None]) -> None:
     order = shop.world.place_order([("RED", 1), ("BLUE", 1)])
     later()
-    for n, row in enumerate(shop.rows.old_items(order)):
+    for n, row in enumerate(shop.orders.old_rows.items(order)):
         payload = {"AmazonOrderId": order.order_id, "OrderItems": [row]}
         if n == 0:
             payload["NextToken"] = "more"

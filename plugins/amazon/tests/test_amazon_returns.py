@@ -13,6 +13,7 @@ from syncd import OrderRef, ReturnType, Status
 from syncd.errors import PanelAnswer, PanelBusy
 from syncd.testing import Fault
 from syncd_amazon.settings import FBA_RETURNS, FLAT_RETURNS, XML_RETURNS
+from syncd_amazon.simulator_returns import external_id
 from syncd_amazon.statuses import RETURN_STATUS
 
 REPORTS = "/reports/2021-06-30/reports"
@@ -306,6 +307,79 @@ def test_a_day_is_never_later_than_the_report(
     assert change.occurred_at <= clock.now()
 
 
+FLAT, XML, FBA = FLAT_RETURNS, XML_RETURNS, FBA_RETURNS
+END_16, END_2_SEP = "2026-11-16T18:29:59", "2026-09-02T18:29:59"
+
+
+def _dated(kind: str, day: str) -> str:
+    if kind == FLAT_RETURNS:
+        return _flat(**{"Return request date": day})
+    if kind == FBA_RETURNS:
+        return f"return-date\torder-id\tsku\tquantity\n{day}\t403-1\tA\t1\n"
+    item = "<merchant_sku>A</merchant_sku><return_quantity>1</return_quantity>"
+    return (
+        f"<Message><return_details><item_details>{item}</item_details><order_id>403-1</order_id>"
+        f"<return_request_date>{day}</return_request_date><return_type>C-Returns</return_type>"
+        "<return_request_status>Approved</return_request_status></return_details></Message>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "day", "at"),
+    [
+        (FLAT, "", "16-Nov-2026", END_16),
+        (FLAT, "", "2-Sep-2026", END_2_SEP),
+        (FLAT, "", "16/11/2026", ""),
+        (FLAT, "", "2026-11-16", ""),
+        (FLAT, "", "16-11-2026", ""),
+        (FLAT, "", "16-Nov-26", ""),
+        (FLAT, "", "31-Nov-2026", ""),
+        (FLAT, "", "22-Nov-2026", ""),  # the report is of the 20th
+        (FLAT, "", "", ""),
+        (FLAT, "%d/%m/%Y", "02/09/2026", END_2_SEP),
+        (FLAT, "%m/%d/%Y", "09/02/2026", END_2_SEP),
+        (FLAT, "%d/%m/%Y", "09/16/2026", ""),
+        (FLAT, "%d/%m/%Y", "16-Nov-2026", ""),
+        (FLAT, "%d-%b-%Y %H:%M", "16-Nov-2026 13:30", "2026-11-16T08:00:00"),
+        (FLAT, "%Y-%m-%d %H:%M%z", "2026-11-16 08:00+0000", "2026-11-16T08:00:00"),
+        (FLAT, "ISO 8601", "2026-11-16", END_16),
+        (XML, "", "2026-11-16T08:00:00Z", "2026-11-16T08:00:00"),
+        (XML, "", "2026-11-16T13:30:00", "2026-11-16T08:00:00"),
+        (XML, "", "2026-11-16", END_16),
+        (XML, "", "16-Nov-2026", ""),
+        (XML, "", "20261116", ""),
+        (XML, "", "2026-W47-1", ""),
+        (XML, "%d-%b-%Y", "16-Nov-2026", END_16),
+        (FBA, "", "2026-11-16T08:00:00+00:00", "2026-11-16T08:00:00"),
+        (FBA, "", "16/11/2026", ""),
+        (FBA, "%d/%m/%Y", "16/11/2026", END_16),
+    ],
+)
+def test_a_date_is_read_in_one_form_and_never_guessed(
+    kit: Any, shop: Any, clock: Any, document: Any, kind: str, form: str, day: str, at: str
+) -> None:
+    shop.reports.packed = False
+    more = {"traits": {"fulfillment": "AFN"}} if kind == FBA_RETURNS else {}
+    back = _sent_back(shop, clock, **more)
+    shop.world.return_event(back.return_id, "completed")
+    document(_dated(kind, day))
+    dates = {kind: form} if form else {}
+
+    (change,) = kit.reader(shop, return_reports=[kind], report_dates=dates).read("returns")
+
+    assert (change.status is Status.UNKNOWN) is (not at)
+    if at:
+        assert change.occurred_at == datetime.fromisoformat(at).replace(tzinfo=UTC)
+    else:
+        assert "its date" in change.problem
+
+
+@pytest.mark.parametrize("form", ["", "DD-MM-YYYY", "%d-%b", "%H:%M", "%d-%Q-%Y", "%Y"])
+def test_a_form_that_is_no_date_is_refused(kit: Any, shop: Any, form: str) -> None:
+    with pytest.raises(ValueError, match="day, month and year"):
+        kit.reader(shop, report_dates={FLAT_RETURNS: form})
+
+
 def test_courier_returns_of_a_report_are_totals(kit: Any, clock: Any) -> None:
     """Easy Ship tells the same pieces by their parcel; both are totals, so none counts twice."""
     shop = kit.shop(rto_in_reports=True)
@@ -397,9 +471,11 @@ def test_external_returns(kit: Any, shop: Any, clock: Any, locations: list[str])
     (change,) = seller.read("returns")
 
     assert (change.status, change.return_type) == (Status.RETURNED, ReturnType.CIR)
-    assert (change.order_id, change.return_id) == (back.order_id, back.return_id)
+    assert (change.order_id, change.return_id) == (back.order_id, external_id(back))
     assert change.occurred_at == back.modified_at
-    assert len(shop.requests("/externalFulfillment")) == (len(RETURN_STATUS) if locations else 1)
+    assert len(shop.requests("/externalFulfillment")) == 1 + (
+        len(RETURN_STATUS) if locations else 0
+    )
 
 
 @pytest.mark.parametrize("word", [*RETURN_STATUS, "TELEPORTED"])
@@ -425,7 +501,7 @@ def test_odd_external_returns_are_for_a_person(
     kit: Any, shop: Any, clock: Any, more: Any, said: str
 ) -> None:
     back = _sent_back(shop, clock)
-    row = {**shop.reports.external(back), **more}
+    row = {**shop.returns.row(back), **more}
     shop.faults.add(Fault(do="garble", path="/externalFulfillment/*", body=json.dumps(row)))
     seller = kit.reader(shop, return_reports=[], external_returns=True)
 
@@ -443,9 +519,9 @@ def test_external_returns_are_paged(kit: Any, shop: Any, clock: Any) -> None:
     clock.advance(timedelta(minutes=10))
     seller = kit.reader(shop, return_reports=[], external_returns=True)
 
-    rows = [row for row in seller.read("returns") if row.return_id]
+    rows = [row for row in seller.read("returns") if not row.shipment_id]
 
-    assert len({row.return_id for row in rows}) == 101
+    assert len({row.order_id for row in rows}) == len(rows) == 101
     assert len(shop.requests("/externalFulfillment")) == 2
 
 

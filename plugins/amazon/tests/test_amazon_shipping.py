@@ -38,7 +38,12 @@ def test_more_programs_by_setting(kit: Any, shop: Any) -> None:
 @pytest.mark.parametrize("version", ["2026-01-01", "v0"])
 @pytest.mark.parametrize(
     ("more", "ships"),
-    [({"traits": {"fulfillment": "AFN"}}, True), ({}, True), ({"ships_by": "seller"}, False)],
+    [
+        ({"traits": {"fulfillment": "AFN"}}, True),
+        ({}, True),
+        ({"ships_by": "seller"}, False),
+        ({"ships_by": "seller", "traits": {"programs": "PRIME"}}, False),
+    ],
 )
 def test_through_the_wire(
     kit: Any, shop: Any, later: Callable[[], None], version: str, more: Any, ships: bool

@@ -15,6 +15,14 @@ class ByPiece(AmazonSimulator):
         super().__init__(*arguments, **more, each_piece=True)
 
 
+class External(ByPiece):
+    """What Easy Ship tells too the kit would count twice; other tests have the book's count."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.returns.rto = False
+
+
 class TestAmazon(ChannelTests):
     channel = "amazon"
     simulator = ByPiece
@@ -25,6 +33,16 @@ class TestAmazon(ChannelTests):
             "seller_ships",  # how far such a parcel is nobody tells; tests of our own say who ships
         }
     )
+
+
+class TestAmazonExternal(TestAmazon):
+    simulator = External
+    settings: ClassVar[dict[str, Any]] = {
+        "page_size": 8,
+        "external_returns": True,
+        "return_reports": [],
+        "return_locations": ["warehouse-1", "location-2"],  # of the kit's two sellers
+    }
 
 
 class TestAmazonV0(ChannelTests):

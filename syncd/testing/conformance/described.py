@@ -104,6 +104,11 @@ class DescribedRules(Base):
                 "Declare base_url anew in the settings model of a channel with an address.",
             )
 
+    @rule("What a fetch costs goes by kind, and names paces of the channel.")
+    def test_costs_name_paces(self) -> None:
+        with self.shop() as shop:
+            _check_costs(shop.plugin.channel, shop.reader().account.settings)
+
     @rule("The settings model refuses unknown keys.")
     def test_settings_refuse_unknown_keys(self) -> None:
         with self.shop() as shop:
@@ -238,17 +243,21 @@ def _check_paces(channel: Channel) -> None:
             f"paces[{name!r}] is {pace}.",
             "A pace has more than 0 calls a second and a burst of at least 1.",
         )
-    for kind, cost in channel.costs.items():
-        must(
-            kind in [one.value for one in Kind] and cost.rows >= 1 and cost.calls >= 0,
-            f"costs[{kind!r}] is {cost}.",
-            "Costs go by kind; rows is at least 1.",
-        )
-        must(
-            cost.pace in (*channel.paces, "default"),
-            f"costs[{kind!r}] names the pace {cost.pace!r}.",
-            f"Name one of {sorted(channel.paces)}.",
-        )
+
+
+def _check_costs(channel: Channel, settings: Settings) -> None:
+    for kind, costs in channel.costs_of(settings).items():
+        for cost in costs:
+            must(
+                kind in [one.value for one in Kind] and cost.rows >= 0 and cost.calls >= 0,
+                f"costs[{kind!r}] is {cost}.",
+                "Costs go by kind; rows is 0 for no call by the order.",
+            )
+            must(
+                cost.pace in (*channel.paces, "default"),
+                f"costs[{kind!r}] names the pace {cost.pace!r}.",
+                f"Name one of {sorted(channel.paces)}.",
+            )
 
 
 def _check_words(channel: Channel, kinds: list[Kind]) -> None:
