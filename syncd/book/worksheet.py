@@ -157,7 +157,7 @@ class Worksheet:
         settled = [p for p in pieces.values() if p.settled_at is not None]
         if settled:
             for item_id, events in load_answered(self.book, [p.item_id for p in settled]).items():
-                pieces[item_id].settled = tuple(events.items())
+                pieces[item_id].settled = events
         bare = [p.item_id for p in settled if self._lacks_invoice(p)]
         if bare:
             for (item_id,) in self.book.query(LOAD_UNSOLD, (msgspec.json.encode(bare).decode(),)):
