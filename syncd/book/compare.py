@@ -86,6 +86,8 @@ class Comparer:
         done = [fact for fact in facts if fact.state in _SETTLED]
         every = [*done, *held, *missed]
         ahead = self._replay.from_start(order_ids, every)
+        marks = _marks(self._book, self._account.id, order_ids)
+        settled = [order_id for order_id, one in marks.items() if one.settled]
         case = _Case(
             book=self._replay.stands(order_ids),
             ahead=ahead.sheet,
@@ -93,7 +95,10 @@ class Comparer:
             after=self._replay.from_now(order_ids, missed).sheet,
             held=_by_order(held),
             missed=_by_order(missed),
-            marks=_marks(self._book, self._account.id, order_ids),
+            marks=marks,
+            from_settled=self._replay.from_now(
+                settled, [fact for fact in (*held, *missed) if fact.order_id in settled]
+            ).sheet,
         )
         for order_id, order in case.book.orders.items():
             if not self._ships_it(order):
@@ -160,24 +165,29 @@ class Comparer:
         marks = case.marks.get(order.order_id) or _Marks()
         for line_id, words in line_words(order).items():
             moves = after[line_id] != words or line_id in clashes
-            if expected[line_id] == words:
+            due = expected[line_id]
+            if due == words:
                 continue
-            if not moves and not marks.exception(line_id):
-                if decided[line_id] == words:
+            if not marks.exception(line_id):
+                if not moves and decided[line_id] == words:
                     continue  # it follows from the order in which the book heard of it
-                odd = Counter(words) - Counter(expected[line_id])
+                odd = Counter(words) - Counter(due)
                 if odd.total() <= marks.settled.get(line_id, 0):
-                    continue  # a person has decided it, with the evidence before them
-            cause, why = self._cause(order, line_id, expected[line_id], moves, case, marks)
-            if cause in _AHEAD and self._silent(order, line_id, expected[line_id], told, out):
+                    # a person has decided it, with the evidence before them: what counts is
+                    # what is not decided yet
+                    due = line_words(case.from_settled.orders[order.order_id])[line_id]
+                    if not moves and due == words:
+                        continue
+            cause, why = self._cause(order, line_id, due, moves, case, marks)
+            if cause in _AHEAD and self._silent(order, line_id, due, told, out):
                 continue
             yield Finding(
                 order_id=order.order_id,
                 line_id=line_id,
-                item_id=_odd_one(order, line_id, words, expected[line_id]),
+                item_id=_odd_one(order, line_id, words, due),
                 cause=cause,
                 book_says=_said(words),
-                panel_says=_said(expected[line_id]),
+                panel_says=_said(due),
                 message=why,
             )
 
@@ -257,6 +267,7 @@ class _Case(msgspec.Struct, kw_only=True):
     held: Mapping[str, list[Known]]
     missed: Mapping[str, list[Known]]
     marks: Mapping[str, _Marks]
+    from_settled: Worksheet  # of orders with settled pieces: after all that is not decided
 
 
 class _Marks(msgspec.Struct):

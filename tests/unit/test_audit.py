@@ -295,16 +295,54 @@ def test_a_piece_that_was_moved_behind_the_books_back(plain: AuditOffice) -> Non
     assert plain.causes(plain.audit()) == [("OD1", "not_carried_out", False)]
 
 
+def reopened(office: AuditOffice) -> None:
+    """OD1 was cancelled and then dispatched; a person says that it left."""
+    office.order("OD1")
+    office.seller.tell(office.shop.tell("OD1", Status.CANCELLED))
+    office.seller.settle()
+    office.seller.tell(office.shop.tell("OD1", Status.DISPATCHED))
+    office.seller.settle()
+    acts.settle(office.book, [1], "reopen", note="", actor="asha", now=office.clock.now())
+    assert office.causes(office.audit()) == []
+
+
+def test_a_settled_piece_is_no_drift_where_later_facts_have_brought_it(plain: AuditOffice) -> None:
+    reopened(plain)
+    plain.seller.tell(plain.shop.tell("OD1", Status.DELIVERED, occurred_at=plain.clock.now()))
+    plain.seller.settle()
+    assert plain.seller.positions("OD1") == ["DELIVERED"]
+    assert plain.causes(plain.audit()) == []
+
+
 @pytest.mark.unsound_book
-def test_a_settled_piece_is_no_drift_until_something_newer_comes(plain: AuditOffice) -> None:
+@pytest.mark.parametrize("after", ["the word", "a later fact"])
+def test_a_settled_piece_that_moved_without_a_record_is_told(
+    plain: AuditOffice, after: str
+) -> None:
+    reopened(plain)
+    if after == "a later fact":
+        plain.seller.tell(plain.shop.tell("OD1", Status.DELIVERED, occurred_at=plain.clock.now()))
+        plain.seller.settle()
+    with plain.book.write():
+        plain.book.query("UPDATE item SET position = 'LOST'")
+    assert plain.causes(plain.audit()) == [("OD1", "not_carried_out", False)]
+
+
+def test_what_is_not_carried_out_after_a_settlement_is_told(tmp_path: Path) -> None:
+    plain = AuditOffice(tmp_path, Market(), sequence=False)
     plain.order("OD1")
     plain.seller.tell(plain.shop.tell("OD1", Status.CANCELLED))
     plain.seller.settle()
-    with plain.book.write():
-        plain.book.query(
-            "UPDATE item SET position = 'DISPATCHED', settled_at = ?", (to_micros(START),)
-        )
+    plain.seller.tell(plain.shop.tell("OD1", Status.DISPATCHED))
+    plain.seller.settle()
+    acts.settle(plain.book, [1], "expect_rto", note="", actor="asha", now=plain.clock.now())
     assert plain.causes(plain.audit()) == []
+    plain.seller.tell(plain.shop.tell("OD1", Status.DELIVERED, occurred_at=plain.clock.now()))
+    plain.seller.settle()  # it is sold now, and there is no sequence for its invoice
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "refused", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert (found.book_says, found.panel_says) == ("1 RETURN_NOTICED_RTO", "1 DELIVERED")
 
 
 def dismissed(office: AuditOffice) -> None:
