@@ -180,6 +180,31 @@ def test_the_brake_holds_what_an_audit_would_mend_until_a_person_has_spoken(
     assert plain.causes(plain.audit()) == []
 
 
+@pytest.mark.parametrize("missing", ["order_missing", "line_missing"])
+def test_what_is_missing_is_taken_in_under_the_brake_by_a_pass(
+    plain: AuditOffice, missing: str
+) -> None:
+    plain.setup = msgspec.structs.replace(plain.setup, brake=Brake(True, 0.2, 3))
+    for number in range(4):
+        plain.order(f"OD{number}")
+        plain.shop.tell(f"OD{number}", Status.CANCELLED)
+    assert plain.audit(fix=True)["state"] == "HELD"
+    order_id = "OD9" if missing == "order_missing" else "OD0"
+    line = OrderLine(line_id="L2", sku="SHIRT", quantity=1)
+    plain.shop.orders[order_id] = NewOrder(order_id=order_id, placed_at=START - DAY, lines=(line,))
+    found = drift.findings(plain.book, run_id=plain.audit()["id"])
+    (told,) = [one for one in found if one.cause == missing]
+    assert not told.fixable
+    assert "--fix" not in told.do
+    assert f"syncctl trigger shop --task orders --order {order_id}." in told.do
+    assert "syncctl brake --account shop" in told.do
+    plain.run(Kind.ORDERS, orders=(order_id,))
+    assert "L2" in plain.seller.book.query(
+        "SELECT group_concat(i.line_id) FROM item i JOIN orders o ON o.id = i.order_id "
+        "WHERE o.order_id = ?", (order_id,)
+    ).fetchone()[0]  # fmt: skip
+
+
 def test_what_no_pass_heard_is_found_and_mended_and_stays_mended(office: AuditOffice) -> None:
     office.order("OD1")
     office.shop.tell("OD1", Status.DISPATCHED)
