@@ -258,6 +258,7 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "stock_allocated": Words("Stock came and was promised to it."),
         "moved_by_hand": Words("The warehouse moved it on by hand."),
+        "cleared_by_hand": Words("A person let it go on: it is verified, and a courier takes it."),
         "parcel_split": Words("Its parcel was divided by hand."),
         "parcels_merged": Words("Its parcel was put together with another by hand."),
         "putaway_good": Words("It was put on the shelf as good and is sellable again."),
