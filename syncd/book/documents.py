@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from enum import StrEnum
 from typing import Final
 
@@ -59,8 +60,9 @@ def sequence_command(
     facility: str, kind: DocumentKind = DocumentKind.SALE_INVOICE, tenant: str = ""
 ) -> str:
     """What to type for a sequence; ``tenant`` where several have a facility of this code."""
-    whose = f" --tenant {tenant}" if tenant else ""
-    return f"syncctl sequence set {facility} {kind} --prefix {proposed_prefix(facility)}{whose}"
+    whose = f" --tenant {shlex.quote(tenant)}" if tenant else ""
+    where = shlex.quote(facility)
+    return f"syncctl sequence set {where} {kind} --prefix {proposed_prefix(facility)}{whose}"
 
 
 def sequence_missing(

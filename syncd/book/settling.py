@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from syncd.book.documents import sequence_missing
 from syncd.book.facts import Fact
 from syncd.book.person_verbs import PERSON_VERBS
 from syncd.book.questions import Case, cases_of, lead_of, question_of
@@ -332,8 +331,8 @@ def _check_sequence(desk: Desk, piece: Piece) -> None:
     if package is None or package.invoice or not desk.sheet.numbers_invoices:
         return
     facility = desk.sheet.shared.facility(package.facility_id)
-    if facility.sequence is None:
-        raise Refused(sequence_missing(facility.code), code="sequence_missing")
+    if facility.unnumbered:
+        raise Refused(facility.unnumbered, code="sequence_missing")
 
 
 def _write(act: _Act) -> None:

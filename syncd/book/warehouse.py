@@ -13,7 +13,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from syncd.book.documents import sequence_missing
 from syncd.book.goods import allocate_waiting
 from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.runs import account_id_of
@@ -281,7 +280,7 @@ def _invoice(bench: _Bench) -> None:
             continue
         facility = bench.sheet.shared.facility(package.facility_id)
         if facility.sequence is None:
-            raise Refused(sequence_missing(facility.code), code="sequence_missing")
+            raise Refused(facility.unnumbered, code="sequence_missing")
         number = bench.sheet.issue_invoice(package, facility.sequence, bench.at)
         bench.invoices.append(number)
         close_repack(

@@ -199,16 +199,15 @@ class Worker:
             if facility.plain and not piece.hold:
                 continue  # no gate of a place or of a hold can be closed
             invoiced = self._invoiced(piece) and not leaves_apart(self.sheet, piece, fact)
+            numbers = self.sheet.numbers_invoices and not invoiced
             plan: Cell | Decision = decision
-            if decision.dispatches and not invoiced and self.sheet.numbers_invoices:
+            if decision.dispatches and numbers:
                 plan = PLAIN.all[Position.CREATED][Event.DISPATCHED]  # it makes an invoice
             gates = Gates(
                 facility=facility.code,
                 facility_active=facility.active,
                 traceability=facility.traceability,
-                sequence_present=facility.sequence is not None
-                or invoiced
-                or not self.sheet.numbers_invoices,
+                unnumbered=facility.unnumbered if numbers else "",
                 hold=piece.hold,
             )
             refusal = gate(gates, fact.event, plan)
