@@ -20,6 +20,7 @@ class Cause(StrEnum):
     PARKED = "parked"
     UNREADABLE = "unreadable"
     SET_ASIDE = "set_aside"
+    FACTS_UNREADABLE = "facts_unreadable"
     CONTRADICTION = "contradiction"
     AHEAD_BY_HAND = "ahead_by_hand"
     AHEAD = "ahead"
@@ -60,6 +61,7 @@ CAUSES: Final[Mapping[Cause, Words]] = MappingProxyType(
             "A person set aside what the panel tells, so the book does not follow it.",
             "Nothing, if that was meant. Else: syncctl explain ORDER --account ACCOUNT",
         ),
+        Cause.FACTS_UNREADABLE: words_for("facts_unreadable"),
         Cause.CONTRADICTION: Words(
             "Two facts cannot both be true; the exception is open.",
             "A person must settle it: syncctl exceptions --account ACCOUNT",

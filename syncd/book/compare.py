@@ -19,6 +19,7 @@ from syncd.book.causes import Cause
 from syncd.book.drift import Finding
 from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
 from syncd.book.last_word import settled_pieces
+from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.store import Book
@@ -80,6 +81,7 @@ class Comparer:
     def compare(self, order_ids: Sequence[str], told: Told) -> Compared:
         """Every disagreement about these orders of the book, each with its cause."""
         out = Compared()
+        order_ids = [*self._readable(order_ids, out)]
         facts = known_facts(self._book, self._account.id, order_ids)
         missed = self._missed(facts, told, set(order_ids), out)
         held = [fact for fact in facts if fact.state not in _SETTLED]
@@ -110,6 +112,23 @@ class Comparer:
         out.findings += self._unreadable(set(order_ids), told)
         out.findings += self._undecided(ahead.undecided, out.findings)
         return out
+
+    def _readable(self, order_ids: Sequence[str], out: Compared) -> Iterator[str]:
+        """The orders but for those of which nothing can be said: they are told instead."""
+        sql = f"SELECT o.order_id, o.facts FROM orders o WHERE {_OF_ORDERS}"
+        kept = dict(self._book.query(sql, (self._account.id, _json(order_ids))).fetchall())
+        for order_id in order_ids:
+            try:
+                order_facts(order_id, kept.get(order_id, ""))
+            except FactsUnreadable as error:
+                out.findings.append(
+                    Finding(
+                        order_id=order_id, cause=Cause.FACTS_UNREADABLE, book_says="",
+                        panel_says="", message=str(error),
+                    )
+                )  # fmt: skip
+            else:
+                yield order_id
 
     def _undecided(self, facts: Iterable[Known], findings: Iterable[Finding]) -> list[Finding]:
         """Facts that lead nowhere, for want of proof or of their line, and are not told yet."""
@@ -380,8 +399,7 @@ def _said(words: Words) -> str:
 
 
 def _ref(order: Order) -> OrderRef:
-    facts = msgspec.json.decode(order.facts or "{}", type=dict[str, str])
-    return OrderRef(order_id=order.order_id, facts=facts)
+    return OrderRef(order_id=order.order_id, facts=order_facts(order.order_id, order.facts))
 
 
 def _placed_at(book: Book, order_pk: int) -> int:

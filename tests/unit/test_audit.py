@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from syncd.book import acts, drift, inbox, runs
+from syncd.book.explain import explain
 from syncd.book.tables import Task
 from syncd.clock import to_micros
 from syncd.errors import GaveWay, PanelBusy, PanelRefused
@@ -461,6 +462,14 @@ def test_a_row_that_cannot_be_read_is_told_unless_it_was_set_aside(plain: AuditO
     assert plain.causes(plain.audit()) == []
 
 
+class PanelShips(Market):
+    """A panel that ships everything itself, and says so by order."""
+
+    @hookimpl
+    def provides_shipping(self, order: OrderRef) -> bool:
+        return True
+
+
 class SellerShips(Market):
     """A panel that ships nothing itself."""
 
@@ -656,6 +665,39 @@ def test_what_the_channel_does_not_ship_is_left_to_the_seller(plain: AuditOffice
     plain.order("OD2")
     plain.shop.tell("OD2", Status.DISPATCHED)
     assert plain.causes(plain.audit()) == []
+
+
+@pytest.mark.parametrize("kept", ["{", "[1]", '{"a": 1}'])
+def test_an_order_whose_facts_are_damaged_is_named_and_stops_no_other(
+    tmp_path: Path, kept: str
+) -> None:
+    office = AuditOffice(tmp_path, PanelShips())
+    for order_id in ("OD1", "OD2"):
+        office.order(order_id)
+        office.seller.tell(office.shop.tell(order_id, Status.DISPATCHED))
+    with office.book.write():
+        office.book.query("UPDATE orders SET facts = ? WHERE order_id = 'OD1'", (kept,))
+    office.run(Kind.CANCELLED)
+    assert office.seller.positions("OD2") == ["DISPATCHED"]
+    assert office.seller.positions("OD1") == ["UNFULFILLABLE"]
+    ((code, message),) = office.seller.rows(
+        "SELECT code, message FROM inbox WHERE order_id = 'OD1'"
+    )
+    assert code == "facts_unreadable"
+    assert "What the book keeps of order OD1 for its channel cannot be read" in message
+    run = office.audit()
+    assert office.causes(run) == [("OD1", "facts_unreadable", False)]
+    told = explain(office.book, "OD1")
+    assert told.order is not None
+    assert "order OD1" in told.order.facts["unreadable"]
+    assert any("trigger shop --task orders --order OD1" in one for one in told.to_do)
+    office.shop.orders["OD1"] = msgspec.structs.replace(
+        office.shop.orders["OD1"], facts={"colour": "red"}
+    )
+    office.run(Kind.ORDERS, orders=("OD1",))
+    office.run(Kind.CANCELLED)
+    assert office.seller.positions("OD1") == ["DISPATCHED"]
+    assert office.causes(office.audit()) == []
 
 
 def test_old_findings_are_dropped_and_the_newest_audits_kept(plain: AuditOffice) -> None:
