@@ -487,7 +487,8 @@ def test_the_parcel_stays_blocked_for_another_piece_and_its_invoice_is_void_at_l
     settle(seller, "pulled", 1)
     assert seller.rows("SELECT blocked FROM package") == [("cancelled_after_manifest",)]
     assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
-    settle(seller, "pulled", 2)
+    (answer,) = settle(seller, "pulled", 2).answers
+    assert answer.notes == ("invoice INV/001 void",)
     assert seller.rows("SELECT blocked, state FROM package") == [("", "CANCELLED")]
     assert seller.rows("SELECT state FROM invoice") == [("VOIDED",)]
     assert seller.order_state("OD1") == "CANCELLED"
@@ -495,7 +496,8 @@ def test_the_parcel_stays_blocked_for_another_piece_and_its_invoice_is_void_at_l
 
 def test_gone_expects_it_back(seller: Seller) -> None:
     on_the_manifest(seller)
-    settle(seller, "gone")
+    (answer,) = settle(seller, "gone").answers
+    assert "parcel SP-1 may leave" in answer.notes, "the other piece is still here"
     assert seller.positions("OD1") == ["RETURN_EXPECTED", "MANIFESTED"]
     assert seller.rows("SELECT hold FROM item") == [("",), ("",)]
     assert seller.rows("SELECT blocked FROM package") == [("",)]
