@@ -11,7 +11,11 @@ from msgspec import Struct
 
 
 class DocumentKind(StrEnum):
-    """The documents that take a number from a facility's sequence."""
+    """The documents that take a number from a facility's sequence.
+
+    Credit notes (SALE_RETURN_INVOICE) are not made yet: their sequence is only kept, so that the
+    numbers of the system before are not given twice.
+    """
 
     SALE_INVOICE = "SALE_INVOICE"
     SALE_RETURN_INVOICE = "SALE_RETURN_INVOICE"

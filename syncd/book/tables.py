@@ -268,7 +268,7 @@ class Invoice(Table):
     facility = ForeignKeyField(Facility, on_delete="RESTRICT", index=False)
     kind = TextField()
     number = TextField()
-    state = TextField(default="ISSUED")  # ISSUED, VOIDED, CREDITED
+    state = TextField(default="ISSUED")  # ISSUED, VOIDED
     issued_at = BigIntegerField()
 
     class Meta:

@@ -57,7 +57,7 @@ def test_a_reopened_piece_comes_out_of_its_putaway(seller: Seller) -> None:
     ]
 
 
-def test_a_blocked_parcel_is_blocked_no_more_once_its_last_held_piece_is_out(seller: Seller) -> None:
+def test_a_parcel_is_blocked_no_more_once_its_last_held_piece_is_out(seller: Seller) -> None:
     order(seller, 2, Position.MANIFESTED)
     tell(seller, Status.CANCELLED)
     settle(seller, "pulled", 1)
