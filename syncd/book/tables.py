@@ -442,7 +442,11 @@ class Trouble(Table):
 
     class Meta:
         table_name = "exceptions"
-        indexes = ((("item", "code", "inbox"), True), (("state",), False))
+        indexes = (
+            (("item", "code", "inbox"), True),
+            (("state",), False),
+            (("order_id", "account"), False),
+        )
 
 
 class Brake(Table):

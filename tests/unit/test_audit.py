@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.book import acts, drift, inbox, runs
+from syncd.book import acts, compare, drift, inbox, last_word, runs
 from syncd.book.explain import explain
 from syncd.book.tables import Task
 from syncd.clock import to_micros
@@ -789,3 +789,13 @@ def test_the_ledger_of_a_broken_off_audit_is_what_the_journal_has(plain: AuditOf
     again = runs.Counts.from_json(runs.get(plain.book, asked.run_id).counts)
     assert (again.new, again.applied) == (3, 3)
     assert again.imbalance() == 0
+
+
+def test_the_exceptions_of_an_order_are_found_by_its_index(plain: AuditOffice) -> None:
+    """The cost of an audit, and of explain, follows the order, not all that was ever asked."""
+    ids = '["OD1"]'
+    asked = [(last_word._PIECES, (1, ids)), (compare._OPEN_EXCEPTIONS, (1, ids))]
+    for sql, params in asked:
+        plan = plain.seller.rows(f"EXPLAIN QUERY PLAN {sql}", *params)
+        (step,) = [row[3] for row in plan if " e " in row[3]]
+        assert "exceptions_order_id_account_id (order_id=? AND account_id=?)" in step
