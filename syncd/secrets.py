@@ -28,11 +28,6 @@ class SecretError(SyncdError):
     code = "secret_unreadable"
 
 
-def is_reference(value: Any) -> bool:
-    """Whether a value from the configuration refers to a secret."""
-    return isinstance(value, Mapping) and any(source in value for source in SOURCES)
-
-
 def resolve(reference: Any, *, folder: Path, env: Mapping[str, str]) -> str:
     """The secret that ``reference`` points to, without the line end behind it.
 

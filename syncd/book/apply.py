@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Final
 
 from syncd.book.facts import START, Fact, Key, facts_of, next_orders
+from syncd.book.order_facts import FactsUnreadable
 from syncd.book.passing import tenant_is_live
 from syncd.book.runs import Counts
 from syncd.book.store import Book
@@ -107,11 +108,7 @@ class Clerk:
 
     def _set_aside(self, order_id: str, error: Exception) -> None:
         """Mark the facts of an order that cannot be worked; they are tried again next run."""
-        told = mask(f"{type(error).__name__}: {error}")
-        message = (
-            f"syncd failed on this order ({told}); nothing of it was changed. It is tried again at "
-            "each pass; please report it."
-        )
+        code, message = _why(error)
         facts = self._facts_of([order_id])
         counts = Counts()
         with self.book.step():
@@ -120,7 +117,7 @@ class Clerk:
                 sheet.load([order_id])
             except Exception:  # perhaps this is what fails
                 sheet.orders.clear()
-            plan = Worker(self.task, sheet).set_aside(facts, message)
+            plan = Worker(self.task, sheet).set_aside(facts, message, code)
             for fact in facts:
                 self._count_in(fact, counts)
             counts.refused += len(facts)
@@ -183,6 +180,17 @@ def recount(book: Book, run_id: int, counts: Counts) -> None:
         _CAME, (run_id, run_id, run_id)
     ).fetchone()
     counts.fetched = counts.new + counts.known
+
+
+def _why(error: Exception) -> tuple[str, str]:
+    """The code and message for facts of an order that cannot be worked."""
+    if isinstance(error, FactsUnreadable):
+        return error.code, f"{error} Nothing of the order was changed."
+    told = mask(f"{type(error).__name__}: {error}")
+    return "internal_error", (
+        f"syncd failed on this order ({told}); nothing of it was changed. It is tried again at "
+        "each pass; please report it."
+    )
 
 
 _DECIDED: Final = "SELECT outcome, count(*) FROM inbox WHERE decided_run = ? GROUP BY outcome"

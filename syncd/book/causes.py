@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from syncd.book.wording import Words
+from syncd.book.wording import Words, words_for
 
 
 class Cause(StrEnum):
@@ -20,6 +20,7 @@ class Cause(StrEnum):
     PARKED = "parked"
     UNREADABLE = "unreadable"
     SET_ASIDE = "set_aside"
+    FACTS_UNREADABLE = "facts_unreadable"
     CONTRADICTION = "contradiction"
     AHEAD_BY_HAND = "ahead_by_hand"
     AHEAD = "ahead"
@@ -60,6 +61,7 @@ CAUSES: Final[Mapping[Cause, Words]] = MappingProxyType(
             "A person set aside what the panel tells, so the book does not follow it.",
             "Nothing, if that was meant. Else: syncctl explain ORDER --account ACCOUNT",
         ),
+        Cause.FACTS_UNREADABLE: words_for("facts_unreadable"),
         Cause.CONTRADICTION: Words(
             "Two facts cannot both be true; the exception is open.",
             "A person must settle it: syncctl exceptions --account ACCOUNT",
@@ -101,8 +103,21 @@ HEALED_BY_FIX: Final = frozenset(
 )
 """What ``--fix`` sets out to mend; whether it did is found by comparing again."""
 
-HELD_BY_BRAKE: Final = frozenset({Cause.MISSED, Cause.UNDECIDED})
-"""What ``--fix`` cannot mend while the account's safety brake is on."""
+_SAY: Final = words_for("brake_on").do
+_HELD: Final = f"The safety brake holds it. {_SAY}"
+_TAKE_IN: Final = (
+    "The safety brake is on and would stop the mending. Take it in: syncctl trigger ACCOUNT --task "
+    f"orders --order ORDER. What is told of it is decided once the brake is off. {_SAY}"
+)
+BRAKED: Final[Mapping[Cause, str]] = MappingProxyType(
+    {
+        Cause.MISSED: _HELD,
+        Cause.UNDECIDED: _HELD,
+        Cause.ORDER_MISSING: _TAKE_IN,
+        Cause.LINE_MISSING: _TAKE_IN,
+    }
+)
+"""What to do about what ``--fix`` cannot mend while the account's safety brake is on."""
 
 NEEDS_NOBODY: Final = frozenset({Cause.SET_ASIDE})
 """Told, and not counted among what waits for a person."""

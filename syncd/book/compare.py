@@ -19,6 +19,7 @@ from syncd.book.causes import Cause
 from syncd.book.drift import Finding
 from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
 from syncd.book.last_word import settled_pieces
+from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.store import Book
@@ -80,12 +81,15 @@ class Comparer:
     def compare(self, order_ids: Sequence[str], told: Told) -> Compared:
         """Every disagreement about these orders of the book, each with its cause."""
         out = Compared()
+        order_ids = [*self._readable(order_ids, out)]
         facts = known_facts(self._book, self._account.id, order_ids)
         missed = self._missed(facts, told, set(order_ids), out)
         held = [fact for fact in facts if fact.state not in _SETTLED]
         done = [fact for fact in facts if fact.state in _SETTLED]
         every = [*done, *held, *missed]
         ahead = self._replay.from_start(order_ids, every)
+        marks = _marks(self._book, self._account.id, order_ids)
+        settled = [order_id for order_id, one in marks.items() if one.settled]
         case = _Case(
             book=self._replay.stands(order_ids),
             ahead=ahead.sheet,
@@ -93,7 +97,10 @@ class Comparer:
             after=self._replay.from_now(order_ids, missed).sheet,
             held=_by_order(held),
             missed=_by_order(missed),
-            marks=_marks(self._book, self._account.id, order_ids),
+            marks=marks,
+            from_settled=self._replay.from_now(
+                settled, [fact for fact in (*held, *missed) if fact.order_id in settled]
+            ).sheet,
         )
         for order_id, order in case.book.orders.items():
             if not self._ships_it(order):
@@ -105,6 +112,23 @@ class Comparer:
         out.findings += self._unreadable(set(order_ids), told)
         out.findings += self._undecided(ahead.undecided, out.findings)
         return out
+
+    def _readable(self, order_ids: Sequence[str], out: Compared) -> Iterator[str]:
+        """The orders but for those of which nothing can be said: they are told instead."""
+        sql = f"SELECT o.order_id, o.facts FROM orders o WHERE {_OF_ORDERS}"
+        kept = dict(self._book.query(sql, (self._account.id, _json(order_ids))).fetchall())
+        for order_id in order_ids:
+            try:
+                order_facts(order_id, kept.get(order_id, ""))
+            except FactsUnreadable as error:
+                out.findings.append(
+                    Finding(
+                        order_id=order_id, cause=Cause.FACTS_UNREADABLE, book_says="",
+                        panel_says="", message=str(error),
+                    )
+                )  # fmt: skip
+            else:
+                yield order_id
 
     def _undecided(self, facts: Iterable[Known], findings: Iterable[Finding]) -> list[Finding]:
         """Facts that lead nowhere, for want of proof or of their line, and are not told yet."""
@@ -160,26 +184,30 @@ class Comparer:
         marks = case.marks.get(order.order_id) or _Marks()
         for line_id, words in line_words(order).items():
             moves = after[line_id] != words or line_id in clashes
-            if expected[line_id] == words:
+            due = expected[line_id]
+            if due == words:
                 continue
-            if not moves and not marks.exception(line_id):
-                # What does not follow from the facts, in the order in which they happened or in
-                # that in which the book heard of them, a person has decided, or nobody has.
-                excused = marks.settled.get(line_id, 0)
-                if any(
-                    _odd(words, led) <= excused for led in (decided[line_id], expected[line_id])
-                ):
-                    continue
-            cause, why = self._cause(order, line_id, expected[line_id], moves, case, marks)
-            if cause in _AHEAD and self._silent(order, line_id, expected[line_id], told, out):
+            if not marks.exception(line_id):
+                if not moves and decided[line_id] == words:
+                    continue  # it follows from the order in which the book heard of it
+                settled = marks.settled.get(line_id, 0)
+                odd = min(_odd(words, led) for led in (due, decided[line_id]))
+                if settled and odd <= settled:
+                    # a person has decided it, with the evidence before them: what counts is
+                    # what is not decided yet
+                    due = line_words(case.from_settled.orders[order.order_id])[line_id]
+                    if not moves and due == words:
+                        continue
+            cause, why = self._cause(order, line_id, due, moves, case, marks)
+            if cause in _AHEAD and self._silent(order, line_id, due, told, out):
                 continue
             yield Finding(
                 order_id=order.order_id,
                 line_id=line_id,
-                item_id=_odd_one(order, line_id, words, expected[line_id]),
+                item_id=_odd_one(order, line_id, words, due),
                 cause=cause,
                 book_says=_said(words),
-                panel_says=_said(expected[line_id]),
+                panel_says=_said(due),
                 message=why,
             )
 
@@ -259,6 +287,7 @@ class _Case(msgspec.Struct, kw_only=True):
     held: Mapping[str, list[Known]]
     missed: Mapping[str, list[Known]]
     marks: Mapping[str, _Marks]
+    from_settled: Worksheet  # of orders with settled pieces: after all that is not decided
 
 
 class _Marks(msgspec.Struct):
@@ -376,8 +405,7 @@ def _said(words: Words) -> str:
 
 
 def _ref(order: Order) -> OrderRef:
-    facts = msgspec.json.decode(order.facts or "{}", type=dict[str, str])
-    return OrderRef(order_id=order.order_id, facts=facts)
+    return OrderRef(order_id=order.order_id, facts=order_facts(order.order_id, order.facts))
 
 
 def _placed_at(book: Book, order_pk: int) -> int:

@@ -41,29 +41,36 @@ LOAD_UNSOLD: Final = (
 """Cancelled pieces of which a person has said that they left, and come back."""
 
 _ANSWERED: Final = (
-    "SELECT e.id, e.item_id, f.status, f.return_type, f.occurred_at FROM json_each(?) wanted "
+    "SELECT e.id, e.item_id, f.status, f.return_type, f.return_id, f.occurred_at "
+    "FROM json_each(?) wanted "
     "JOIN exceptions e ON e.item_id = wanted.value JOIN inbox f ON f.id IN (e.inbox_id, "
     "e.against_id) WHERE +e.state = 'CLOSED' AND e.choice <> '' AND e.inbox_id IS NOT NULL"
 )
+
+Answered = tuple[Event, str, int]
+"""An event, the return it is of (empty: whichever), and a time in microseconds."""
 
 LATER_FACT: Final = "a later fact"
 """Who closed an exception that something the channel said later has answered."""
 
 
-def load_answered(book: Book, item_ids: Iterable[int]) -> dict[int, dict[Event, int]]:
-    """By piece, until when a person's choices decide which events; times in microseconds."""
-    sides: dict[tuple[int, int], list[tuple[Event, int]]] = {}
+def load_answered(book: Book, item_ids: Iterable[int]) -> dict[int, tuple[Answered, ...]]:
+    """By piece, which events of which return a person's choices decide, until when."""
+    sides: dict[tuple[int, int], list[Answered]] = {}
     ids = msgspec.json.encode(list(item_ids)).decode()
-    for exception_id, item_id, status, return_type, at in book.query(_ANSWERED, (ids,)):
+    for exception_id, item_id, status, return_type, return_id, at in book.query(_ANSWERED, (ids,)):
         event = event_told(status, return_type)
         if event is not None:
-            sides.setdefault((exception_id, item_id), []).append((event, at))
-    found: dict[int, dict[Event, int]] = {}
+            sides.setdefault((exception_id, item_id), []).append((event, return_id, at))
+    found: dict[int, dict[tuple[Event, str], int]] = {}
     for (_, item_id), evidence in sides.items():
         known = found.setdefault(item_id, {})
-        for event, until in answered_by(evidence).items():
-            known[event] = max(until, known.get(event, until))
-    return found
+        for decided, until in answered_by(evidence).items():
+            known[decided] = max(until, known.get(decided, until))
+    return {
+        item_id: tuple((*decided, until) for decided, until in known.items())
+        for item_id, known in found.items()
+    }
 
 
 def answer_text(fact: Fact, reason: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from enum import StrEnum
 from typing import Final
 
@@ -10,7 +11,11 @@ from msgspec import Struct
 
 
 class DocumentKind(StrEnum):
-    """The documents that take a number from a facility's sequence."""
+    """The documents that take a number from a facility's sequence.
+
+    Credit notes (SALE_RETURN_INVOICE) are not made yet: their sequence is only kept, so that the
+    numbers of the system before are not given twice.
+    """
 
     SALE_INVOICE = "SALE_INVOICE"
     SALE_RETURN_INVOICE = "SALE_RETURN_INVOICE"
@@ -59,8 +64,9 @@ def sequence_command(
     facility: str, kind: DocumentKind = DocumentKind.SALE_INVOICE, tenant: str = ""
 ) -> str:
     """What to type for a sequence; ``tenant`` where several have a facility of this code."""
-    whose = f" --tenant {tenant}" if tenant else ""
-    return f"syncctl sequence set {facility} {kind} --prefix {proposed_prefix(facility)}{whose}"
+    whose = f" --tenant {shlex.quote(tenant)}" if tenant else ""
+    where = shlex.quote(facility)
+    return f"syncctl sequence set {where} {kind} --prefix {proposed_prefix(facility)}{whose}"
 
 
 def sequence_missing(

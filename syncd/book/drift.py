@@ -10,12 +10,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from syncd.book.causes import CAUSES, HEALED_BY_FIX, HELD_BY_BRAKE, NEEDS_NOBODY, Cause
+from syncd.book.causes import BRAKED, CAUSES, HEALED_BY_FIX, NEEDS_NOBODY, Cause
 from syncd.book.lookups import Filter, moment
 from syncd.book.runs import account_id_of, orders_of
 from syncd.book.store import Book
 from syncd.book.views import AuditView, DriftView
-from syncd.book.wording import words_for
 from syncd.errors import NotFound
 
 MAX_SHOWN: Final = 1_000
@@ -214,8 +213,8 @@ def _view(row: Sequence[Any]) -> DriftView:
     cause = Cause(row[5])
     words = CAUSES[cause]
     names = {"ORDER": shlex.quote(row[3]), "ACCOUNT": shlex.quote(row[2])}
-    braked = bool(row[10]) and cause in HELD_BY_BRAKE
-    helps = f"The safety brake holds it. {words_for('brake_on').do}" if braked else words.do
+    braked = bool(row[10]) and cause in BRAKED
+    helps = BRAKED[cause] if braked else words.do
     do = _NAMES.sub(lambda match: names[match[0]], helps)
     return DriftView(
         run_id=row[1], account=row[2], order_id=row[3], line_id=row[4], cause=cause.value,

@@ -18,6 +18,7 @@ from syncd.book.order_lookups import order_view
 from syncd.book.overdue_lookups import USUAL, LimitsOf, waits_of_order
 from syncd.book.runs import account_id_of
 from syncd.book.shelf_lookups import putaway_words
+from syncd.book.shipping import not_yet
 from syncd.book.store import Book
 from syncd.book.story import (
     StoryFact,
@@ -40,8 +41,10 @@ from syncd.book.wording import STANDS, advice, pieces, times, words_for
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 from syncd.limits import Limits
+from syncd.rules import RANK, Position, Reason
 
 _OPEN: Final = frozenset({"NEW", "REFUSED", "WAITING", "PARKED", "QUARANTINED"})
+_LEFT: Final = RANK[Position.DISPATCHED] or 0
 _DOCUMENTS: Final = {"SALE_INVOICE": "invoice", "SALE_RETURN_INVOICE": "credit note"}
 
 
@@ -83,9 +86,10 @@ def explain(
     to_do = tuple(dict.fromkeys([
         *held, *_to_do(house, order, facts, opened, shelves, short), *(one.do for one in drifted)
     ]))  # fmt: skip
+    lines = tuple(_lines(now, story, pending, to_do or (_rest(order),), zone))
     return Explanation(
         order=order, account=name, order_id=order_id, now=now, story=tuple(story),
-        pending=pending, to_do=to_do, lines=tuple(_lines(now, story, pending, to_do, zone)),
+        pending=pending, to_do=to_do, lines=lines,
     )  # fmt: skip
 
 
@@ -271,7 +275,7 @@ def _disagreements(drifted: Iterable[DriftView]) -> Iterable[str]:
 def _to_do(
     house: _House,
     order: OrderView | None,
-    facts: Iterable[StoryFact],
+    facts: Sequence[StoryFact],
     opened: Iterable[ExceptionView],
     shelves: Iterable[tuple[int, str, str]],
     short: Counter[tuple[str, str]],
@@ -290,6 +294,8 @@ def _to_do(
         if text := _of_open(house, order, fact):
             yield f"Fact {fact.id}: {text}"
     if order is not None:
+        if _at_home(order):
+            yield from _of_echoes(order, facts)
         yield from _of_goods(house, order, short)
 
 
@@ -308,11 +314,31 @@ def _of_open(house: _House, order: OrderView | None, fact: StoryFact) -> str:
     return f"{fact.message.removesuffix('.')}. {text}".strip()
 
 
+def _at_home(order: OrderView) -> bool:
+    """Whether a piece of the order has yet to leave."""
+    return any((RANK[Position(piece.position)] or _LEFT) < _LEFT for piece in order.pieces)
+
+
+def _of_echoes(order: OrderView, facts: Iterable[StoryFact]) -> Iterable[str]:
+    """Of an order that the seller ships: what the channel says of its way is his to book."""
+    words = [happened(one) for one in facts if one.code == Reason.CHANNEL_NOT_SHIPPING]
+    if words:
+        yield (
+            f"The seller ships this order, so the channel's word is not booked: {words[-1]}. If it "
+            f"has left, book that: syncctl warehouse {shlex.quote(order.order_id)} DISPATCHED"
+        )
+
+
 def _of_goods(house: _House, order: OrderView, short: Counter[tuple[str, str]]) -> Iterable[str]:
-    """Parcels to be stopped, shortages to be settled, and stock that pieces wait for."""
+    """Parcels to be stopped, orders that may not go on, shortages, and stock that is missing."""
     for package in order.packages:
         if package.blocked:
             yield f"Do not ship parcel {package.code}: {words_for(package.blocked).means}"
+    for position in (Position.PENDING_VERIFICATION, Position.LOCATION_NOT_SERVICEABLE):
+        lines = dict.fromkeys(p.line_id for p in order.pieces if p.position == position)
+        if lines:
+            early = not_yet(position, ", ".join(lines), order.order_id)
+            yield f"{early[0].upper()}{early[1:]}"
     for (facility, sku), count in short.items():
         where = f"{shlex.quote(facility)} {shlex.quote(sku)}"
         yield (
@@ -327,6 +353,16 @@ def _of_goods(house: _House, order: OrderView, short: Counter[tuple[str, str]]) 
             f"{pieces(count)} of {sku} {'waits' if count == 1 else 'wait'} for stock. When it "
             f"comes: syncctl stock receive {where} {count}{house.option(facility)}"
         )
+
+
+def _rest(order: OrderView | None) -> str:
+    """What is left to do where nothing needs settling."""
+    if order is None or not _at_home(order):
+        return "Nothing; no person is needed."
+    return (
+        "Nothing to settle. It waits in the warehouse until the channel says that it left; if the "
+        f"seller ships it, book that: syncctl warehouse {shlex.quote(order.order_id)} DISPATCHED"
+    )
 
 
 def _lines(
@@ -349,7 +385,7 @@ def _lines(
         yield from (f"  {line}" for line in pending)
     yield ""
     yield "What to do next:"
-    yield from (f"  {line}" for line in (to_do or ("Nothing; no person is needed.",)))
+    yield from (f"  {line}" for line in to_do)
 
 
 def _heard(event: StoryEvent, zone: tzinfo) -> str:

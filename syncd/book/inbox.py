@@ -89,6 +89,8 @@ def store_page(
 ) -> Stored:
     """Put a page and, if it proves how far it reaches, the cursor into the book: one commit.
 
+    The cursor never moves back.
+
     A change whose evidence is known is no new row, unless it is of another line, SKU or status
     than the one that has it: see :func:`told_apart`. One that cannot be used is quarantined.
     """
@@ -194,11 +196,6 @@ def _can_be_held(row: Journal) -> bool:
     except (UnicodeError, TypeError):
         return False
     return True
-
-
-def move_cursor(book: Book, account_id: int, kind: Kind, until: datetime, run_id: int) -> None:
-    """Remember that every fact of this kind before ``until`` is stored. Never moves back."""
-    book.query(_MOVE_CURSOR, (account_id, kind.value, to_micros(until), run_id))
 
 
 def forget_cursor(book: Book, account_id: int, kind: Kind) -> None:

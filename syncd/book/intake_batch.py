@@ -11,6 +11,7 @@ from syncd.book.documents import package_code
 from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
 from syncd.book.intake_known import Desk, Known, Tombstone, load_known, load_tombstones, unpark
+from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import refresh_orders
 from syncd.book.replacing import ambiguous, open_exception, replaced_order, stands_in_for
 from syncd.book.stock import Bucket, Moves, on_hand
@@ -83,7 +84,7 @@ class Batch:
             self._take_new(order, facility_id)
             return
         added = self._add_pieces(order, known, facility_id, to_micros(order.placed_at))
-        merged = _merged(known.facts, order.facts)
+        merged = _merged(order.order_id, known.facts, order.facts)
         replaces = known.replaces or replaced_order(order)
         if (merged, replaces) != (known.facts, known.replaces):
             known.facts, known.replaces = merged, replaces
@@ -304,11 +305,12 @@ def _skus(lines: Iterable[OrderLine]) -> Iterable[str]:
             yield line.sku
 
 
-def _merged(stored: str, facts: Mapping[str, str]) -> str:
-    """The stored facts with the new ones over them."""
-    if not facts:
-        return stored
-    old = msgspec.json.decode(stored, type=dict[str, str])
+def _merged(order_id: str, stored: str, facts: Mapping[str, str]) -> str:
+    """The stored facts with the new ones over them, or in their place if they are damaged."""
+    try:
+        old = order_facts(order_id, stored)
+    except FactsUnreadable:
+        return _facts_text(facts)
     return stored if facts.items() <= old.items() else _facts_text({**old, **facts})
 
 

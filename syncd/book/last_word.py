@@ -30,18 +30,23 @@ _SETTLED: Final = (
     "AND (e.item_id = i.id OR e.item_id IS NULL) AND +e.state = 'CLOSED' "
     f"AND e.closed_by <> '{LATER_FACT}'"
 )
+# Where the records since then have brought it: what moved it without one is not excused.
+_STANDS: Final = (
+    "SELECT d.after FROM decision d WHERE d.order_id = o.id AND d.item_id = i.id "
+    f"AND (d.before <> d.after OR d.event = '{Act.SETTLE}') ORDER BY d.id DESC LIMIT 1"
+)
 _PIECES: Final = (
     "SELECT o.order_id, i.line_id, count(*) FROM orders o JOIN item i ON i.order_id = o.id "
     "WHERE o.account_id = ? AND o.order_id IN (SELECT value FROM json_each(?)) "
     f"AND (i.settled_at IS NOT NULL OR EXISTS ({_SETTLED})) AND NOT EXISTS ({_MOVED_SINCE}) "
-    "GROUP BY o.order_id, i.line_id"
+    f"AND coalesce(({_STANDS}), i.position) = i.position GROUP BY o.order_id, i.line_id"
 )
 
 
 def settled_pieces(
     book: Book, account_id: int, order_ids: Sequence[str]
 ) -> dict[tuple[str, str], int]:
-    """By order and line, how many pieces stand where a person has settled that they stand.
+    """By order and line, how many pieces stand where a person's word and later facts lead.
 
     Not those that somebody has moved on by hand since, unless the channel has then told of it.
     """

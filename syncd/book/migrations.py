@@ -68,6 +68,7 @@ _LEARNED: Final = (
 )
 _INDEXES: Final = (
     'CREATE INDEX "package_order_id" ON "package" ("order_id")',
+    'CREATE INDEX "exceptions_order_id_account_id" ON "exceptions" ("order_id", "account_id")',
     'DROP INDEX "inbox_unsettled"',
     'CREATE INDEX "inbox_unsettled" ON "inbox" ("account_id", "occurred_at", "id", "state", '
     "\"status\") WHERE state <> 'DONE'",

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from syncd.book.exception_lookups import exceptions
-from syncd.book.lookups import find_order, json_object, moment
+from syncd.book.lookups import find_order, moment
+from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.store import Book
 from syncd.book.views import InvoiceView, OrderView, PackageView, PieceView
 from syncd.clock import from_micros
@@ -35,11 +36,18 @@ def order_view(book: Book, order_pk: int, account: str) -> OrderView:
     ).fetchone()
     return OrderView(
         account=account, order_id=row[0], state=row[1], placed_at=from_micros(row[2]),
-        imported_at=from_micros(row[3]), source=row[4], facts=json_object(row[5]),
+        imported_at=from_micros(row[3]), source=row[4], facts=_facts(row[0], row[5]),
         pieces=tuple(_pieces(book, order_pk)), packages=tuple(_packages(book, order_pk)),
         exceptions=tuple(exceptions(book, state=None, account=account, order_id=row[0])),
         replaces=row[6],
     )  # fmt: skip
+
+
+def _facts(order_id: str, text: str) -> dict[str, str]:
+    try:
+        return dict(order_facts(order_id, text))
+    except FactsUnreadable as error:
+        return {"unreadable": str(error)}
 
 
 def _pieces(book: Book, order_pk: int) -> Iterable[PieceView]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
+from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
 from syncd.statuses import OrderRef
@@ -34,7 +36,9 @@ def order_refs(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Or
     found = []
     for order_id in order_ids:
         rows = book.query(_REF, (account_id, order_id)).fetchall()
-        facts = msgspec.json.decode(rows[0][2], type=dict[str, str]) if rows else {}
+        facts: Mapping[str, str] = {}
+        with suppress(FactsUnreadable):  # it is asked for by its id alone
+            facts = order_facts(order_id, rows[0][2]) if rows else {}
         ref = OrderRef(
             order_id=order_id,
             line_ids=tuple(dict.fromkeys(row[0] for row in rows)),

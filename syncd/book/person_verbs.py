@@ -8,7 +8,7 @@ from typing import Final
 from syncd.book.stock import Bucket
 from syncd.book.verbs import VERBS, Act, Desk, allocate, bucket_of, move_to, parcel_of
 from syncd.book.worksheet import Piece
-from syncd.rules import Position, Reason, Step, Verb
+from syncd.rules import Position, Reason, Step, Verb, has_left
 
 _OPEN: Final = ("PENDING", "HELD")
 
@@ -55,15 +55,14 @@ def unblock_parcel(desk: Desk, piece: Piece, step: Step) -> None:
     package = parcel_of(desk, piece)
     if package is None or not package.blocked:
         return
-    for other in desk.order.pieces:
-        if other is piece or other.package_id != package.id:
-            continue
-        if other.hold == Reason.CANCELLED_AFTER_MANIFEST:
-            desk.notes.append(f"parcel {package.code} stays blocked for another piece")
-            return
+    within = [one for one in desk.order.pieces if one.package_id == package.id]
+    if any(p is not piece and p.hold == Reason.CANCELLED_AFTER_MANIFEST for p in within):
+        desk.notes.append(f"parcel {package.code} stays blocked for another piece")
+        return
     package.blocked = ""
     package.dirty = True
-    desk.notes.append(f"parcel {package.code} may leave")
+    if any(p.position is not Position.CANCELLED and not has_left(p.position) for p in within):
+        desk.notes.append(f"parcel {package.code} may leave")
 
 
 _CHANGED: Final[Mapping[tuple[str, Position], Position]] = {

@@ -18,8 +18,8 @@ BY_HAND: Final = "ACT"
 
 _INSERT: Final = (
     "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
-    f"steps, implied, run_id, actor, note, occurred_at, decided_at) VALUES "
-    f"(?, ?, ?, ?, ?, ?, '{BY_HAND}', ?, ?, 0, NULL, ?, ?, ?, ?)"
+    "steps, implied, run_id, actor, note, occurred_at, decided_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _AT_ONCE: Final = 400
 
@@ -55,12 +55,12 @@ class Record(Struct, frozen=True, kw_only=True):
 
 def write_records(book: Book, records: Iterable[Record]) -> None:
     """Store the audit lines, inside the transaction of the act itself."""
-    book.executemany(
+    book.insert(
         _INSERT,
         [
             (
-                r.inbox_id, r.order_pk, r.item_id, r.act.value, r.before, r.after, r.code,
-                r.steps, r.actor, r.note, r.at, r.at,
+                r.inbox_id, r.order_pk, r.item_id, r.act.value, r.before, r.after, BY_HAND, r.code,
+                r.steps, 0, None, r.actor, r.note, r.at, r.at,
             )
             for r in records
         ],

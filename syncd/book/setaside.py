@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from syncd.book.records import Act, Record, write_records
@@ -182,9 +183,10 @@ def _check_readable(facts: Sequence[_Fact]) -> None:
 
 
 def _set_state(book: Book, facts: Sequence[_Fact], state: str, message: str) -> None:
-    book.executemany(
-        "UPDATE inbox SET state = ?, message = ? WHERE id = ?",
-        [(state, message, fact.id) for fact in facts],
+    ids = msgspec.json.encode([fact.id for fact in facts]).decode()
+    book.query(
+        "UPDATE inbox SET state = ?, message = ? WHERE id IN (SELECT value FROM json_each(?))",
+        (state, message, ids),
     )
 
 

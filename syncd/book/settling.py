@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from syncd.book.documents import sequence_missing
 from syncd.book.facts import Fact
 from syncd.book.person_verbs import PERSON_VERBS
 from syncd.book.questions import Case, cases_of, lead_of, question_of
@@ -72,6 +71,14 @@ class _Act(Struct, kw_only=True):
     answered: set[int] = set()
 
 
+class _Done(Struct, kw_only=True):
+    """What a choice did: where its own steps led, and what was mended of the parcel then."""
+
+    after: str
+    notes: list[str] = []
+    mended: list[Record] = []
+
+
 def settle(
     book: Book, ids: Sequence[int], choice: str, *, note: str = "", actor: str, now: datetime,
     dry_run: bool = False, policies: Mapping[str, Policies] = MappingProxyType({}),
@@ -128,39 +135,47 @@ def _settle(act: _Act, case: Case) -> Answer:
     lead = lead_of(case, act.cases)
     option = _option(act, case, lead, sheet, piece)
     family = _family(act, case, option)
-    before = "" if piece is None else piece.position.value
+    before = _stands(piece)
     doing = option.steps if piece is None else option.steps_for(piece)
-    notes: list[str] = []
-    mended: list[Record] = []
-    after = before
+    steps = ",".join(f"{s.verb}:{s.arg}" if s.arg else s.verb for s in doing)
+    done = _Done(after=before)
     if order is not None and piece is not None and (lead.fact is not None or option.steps):
-        desk = _carry_out(act, case, lead, option, family, order, piece)
-        after = piece.position.value
-        if any(step.verb is Verb.UNBLOCK_PARCEL for step in option.steps):
-            mended = _mend(act, lead, desk, piece)
-        _roll_up(order)
-        notes = desk.notes
+        done = _do(act, case, lead, option, family, order, piece)
     else:
         act.bare += [one.id for one in family]
-    steps = ",".join(f"{s.verb}:{s.arg}" if s.arg else s.verb for s in doing)
     if order is not None:
-        act.records.append(
-            Record(
-                order_pk=order.pk, item_id=case.item_id, inbox_id=lead.inbox_id, act=Act.SETTLE,
-                before=before, after=after, code=option.code, actor=act.actor, at=act.at,
-                steps=steps, note="; ".join(filter(None, (*notes, act.note))),
-            )
+        told = Record(
+            order_pk=order.pk, item_id=case.item_id, inbox_id=lead.inbox_id, act=Act.SETTLE,
+            before=before, after=done.after, code=option.code, actor=act.actor, at=act.at,
+            steps=steps, note="; ".join(filter(None, (*done.notes, act.note))),
         )  # fmt: skip
-    act.records += mended
-    after = "" if piece is None else piece.position.value
+        act.records += [told, *done.mended]
     closed = [one.id for one in family]
     act.answered.update(closed)
     return Answer(
         id=case.id, code=case.code, account=case.account, order_id=case.order_id,
         line_id="" if piece is None else piece.line_id,
-        piece=None if piece is None else piece.piece, before=before, after=after, does=option.says,
-        done=tuple(steps_told(steps)), notes=tuple(notes), closed=tuple(sorted(closed)),
+        piece=None if piece is None else piece.piece, before=before, after=_stands(piece),
+        does=option.says, done=tuple(steps_told(steps)), notes=tuple(done.notes),
+        closed=tuple(sorted(closed)),
     )  # fmt: skip
+
+
+def _stands(piece: Piece | None) -> str:
+    return "" if piece is None else piece.position.value
+
+
+def _do(
+    act: _Act, case: Case, lead: Case, option: Option, family: Sequence[Case], order: Order,
+    piece: Piece,
+) -> _Done:  # fmt: skip
+    """Carry the choice out, and mend the parcel that it took something out of."""
+    desk = _carry_out(act, case, lead, option, family, order, piece)
+    done = _Done(after=_stands(piece), notes=desk.notes)
+    if any(step.verb is Verb.UNBLOCK_PARCEL for step in option.steps):
+        done.mended = _mend(act, lead, desk, piece)
+    _roll_up(order)
+    return done
 
 
 def _check_open(case: Case) -> None:
@@ -332,8 +347,8 @@ def _check_sequence(desk: Desk, piece: Piece) -> None:
     if package is None or package.invoice or not desk.sheet.numbers_invoices:
         return
     facility = desk.sheet.shared.facility(package.facility_id)
-    if facility.sequence is None:
-        raise Refused(sequence_missing(facility.code), code="sequence_missing")
+    if facility.unnumbered:
+        raise Refused(facility.unnumbered, code="sequence_missing")
 
 
 def _write(act: _Act) -> None:

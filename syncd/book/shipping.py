@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -209,7 +210,7 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
             f"See why: syncctl explain {order_id}"
         )
     if verdict.code in ("not_verified", "stock_missing"):
-        return f"{subject} must stay here: {not_yet(verdict.pieces[0].position, lines)}"
+        return f"{subject} must stay here: {not_yet(verdict.pieces[0].position, lines, order_id)}"
     if verdict.code == "package_blocked":
         return (
             f"{subject} is blocked: {verdict.reason}. Take the cancelled piece out and settle its "
@@ -225,9 +226,10 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     return _words(verdict.code, package or f"order {order_id}", reason.means if reason else "")
 
 
-def not_yet(position: Position, lines: str) -> str:
+def not_yet(position: Position, lines: str, order_id: str) -> str:
     """Why what stands so early may not be packed or leave, and what is to be done."""
-    return f"line {lines} is {position}, {STANDS[position]}; {_TO_DO[position]}"
+    do = _TO_DO[position].replace("ORDER", shlex.quote(order_id))
+    return f"line {lines} is {position}, {STANDS[position]}; {do}"
 
 
 def _told_left(fact: RulesFact, said: str, order_id: str) -> str:
@@ -265,9 +267,12 @@ _PACKAGE: Final = (
     "JOIN account a ON a.id = o.account_id"
 )
 _TO_DO: Final[Mapping[Position, str]] = {
-    Position.PENDING_VERIFICATION: "verify the order before it is packed.",
+    Position.PENDING_VERIFICATION: (
+        "verify the order before it is packed, then: syncctl warehouse ORDER FULFILLABLE"
+    ),
     Position.LOCATION_NOT_SERVICEABLE: (
-        "find a courier for it, or cancel it on the channel's panel; it is not packed before."
+        "find a courier for it, then: syncctl warehouse ORDER FULFILLABLE; or cancel it on the "
+        "channel's panel. It is not packed before."
     ),
     Position.UNFULFILLABLE: (
         "receive the goods, which gives it what it waits for: syncctl stock receive"

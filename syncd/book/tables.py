@@ -268,7 +268,7 @@ class Invoice(Table):
     facility = ForeignKeyField(Facility, on_delete="RESTRICT", index=False)
     kind = TextField()
     number = TextField()
-    state = TextField(default="ISSUED")  # ISSUED, VOIDED, CREDITED
+    state = TextField(default="ISSUED")  # ISSUED, VOIDED
     issued_at = BigIntegerField()
 
     class Meta:
@@ -442,7 +442,11 @@ class Trouble(Table):
 
     class Meta:
         table_name = "exceptions"
-        indexes = ((("item", "code", "inbox"), True), (("state",), False))
+        indexes = (
+            (("item", "code", "inbox"), True),
+            (("state",), False),
+            (("order_id", "account"), False),
+        )
 
 
 class Brake(Table):

@@ -7,13 +7,14 @@ whoever was first. Either every live piece of the order moves, or nothing change
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
-from syncd.book.documents import sequence_missing
-from syncd.book.records import Act, Record, write_records
+from syncd.book.goods import allocate_waiting
+from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.runs import account_id_of
 from syncd.book.shipping import check_pieces, not_yet
 from syncd.book.stock import Bucket
@@ -36,14 +37,26 @@ ROAD: Final = (
 )
 """The steps that a person may do, in their order. PACKED issues the seller's invoice."""
 
+CLEARED: Final = Position.FULFILLABLE
+"""The step by which a person lets an order go on that waited to be verified, or for a courier."""
+
+STEPS: Final = (CLEARED, *ROAD)
+
 _BEFORE: Final = (Position.UNFULFILLABLE, Position.FULFILLABLE)
 _NOT_YET: Final = (Position.PENDING_VERIFICATION, Position.LOCATION_NOT_SERVICEABLE)
 _PLACE: Final = {position: number for number, position in enumerate((*_BEFORE, *ROAD))}
 _INVOICED: Final = _PLACE[Position.PACKED]
+_PIECES: Final = (
+    "SELECT o.id, i.id, i.position, i.facility_id, i.sku FROM orders o "
+    "JOIN item i ON i.order_id = o.id WHERE o.account_id = ? AND o.order_id = ? ORDER BY i.id"
+)
 
 
 class Advanced(Struct, frozen=True):
-    """What moved: pieces by the position they left, the parcels, and invoices just issued."""
+    """What moved: pieces by the position they left, the parcels, and invoices just issued.
+
+    ``waiting``: of an order that may go on, by SKU the pieces for which there is no stock yet.
+    """
 
     account: str
     order_id: str
@@ -52,6 +65,7 @@ class Advanced(Struct, frozen=True):
     moved: dict[str, int]
     packages: tuple[str, ...]
     invoices: tuple[str, ...]
+    waiting: dict[str, int] = {}
 
 
 class _Bench(Struct, kw_only=True):
@@ -71,18 +85,22 @@ def advance(
     book: Book, account: str, order_id: str, to: Position, *, actor: str, now: datetime,
     policies: Policies = USUAL,
 ) -> Advanced:  # fmt: skip
-    """Bring the order's live pieces to ``to``, one of ROAD, through every step between.
+    """Bring the order's live pieces to ``to``, one of STEPS, through every step between.
 
-    ``policies`` are the account's; where the channel issues the invoice, none is numbered here.
+    FULFILLABLE says that it is verified and that a courier takes it: each piece gets its stock,
+    or waits for it. ``policies`` are the account's; where the channel issues the invoice, none is
+    numbered here.
 
     Raises NotFound for the account or order; Refused with a code when a piece is held or
     unverified, a parcel is blocked or must not leave, stock or a sequence is missing, or nothing
     is left to move.
     """
-    if to not in ROAD:
+    if to not in STEPS:
         raise Refused(
-            f"{to} is not a step of the warehouse. Steps: {', '.join(ROAD)}.", code="bad_step"
+            f"{to} is not a step of the warehouse. Steps: {', '.join(STEPS)}.", code="bad_step"
         )
+    if to is CLEARED:
+        return _clear(book, account, order_id, actor, now)
     with book.write():
         bench = _open(book, account, order_id, to, actor, to_micros(now), policies)
         _check_pieces(bench)
@@ -106,6 +124,54 @@ def advance(
     )  # fmt: skip
 
 
+def _clear(book: Book, account: str, order_id: str, actor: str, now: datetime) -> Advanced:
+    """Let the pieces that were not verified, or had no courier, wait for stock as others do."""
+    at = to_micros(now)
+    with book.write():
+        account_id = account_id_of(book, account)
+        rows = book.query(_PIECES, (account_id, order_id)).fetchall()
+        if not rows:
+            raise _unknown(account, order_id)
+        held = [row for row in rows if Position(row[2]) in _NOT_YET]
+        if not held:
+            told = _counted(Position(row[2]) for row in rows)
+            raise Refused(
+                f"No piece of {order_id} waits to be verified or for a courier: {told}.",
+                code="nothing_to_move",
+            )
+        waiting = Position.UNFULFILLABLE.value
+        book.executemany(
+            "UPDATE item SET position = ?, changed_at = ? WHERE id = ?",
+            [(waiting, at, row[1]) for row in held],
+        )
+        write_records(
+            book,
+            [
+                Record(
+                    order_pk=pk, item_id=item_id, act=Act.ADVANCE, before=before, after=waiting,
+                    code="cleared_by_hand", actor=actor, at=at,
+                )
+                for pk, item_id, before, _, _ in held
+            ],
+        )  # fmt: skip
+        allocate_waiting(book, {(row[3], row[4]) for row in held}, actor=actor, now=now)
+        refresh_orders(book, [held[0][0]])
+        rows = book.query(_PIECES, (account_id, order_id)).fetchall()
+        lacking = Counter(row[4] for row in rows if row[2] == waiting)
+        state = book.query("SELECT state FROM orders WHERE id = ?", (held[0][0],)).fetchone()[0]
+    before = Counter(row[2] for row in held)
+    return Advanced(account, order_id, CLEARED.value, state, dict(before), (), (), dict(lacking))
+
+
+def _unknown(account: str, order_id: str) -> NotFound:
+    return NotFound(f"Account {account} has no order {order_id!r}. Import it first.")
+
+
+def _counted(positions: Iterable[Position]) -> str:
+    """How many pieces stand where, as a sentence ends."""
+    return ", ".join(f"{count} {where}" for where, count in sorted(Counter(positions).items()))
+
+
 def _open(
     book: Book, account: str, order_id: str, to: Position, actor: str, at: int, policies: Policies
 ) -> _Bench:
@@ -116,7 +182,7 @@ def _open(
     sheet.load([order_id])
     order = sheet.orders.get(order_id)
     if order is None:
-        raise NotFound(f"Account {account} has no order {order_id!r}. Import it first.")
+        raise _unknown(account, order_id)
     movable = [p for p in order.pieces if _PLACE.get(p.position, 99) < _PLACE[to]]
     return _Bench(
         sheet=sheet, order=order, to=to, at=at, actor=actor, pieces=movable, invoices=[],
@@ -130,12 +196,11 @@ def _check_pieces(bench: _Bench) -> None:
         if piece.position in _NOT_YET:
             raise Refused(
                 f"Order {bench.order.order_id} must stay here: "
-                f"{not_yet(piece.position, piece.line_id)}",
+                f"{not_yet(piece.position, piece.line_id, bench.order.order_id)}",
                 code="not_verified",
             )
     if not bench.pieces:
-        where = Counter(piece.position.value for piece in bench.order.pieces)
-        told = ", ".join(f"{count} {position}" for position, count in sorted(where.items()))
+        told = _counted(piece.position for piece in bench.order.pieces)
         raise Refused(
             f"No piece of {bench.order.order_id} is before {bench.to}: {told}.",
             code="nothing_to_move",
@@ -215,7 +280,7 @@ def _invoice(bench: _Bench) -> None:
             continue
         facility = bench.sheet.shared.facility(package.facility_id)
         if facility.sequence is None:
-            raise Refused(sequence_missing(facility.code), code="sequence_missing")
+            raise Refused(facility.unnumbered, code="sequence_missing")
         number = bench.sheet.issue_invoice(package, facility.sequence, bench.at)
         bench.invoices.append(number)
         close_repack(
@@ -267,6 +332,6 @@ def _note(bench: _Bench, piece: Piece, verb: str) -> None:
 def parse_step(word: str) -> Position:
     """The step a person typed, in any case and with dashes. Raises Refused listing them."""
     name = word.strip().upper().replace("-", "_")
-    if name not in set(ROAD):
-        raise Refused(f"{word!r} is not a step. Steps: {', '.join(ROAD)}.", code="bad_step")
+    if name not in set(STEPS):
+        raise Refused(f"{word!r} is not a step. Steps: {', '.join(STEPS)}.", code="bad_step")
     return Position(name)

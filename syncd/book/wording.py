@@ -256,8 +256,13 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
             "The program failed on this order and changed nothing of it; it is tried again.",
             "Please report it with the message.",
         ),
+        "facts_unreadable": Words(
+            "What the book keeps of the order for its channel is damaged.",
+            "Have it told anew: syncctl trigger ACCOUNT --task orders --order ORDER",
+        ),
         "stock_allocated": Words("Stock came and was promised to it."),
         "moved_by_hand": Words("The warehouse moved it on by hand."),
+        "cleared_by_hand": Words("A person let it go on: it is verified, and a courier takes it."),
         "parcel_split": Words("Its parcel was divided by hand."),
         "parcels_merged": Words("Its parcel was put together with another by hand."),
         "putaway_good": Words("It was put on the shelf as good and is sellable again."),

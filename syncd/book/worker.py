@@ -13,6 +13,7 @@ import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
 from syncd.book.facts import Fact
+from syncd.book.order_facts import order_facts
 from syncd.book.repack import after_cancel
 from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
 from syncd.book.worksheet import Order, Piece, Worksheet
@@ -177,15 +178,15 @@ class Worker:
             self._record_order(order, fact, Outcome.PARK.value, code)
         return Verdict("PARKED", Outcome.PARK.value, code, message)
 
-    def set_aside(self, facts: Sequence[Fact], message: str) -> str:
-        """The program fails on this order: its facts are refused whole. Gives the plan's lines."""
+    def set_aside(self, facts: Sequence[Fact], message: str, code: str) -> str:
+        """This order cannot be worked: its facts are refused whole. Gives the plan's lines."""
         for fact in facts:
             order = self.sheet.orders.get(fact.order_id)
             if order is None:
-                self._plan_order(fact, "REFUSED", INTERNAL_ERROR)
-            elif fact.code != INTERNAL_ERROR:
-                self._record_order(order, fact, "REFUSED", INTERNAL_ERROR)
-            mark = ("REFUSED", "REFUSED", INTERNAL_ERROR, message)
+                self._plan_order(fact, "REFUSED", code)
+            elif fact.code != code:
+                self._record_order(order, fact, "REFUSED", code)
+            mark = ("REFUSED", "REFUSED", code, message)
             self.sheet.marks.append((mark, fact.id))
         return "".join(self.plan)
 
@@ -199,16 +200,15 @@ class Worker:
             if facility.plain and not piece.hold:
                 continue  # no gate of a place or of a hold can be closed
             invoiced = self._invoiced(piece) and not leaves_apart(self.sheet, piece, fact)
+            numbers = self.sheet.numbers_invoices and not invoiced
             plan: Cell | Decision = decision
-            if decision.dispatches and not invoiced and self.sheet.numbers_invoices:
+            if decision.dispatches and numbers:
                 plan = PLAIN.all[Position.CREATED][Event.DISPATCHED]  # it makes an invoice
             gates = Gates(
                 facility=facility.code,
                 facility_active=facility.active,
                 traceability=facility.traceability,
-                sequence_present=facility.sequence is not None
-                or invoiced
-                or not self.sheet.numbers_invoices,
+                unnumbered=facility.unnumbered if numbers else "",
                 hold=piece.hold,
             )
             refusal = gate(gates, fact.event, plan)
@@ -225,9 +225,9 @@ class Worker:
         ships = self.task.ships
         if ships is None:
             return True
-        facts = _facts(order.facts)
+        facts = order_facts(order.order_id, order.facts)
         if fact.facts:
-            facts = {**facts, **_facts(fact.facts)}
+            facts = {**facts, **order_facts(order.order_id, fact.facts)}
         return ships(
             OrderRef(
                 order_id=order.order_id,
@@ -390,7 +390,6 @@ def _recipe(steps: tuple[Step, ...]) -> _Recipe:
 
 
 MAX_RECIPES: Final = 2_000
-INTERNAL_ERROR: Final = "internal_error"
 
 
 def _state_of(pieces: Sequence[Piece]) -> str:
@@ -410,12 +409,6 @@ def _state_of_one(position: Position, allocated: bool) -> str:
     return roll_up([position], allocated=allocated)
 
 
-@lru_cache(maxsize=1024)
-def _facts(text: str) -> Mapping[str, str]:
-    return _DECODER.decode(text) if text else {}
-
-
-_DECODER: Final = msgspec.json.Decoder(dict[str, str])
 _BEHIND: Final = "An earlier change of this piece is not decided yet; this one comes after it."
 _WAITING: Final = (
     "The channel reports a later state, but its dispatch is not known or not proven yet; tried "

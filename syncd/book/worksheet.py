@@ -15,7 +15,13 @@ from syncd.book.contradictions import (
     load_answered,
     trouble_text,
 )
-from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
+from syncd.book.documents import (
+    DocumentKind,
+    SequenceRow,
+    package_code,
+    sequence_missing,
+    take_number,
+)
 from syncd.book.facts import Fact
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
@@ -77,10 +83,14 @@ class Order(msgspec.Struct, kw_only=True):
 
 
 class Facility(msgspec.Struct, kw_only=True, gc=False):
-    """A row of ``facility``, and its sale invoice sequence if one is defined."""
+    """A row of ``facility``, and its sale invoice sequence if one is defined.
+
+    ``tenant`` is told where several have a facility of this code.
+    """
 
     id: int
     code: str
+    tenant: str = ""
     active: bool
     traceability: str
     sequence: SequenceRow | None
@@ -89,6 +99,13 @@ class Facility(msgspec.Struct, kw_only=True, gc=False):
     def plain(self) -> bool:
         """Whether every gate that asks about the facility is open."""
         return self.active and self.sequence is not None and self.traceability != "ITEM"
+
+    @property
+    def unnumbered(self) -> str:
+        """The sentence that no invoice can be numbered, and what helps; empty if one can."""
+        if self.sequence is not None:
+            return ""
+        return sequence_missing(self.code, tenant=self.tenant)
 
 
 class Worksheet:
@@ -157,7 +174,7 @@ class Worksheet:
         settled = [p for p in pieces.values() if p.settled_at is not None]
         if settled:
             for item_id, events in load_answered(self.book, [p.item_id for p in settled]).items():
-                pieces[item_id].settled = tuple(events.items())
+                pieces[item_id].settled = events
         bare = [p.item_id for p in settled if self._lacks_invoice(p)]
         if bare:
             for (item_id,) in self.book.query(LOAD_UNSOLD, (msgspec.json.encode(bare).decode(),)):
@@ -381,7 +398,8 @@ class Shared:
             row = self.book.query(_LOAD_FACILITY, (kind, facility_id)).fetchone()
             found = Facility(
                 id=row[0], code=row[1], active=row[2] == "ACTIVE", traceability=row[3],
-                sequence=None if row[4] is None else SequenceRow(*row[4:]),
+                tenant=row[4],
+                sequence=None if row[5] is None else SequenceRow(*row[5:]),
             )  # fmt: skip
             self.facilities[facility_id] = found
         return found
@@ -505,8 +523,11 @@ _LOAD_SHELVES: Final = (
     "JOIN putaway p ON p.item_id = wanted.value ORDER BY p.opened_at, p.id"
 )
 _LOAD_FACILITY: Final = """
-SELECT f.id, f.code, f.state, f.traceability, s.id, s.prefix, s.next_number, s.width
-FROM facility f LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHERE f.id = ?
+SELECT f.id, f.code, f.state, f.traceability,
+       CASE WHEN EXISTS (SELECT 1 FROM facility o WHERE o.code = f.code AND o.id <> f.id)
+       THEN t.code ELSE '' END, s.id, s.prefix, s.next_number, s.width
+FROM facility f JOIN tenant t ON t.id = f.tenant_id
+LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHERE f.id = ?
 """
 _LOAD_STOCK: Final = "SELECT quantity FROM stock WHERE facility_id = ? AND sku = ? AND bucket = ?"
 _ADD_PACKAGE: Final = (

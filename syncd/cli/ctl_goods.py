@@ -14,7 +14,8 @@ from syncd.cli.ctl_output import ago, emit, field, say, table
 DISPOSITIONS: Final = ("GOOD", "BAD", "QC_REJECTED", "NOT_RECEIVED")
 DOCUMENTS: Final = ("SALE_INVOICE", "SALE_RETURN_INVOICE")
 STEPS: Final = (
-    "CREATED", "PICKING", "PICKED", "PACKED", "READY_TO_SHIP", "MANIFESTED", "DISPATCHED",
+    "FULFILLABLE", "CREATED", "PICKING", "PICKED", "PACKED", "READY_TO_SHIP", "MANIFESTED",
+    "DISPATCHED",
 )  # fmt: skip
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 BUCKETS: Final = ("on_hand_good", "bad", "not_found", "shortage")
@@ -171,6 +172,9 @@ def warehouse(order_id: str, step: str, account: str | None) -> None:
         say(f"Parcels: {', '.join(done['packages'])}")
     if done["invoices"]:
         say(f"Invoices issued: {', '.join(done['invoices'])}")
+    if lacking := done.get("waiting"):
+        told = ", ".join(f"{count} of {sku}" for sku, count in lacking.items())
+        say(f"Waiting for stock: {told}. When it comes: syncctl stock receive")
 
 
 @click.group(cls=Group, invoke_without_command=True)

@@ -34,7 +34,6 @@ class Progress:
         self._rings: OrderedDict[int, _Ring] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
-        self.emitted = 0  # events since the start of the program; grows while work goes on
 
     def emit(self, run_id: int, event: str, **fields: Any) -> None:
         """Tell that something happened in a run. ``fields`` must be plain JSON values."""
@@ -43,7 +42,6 @@ class Progress:
             ring.last += 1
             ring.ended = event == ENDED
             ring.events.append({**fields, "seq": ring.last, "run": run_id, "event": event})
-            self.emitted += 1
             self._changed.notify_all()
 
     def follow(

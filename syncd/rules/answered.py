@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from syncd.rules.words import Event
+from syncd.rules.pieces import Fact, Piece
+from syncd.rules.words import OF_RETURNS, Event
 
 _LEFT: Final = frozenset({Event.DISPATCHED, Event.UNDELIVERED})
 # What must have come before, so that who decides on the one has decided on the other. A delivery
@@ -25,13 +26,28 @@ _BEFORE: Final[Mapping[Event, frozenset[Event]]] = MappingProxyType(
 )
 
 
-def answered_by(evidence: Iterable[tuple[Event, int]]) -> dict[Event, int]:
+def answered_by(evidence: Iterable[tuple[Event, str, int]]) -> dict[tuple[Event, str], int]:
     """Until when, in microseconds, each event is decided by who settled this contradiction.
 
-    ``evidence``: the events of its two sides with their times. What else a channel tells is
-    another question, however old it is.
+    ``evidence``: the events of its two sides, the return that each is of, and their times. An
+    event of a return is decided for that return; an empty name means whichever. What else a
+    channel tells is another question, however old it is.
     """
     sides = list(evidence)
-    until = max((at for _, at in sides), default=0)
-    events = {event for event, _ in sides}
-    return dict.fromkeys(events.union(*(_BEFORE.get(event, ()) for event in events)), until)
+    until = max((at for _, _, at in sides), default=0)
+    events = {
+        (event, return_id if event in OF_RETURNS else "")
+        for side, return_id, _ in sides
+        for event in (side, *_BEFORE.get(side, ()))
+    }
+    return dict.fromkeys(events, until)
+
+
+def is_answered(piece: Piece, fact: Fact) -> bool:
+    """Whether a person's word on the piece has decided this fact too."""
+    return any(
+        event is fact.event
+        and fact.occurred_at <= until
+        and (not return_id or fact.return_id in ("", return_id))
+        for event, return_id, until in piece.settled
+    )

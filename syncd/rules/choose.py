@@ -42,7 +42,7 @@ from msgspec import Struct
 
 from syncd.rules.decide import decide, superseded
 from syncd.rules.pieces import Fact, Piece
-from syncd.rules.words import Event, Outcome, Position, Reason
+from syncd.rules.words import OF_RETURNS, Event, Outcome, Position, Reason
 from syncd.statuses import ReturnType
 
 P = Position
@@ -94,15 +94,6 @@ _COUNTED: Final[Mapping[Event, frozenset[Position]]] = {
     Event.LOST: frozenset({P.LOST}),
 }
 
-_OF_RETURNS: Final = frozenset(
-    {
-        Event.RETURN_NOTICED_RTO,
-        Event.RETURN_NOTICED_CIR,
-        Event.RETURNED_RTO,
-        Event.RETURNED_CIR,
-        Event.RETURN_WITHDRAWN,
-    }
-)
 _OUTWARD: Final = frozenset({Event.DISPATCHED, Event.DELIVERED, Event.UNDELIVERED})
 _ENDS_A_WISH: Final = frozenset({Event.CANCELLED, Event.CANCEL_WITHDRAWN})
 _CANCELS: Final = _ENDS_A_WISH | {Event.CANCEL_REQUESTED}
@@ -177,7 +168,7 @@ def _told_apart(meant: Sequence[Piece], fact: Fact) -> list[Piece]:
 
 def _near(piece: Piece, fact: Fact) -> int:
     """Whether the piece carries the fact's ids, none, or those of another parcel or return."""
-    if fact.return_id and piece.return_id and fact.event in _OF_RETURNS:
+    if fact.return_id and piece.return_id and fact.event in OF_RETURNS:
         if piece.return_id == fact.return_id:
             return _RETURN
         if piece.position in _IN_RETURN:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from syncd.rules.answered import is_answered
 from syncd.rules.cells import Cell, Decision, Fallback, Step
 from syncd.rules.pieces import Fact, Piece
 from syncd.rules.policies import Policies
@@ -76,7 +77,7 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     position = piece.position
     if piece.unsold:
         return _sold(piece, decide(replace(piece, unsold=False), fact, rulings))
-    if piece.settled and fact.occurred_at <= dict(piece.settled).get(fact.event, _NEVER):
+    if piece.settled and is_answered(piece, fact):
         met = rulings.all[position][fact.event]
         return _but(met, Outcome.NOOP, position, Reason.SETTLED_BY_PERSON, ())
     if piece.off_shelf and position is Position.CREATED and fact.event is Event.CANCELLED:
@@ -243,7 +244,6 @@ def _lost_late(piece: Piece, _: Fact) -> int | None:
 
 
 _NEVER_OLDER: Final = 2**63  # microseconds; later than any event
-_NEVER: Final = -(2**63)  # microseconds; before any event
 # What a fact must be newer than, and the event whose rank decides at the same moment.
 _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]] = {
     Since.NOTICE: (lambda piece, _: piece.return_noticed_at, Event.RETURN_NOTICED_CIR),

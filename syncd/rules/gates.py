@@ -34,8 +34,9 @@ class Gates(Struct, kw_only=True):
     """How the gates stand for one order. The names serve the messages.
 
     ``ships``: whether the channel ships the order; ``None`` when nobody can say, which lets
-    it pass. ``traceability`` is NONE, ITEM_SKU or ITEM. ``hold`` is the piece's hold.
-    ``by_hand``: a person moves the piece, no channel has said that it moved.
+    it pass. ``unnumbered`` says that the facility cannot number an invoice, and what to type.
+    ``traceability`` is NONE, ITEM_SKU or ITEM. ``hold`` is the piece's hold. ``by_hand``: a
+    person moves the piece, no channel has said that it moved.
     """
 
     account: str = ""
@@ -45,7 +46,7 @@ class Gates(Struct, kw_only=True):
     ships: bool | None = None
     facility: str = ""
     facility_active: bool = True
-    sequence_present: bool = True
+    unnumbered: str = ""
     traceability: str = "NONE"
     hold: str = ""
     by_hand: bool = False
@@ -97,13 +98,8 @@ def _of_place(gates: Gates, plan: Cell | Decision) -> Refusal | None:
             f"Facility {facility} is not active; make it ACTIVE again, the fact is then tried "
             "again",
         )
-    if not gates.sequence_present and plan.invoices:
-        return Refusal(
-            Reason.SEQUENCE_MISSING,
-            f"Facility {facility} has no SALE_INVOICE sequence, so the invoice cannot be "
-            "numbered; define one: "
-            f"syncctl sequence set {facility} SALE_INVOICE --prefix {facility}/",
-        )
+    if gates.unnumbered and plan.invoices:
+        return Refusal(Reason.SEQUENCE_MISSING, gates.unnumbered)
     if gates.traceability == "ITEM" and plan.dispatches and _position(plan) not in _SCANNED:
         return Refusal(
             Reason.ITEM_TRACEABILITY_NEEDS_SCAN,

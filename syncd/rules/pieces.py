@@ -18,7 +18,7 @@ class Piece(Struct, kw_only=True):
     ``cancelled_at`` the newest cancellation that was told after the piece had left,
     ``lost_at`` the newest word of its loss.
     ``settled_at`` is when the newest evidence happened that a person settled an exception by;
-    ``settled`` says until when that person's word decides each of the events it was about.
+    ``settled`` says of which event of which return that person's word decides, until when.
     ``former`` are the names of parcels that its own came from, ``off_shelf`` whether it lies
     among the packed goods although its parcel has to be packed again. ``replaces`` is the line
     of the same order that the piece's line stands in for. ``unsold``: it left without an invoice,
@@ -49,7 +49,7 @@ class Piece(Struct, kw_only=True):
     cancelled_at: int | None = None
     lost_at: int | None = None
     settled_at: int | None = None
-    settled: tuple[tuple[Event, int], ...] = ()
+    settled: tuple[tuple[Event, str, int], ...] = ()
     former: tuple[str, ...] = ()
     off_shelf: bool = False
     replaces: str = ""

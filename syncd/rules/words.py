@@ -270,6 +270,17 @@ RANK: Final[Mapping[Position, int | None]] = MappingProxyType(
 )
 """How far a piece has come. ``None``: not on that line, decided by its cells alone."""
 
+OF_RETURNS: Final = frozenset(
+    {
+        Event.RETURN_NOTICED_RTO,
+        Event.RETURN_NOTICED_CIR,
+        Event.RETURNED_RTO,
+        Event.RETURNED_CIR,
+        Event.RETURN_WITHDRAWN,
+    }
+)
+"""What is told of a return, by its id where the channel has one."""
+
 EVENT_RANK: Final[Mapping[Event, int]] = MappingProxyType(
     {
         Event.DISPATCHED: 10,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from syncd.book import acts
+from syncd.book import acts, intake
 from syncd.book.acts import Disposition
+from syncd.book.intake_files import ImportedOrder
 from syncd.book.stock import Bucket, Moves, imbalance, on_hand
 from syncd.errors import NotFound, Refused
 from syncd.rules import PartialCancel, Policies, Position
-from syncd.statuses import ReturnType, Status
+from syncd.statuses import OrderLine, ReturnType, Status
 from tests.bookkit import Seller, check_invariants
 
 WHO = "uid 1000 (asha)"
@@ -274,7 +275,7 @@ def test_unverified_orders_and_unknown_steps_are_refused(seller: Seller) -> None
     with pytest.raises(NotFound, match="no order 'OD9'"):
         advance(seller, Position.CREATED, "OD9")
     assert acts.parse_step(" ready-to-ship ") is Position.READY_TO_SHIP
-    with pytest.raises(Refused, match="Steps: CREATED, PICKING"):
+    with pytest.raises(Refused, match="Steps: FULFILLABLE, CREATED, PICKING"):
         acts.parse_step("delivered")
 
 
@@ -367,3 +368,54 @@ def test_a_parcel_is_acknowledged_although_a_cancelled_piece_stayed_in_it(seller
     ((putaway,),) = seller.rows("SELECT id FROM putaway WHERE kind = 'RTO'")
     acts.complete_putaway(seller.book, putaway, Disposition.GOOD, actor=WHO, now=seller.clock.now())
     assert seller.rows("SELECT state FROM package") == [("RETURN_ACKNOWLEDGED",)]
+
+
+EARLY = ("PENDING_VERIFICATION", "LOCATION_NOT_SERVICEABLE")
+
+
+def imported(seller: Seller, state: str, quantity: int = 1) -> None:
+    line = OrderLine(line_id="L1", sku="SHIRT", quantity=quantity)
+    order = ImportedOrder(
+        order_id="OD1", placed_at=seller.clock.now(), lines=(line,), states={"L1": state}
+    )
+    intake.take_orders(seller.book, "shop", [order], source="test", now=seller.clock.now())
+
+
+@pytest.mark.parametrize("state", EARLY)
+def test_a_person_lets_an_order_go_on_that_was_not_verified(seller: Seller, state: str) -> None:
+    imported(seller, state, 2)
+    seller.stock("SHIRT", 1)
+    assert seller.positions("OD1") == [state, state], "it takes no stock before"
+    done = advance(seller, Position.FULFILLABLE)
+    assert (done.to, done.moved, done.waiting) == ("FULFILLABLE", {state: 2}, {"SHIRT": 1})
+    assert seller.positions("OD1") == ["FULFILLABLE", "UNFULFILLABLE"]
+    assert done.state == seller.order_state("OD1") == "PROCESSING"
+    assert seller.stock_of("SHIRT") == {"allocated": 1}
+    records = seller.rows("SELECT before, after, code, actor FROM decision ORDER BY id")
+    assert records == [
+        (state, "UNFULFILLABLE", "cleared_by_hand", WHO),
+        (state, "UNFULFILLABLE", "cleared_by_hand", WHO),
+        ("UNFULFILLABLE", "FULFILLABLE", "stock_allocated", WHO),
+    ]
+    seller.stock("SHIRT", 1)
+    assert advance(seller, Position.DISPATCHED).moved == {"FULFILLABLE": 2}
+
+
+def test_what_does_not_wait_to_be_verified_is_not_let_go_on(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    with pytest.raises(Refused, match=r"No piece of OD1 waits to be verified.*: 1 UNFULFILLABLE"):
+        advance(seller, Position.FULFILLABLE)
+    with pytest.raises(NotFound, match="no order 'OD9'"):
+        advance(seller, Position.FULFILLABLE, "OD9")
+    with pytest.raises(Refused, match="Steps: FULFILLABLE, CREATED"):
+        advance(seller, Position.DELIVERED)
+
+
+def test_an_older_order_gets_the_stock_first(seller: Seller) -> None:
+    seller.order("OD0", ("L1", "SHIRT", 1))
+    seller.clock.advance(timedelta(hours=1))
+    imported(seller, "PENDING_VERIFICATION")
+    seller.stock("SHIRT", 1)
+    advance(seller, Position.FULFILLABLE)
+    assert seller.positions("OD0") == ["FULFILLABLE"]
+    assert seller.positions("OD1") == ["UNFULFILLABLE"]

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from syncd.book import acts
 from syncd.book.apply import TenantNotLive
 from syncd.book.person_verbs import PERSON_VERBS
 from syncd.book.putaways import Disposition, complete_putaway
+from syncd.book.tables import Facility, Tenant
 from syncd.book.verbs import VERBS
+from syncd.errors import Refused
 from syncd.rules import TENANT_NOT_LIVE, PartialCancel, Policies, Position, Verb
 from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller, check_invariants
@@ -330,6 +333,26 @@ def test_the_same_facts_again_change_nothing(seller: Seller) -> None:
     seller.tell(*facts)
     seller.settle()
     assert seller.dump() == before
+
+
+def test_the_missing_sequence_is_named_so_that_it_can_be_typed(tmp_path: Path) -> None:
+    seller = Seller(tmp_path, sequence=False)
+    with seller.book.write():
+        seller.book.query("UPDATE facility SET code = 'W 2'")
+        tenant = Tenant.create(code="other", state="LIVE")
+        Facility.create(tenant=tenant, code="W 2")
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    seller.settle()
+    ((message,),) = seller.rows("SELECT message FROM inbox")
+    assert message.endswith("syncctl sequence set 'W 2' SALE_INVOICE --prefix W-2/ --tenant acme")
+    acts.receive_stock(
+        seller.book, "W 2", {"SHIRT": 2}, actor="test", now=seller.clock.now(), tenant="acme"
+    )
+    seller.order("OD2", ("L1", "SHIRT", 1))
+    with pytest.raises(Refused) as caught:
+        seller.advance("OD2", Position.PACKED)
+    assert str(caught.value) == message
 
 
 def test_what_the_channel_does_not_ship_is_only_an_echo(seller: Seller) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.book import acts, drift, inbox, runs
+from syncd.book import acts, compare, drift, inbox, last_word, runs
+from syncd.book.explain import explain
 from syncd.book.tables import Task
 from syncd.clock import to_micros
 from syncd.errors import GaveWay, PanelBusy, PanelRefused
@@ -211,6 +212,31 @@ def test_a_panel_that_falls_silent_before_the_mending_has_not_been_mended(
     assert plain.causes(run) == [("OD1", "missed", False)]
 
 
+@pytest.mark.parametrize("missing", ["order_missing", "line_missing"])
+def test_what_is_missing_is_taken_in_under_the_brake_by_a_pass(
+    plain: AuditOffice, missing: str
+) -> None:
+    plain.setup = msgspec.structs.replace(plain.setup, brake=Brake(True, 0.2, 3))
+    for number in range(4):
+        plain.order(f"OD{number}")
+        plain.shop.tell(f"OD{number}", Status.CANCELLED)
+    assert plain.audit(fix=True)["state"] == "HELD"
+    order_id = "OD9" if missing == "order_missing" else "OD0"
+    line = OrderLine(line_id="L2", sku="SHIRT", quantity=1)
+    plain.shop.orders[order_id] = NewOrder(order_id=order_id, placed_at=START - DAY, lines=(line,))
+    found = drift.findings(plain.book, run_id=plain.audit()["id"])
+    (told,) = [one for one in found if one.cause == missing]
+    assert not told.fixable
+    assert "--fix" not in told.do
+    assert f"syncctl trigger shop --task orders --order {order_id}." in told.do
+    assert "syncctl brake --account shop" in told.do
+    plain.run(Kind.ORDERS, orders=(order_id,))
+    assert "L2" in plain.seller.book.query(
+        "SELECT group_concat(i.line_id) FROM item i JOIN orders o ON o.id = i.order_id "
+        "WHERE o.order_id = ?", (order_id,)
+    ).fetchone()[0]  # fmt: skip
+
+
 def test_what_no_pass_heard_is_found_and_mended_and_stays_mended(office: AuditOffice) -> None:
     office.order("OD1")
     office.shop.tell("OD1", Status.DISPATCHED)
@@ -326,16 +352,54 @@ def test_a_piece_that_was_moved_behind_the_books_back(plain: AuditOffice) -> Non
     assert plain.causes(plain.audit()) == [("OD1", "not_carried_out", False)]
 
 
+def reopened(office: AuditOffice) -> None:
+    """OD1 was cancelled and then dispatched; a person says that it left."""
+    office.order("OD1")
+    office.seller.tell(office.shop.tell("OD1", Status.CANCELLED))
+    office.seller.settle()
+    office.seller.tell(office.shop.tell("OD1", Status.DISPATCHED))
+    office.seller.settle()
+    acts.settle(office.book, [1], "reopen", note="", actor="asha", now=office.clock.now())
+    assert office.causes(office.audit()) == []
+
+
+def test_a_settled_piece_is_no_drift_where_later_facts_have_brought_it(plain: AuditOffice) -> None:
+    reopened(plain)
+    plain.seller.tell(plain.shop.tell("OD1", Status.DELIVERED, occurred_at=plain.clock.now()))
+    plain.seller.settle()
+    assert plain.seller.positions("OD1") == ["DELIVERED"]
+    assert plain.causes(plain.audit()) == []
+
+
 @pytest.mark.unsound_book
-def test_a_settled_piece_is_no_drift_until_something_newer_comes(plain: AuditOffice) -> None:
+@pytest.mark.parametrize("after", ["the word", "a later fact"])
+def test_a_settled_piece_that_moved_without_a_record_is_told(
+    plain: AuditOffice, after: str
+) -> None:
+    reopened(plain)
+    if after == "a later fact":
+        plain.seller.tell(plain.shop.tell("OD1", Status.DELIVERED, occurred_at=plain.clock.now()))
+        plain.seller.settle()
+    with plain.book.write():
+        plain.book.query("UPDATE item SET position = 'LOST'")
+    assert plain.causes(plain.audit()) == [("OD1", "not_carried_out", False)]
+
+
+def test_what_is_not_carried_out_after_a_settlement_is_told(tmp_path: Path) -> None:
+    plain = AuditOffice(tmp_path, Market(), sequence=False)
     plain.order("OD1")
     plain.seller.tell(plain.shop.tell("OD1", Status.CANCELLED))
     plain.seller.settle()
-    with plain.book.write():
-        plain.book.query(
-            "UPDATE item SET position = 'DISPATCHED', settled_at = ?", (to_micros(START),)
-        )
+    plain.seller.tell(plain.shop.tell("OD1", Status.DISPATCHED))
+    plain.seller.settle()
+    acts.settle(plain.book, [1], "expect_rto", note="", actor="asha", now=plain.clock.now())
     assert plain.causes(plain.audit()) == []
+    plain.seller.tell(plain.shop.tell("OD1", Status.DELIVERED, occurred_at=plain.clock.now()))
+    plain.seller.settle()  # it is sold now, and there is no sequence for its invoice
+    run = plain.audit()
+    assert plain.causes(run) == [("OD1", "refused", False)]
+    (found,) = drift.findings(plain.book, run_id=run["id"])
+    assert (found.book_says, found.panel_says) == ("1 RETURN_NOTICED_RTO", "1 DELIVERED")
 
 
 def dismissed(office: AuditOffice) -> None:
@@ -466,6 +530,14 @@ def test_a_row_that_cannot_be_read_is_told_unless_it_was_set_aside(plain: AuditO
         )
     acts.ignore(plain.book, [1], note="seen", actor="asha", now=START)
     assert plain.causes(plain.audit()) == []
+
+
+class PanelShips(Market):
+    """A panel that ships everything itself, and says so by order."""
+
+    @hookimpl
+    def provides_shipping(self, order: OrderRef) -> bool:
+        return True
 
 
 class SellerShips(Market):
@@ -665,6 +737,39 @@ def test_what_the_channel_does_not_ship_is_left_to_the_seller(plain: AuditOffice
     assert plain.causes(plain.audit()) == []
 
 
+@pytest.mark.parametrize("kept", ["{", "[1]", '{"a": 1}'])
+def test_an_order_whose_facts_are_damaged_is_named_and_stops_no_other(
+    tmp_path: Path, kept: str
+) -> None:
+    office = AuditOffice(tmp_path, PanelShips())
+    for order_id in ("OD1", "OD2"):
+        office.order(order_id)
+        office.seller.tell(office.shop.tell(order_id, Status.DISPATCHED))
+    with office.book.write():
+        office.book.query("UPDATE orders SET facts = ? WHERE order_id = 'OD1'", (kept,))
+    office.run(Kind.CANCELLED)
+    assert office.seller.positions("OD2") == ["DISPATCHED"]
+    assert office.seller.positions("OD1") == ["UNFULFILLABLE"]
+    ((code, message),) = office.seller.rows(
+        "SELECT code, message FROM inbox WHERE order_id = 'OD1'"
+    )
+    assert code == "facts_unreadable"
+    assert "What the book keeps of order OD1 for its channel cannot be read" in message
+    run = office.audit()
+    assert office.causes(run) == [("OD1", "facts_unreadable", False)]
+    told = explain(office.book, "OD1")
+    assert told.order is not None
+    assert "order OD1" in told.order.facts["unreadable"]
+    assert any("trigger shop --task orders --order OD1" in one for one in told.to_do)
+    office.shop.orders["OD1"] = msgspec.structs.replace(
+        office.shop.orders["OD1"], facts={"colour": "red"}
+    )
+    office.run(Kind.ORDERS, orders=("OD1",))
+    office.run(Kind.CANCELLED)
+    assert office.seller.positions("OD1") == ["DISPATCHED"]
+    assert office.causes(office.audit()) == []
+
+
 def test_old_findings_are_dropped_and_the_newest_audits_kept(plain: AuditOffice) -> None:
     plain.order("OD1")
     plain.shop.tell("OD1", Status.DISPATCHED)
@@ -754,3 +859,13 @@ def test_the_ledger_of_a_broken_off_audit_is_what_the_journal_has(plain: AuditOf
     again = runs.Counts.from_json(runs.get(plain.book, asked.run_id).counts)
     assert (again.new, again.applied) == (3, 3)
     assert again.imbalance() == 0
+
+
+def test_the_exceptions_of_an_order_are_found_by_its_index(plain: AuditOffice) -> None:
+    """The cost of an audit, and of explain, follows the order, not all that was ever asked."""
+    ids = '["OD1"]'
+    asked = [(last_word._PIECES, (1, ids)), (compare._OPEN_EXCEPTIONS, (1, ids))]
+    for sql, params in asked:
+        plan = plain.seller.rows(f"EXPLAIN QUERY PLAN {sql}", *params)
+        (step,) = [row[3] for row in plan if " e " in row[3]]
+        assert "exceptions_order_id_account_id (order_id=? AND account_id=?)" in step

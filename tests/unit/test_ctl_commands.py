@@ -761,12 +761,12 @@ def test_each_command_has_a_test(path: tuple[str, ...]) -> None:
 def test_sequence_kinds_and_steps_are_those_of_the_book() -> None:
     from syncd.book.documents import DocumentKind
     from syncd.book.putaways import Disposition
-    from syncd.book.warehouse import ROAD
+    from syncd.book.warehouse import STEPS
     from syncd.cli import ctl_goods
 
     assert tuple(DocumentKind) == ctl_goods.DOCUMENTS
     assert tuple(Disposition) == ctl_goods.DISPOSITIONS
-    assert tuple(step.value for step in ROAD) == ctl_goods.STEPS
+    assert tuple(step.value for step in STEPS) == ctl_goods.STEPS
 
 
 # --- the door and the brake

@@ -10,6 +10,7 @@ import pytest
 
 from syncd.book import acts, intake
 from syncd.book.explain import explain
+from syncd.book.intake_files import ImportedOrder
 from syncd.book.stock import Bucket
 from syncd.book.tables import Account, Facility, Tenant
 from syncd.book.wording import (
@@ -377,6 +378,40 @@ def test_a_return_asks_for_its_putaway_until_it_is_done(seller: Seller) -> None:
     assert told.to_do == ()
     assert "put on the shelf as good" in told.story[-1].text
     assert told.lines[-1] == "  Nothing; no person is needed."
+
+
+def test_an_order_that_has_not_left_needs_its_warehouse(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert explain(seller.book, "OD1").lines[-1] == (
+        "  Nothing to settle. It waits in the warehouse until the channel says that it left; if "
+        "the seller ships it, book that: syncctl warehouse OD1 DISPATCHED"
+    )
+    seller.advance("OD1", Position.DISPATCHED)
+    assert explain(seller.book, "OD1").lines[-1] == "  Nothing; no person is needed."
+
+
+def test_the_way_of_an_order_that_the_seller_ships_is_his_to_book(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD1", Status.DISPATCHED))
+    seller.settle(ships=lambda _: False)
+    (do,) = explain(seller.book, "OD1").to_do
+    assert do.startswith("The seller ships this order, so the channel's word is not booked: ")
+    assert do.endswith("If it has left, book that: syncctl warehouse OD1 DISPATCHED")
+    seller.advance("OD1", Position.DISPATCHED)
+    assert explain(seller.book, "OD1").to_do == ()
+
+
+@pytest.mark.parametrize("state", ["PENDING_VERIFICATION", "LOCATION_NOT_SERVICEABLE"])
+def test_an_order_that_may_not_go_on_says_what_lets_it(seller: Seller, state: str) -> None:
+    line = OrderLine(line_id="L1", sku="SHIRT", quantity=1)
+    now = seller.clock.now()
+    order = ImportedOrder(order_id="OD 1", placed_at=now, lines=(line,), states={"L1": state})
+    intake.take_orders(seller.book, "shop", [order], source="test", now=now)
+    (do,) = explain(seller.book, "OD 1").to_do
+    assert do.startswith(f"Line L1 is {state}, ")
+    assert "then: syncctl warehouse 'OD 1' FULFILLABLE" in do
 
 
 def test_an_order_born_cancelled_says_why(seller: Seller) -> None:

@@ -231,9 +231,14 @@ def test_a_parcel_that_was_split_is_not_the_one_to_ask() -> None:
 # --- where nothing may leave yet, or it has left already
 
 
+LET_GO = "syncctl warehouse OD1 FULFILLABLE"
 EARLY = [
-    (Position.PENDING_VERIFICATION, "not_verified", "verify the order before it is packed"),
-    (Position.LOCATION_NOT_SERVICEABLE, "not_verified", "find a courier for it, or cancel it"),
+    (Position.PENDING_VERIFICATION, "not_verified", "before it is packed, then: " + LET_GO),
+    (
+        Position.LOCATION_NOT_SERVICEABLE,
+        "not_verified",
+        f"courier for it, then: {LET_GO}; or cancel it",
+    ),
 ]
 
 

@@ -462,8 +462,10 @@ def test_fault_B09_a_panel_clock_behind_holds_the_cursor_back(office: Office) ->
 
 
 def test_fault_B10_a_cursor_in_the_future_is_reset_and_told(office: Office) -> None:
-    with office.book.write():
-        inbox.move_cursor(office.book, 1, Kind.DISPATCHED, START + DAY, 1)
+    inbox.store_page(
+        office.book, 1, Kind.DISPATCHED, [], run_id=1, observed_at=START,
+        complete_until=START + DAY,
+    )  # fmt: skip
     run = office.run(Kind.DISPATCHED)
     assert "some clock was wrong" in run["message"]
     (asked,) = [window for kind, window, _ in office.shop.asked]

@@ -75,10 +75,11 @@ def test_a_quiet_account_is_healthy(seller: Seller) -> None:
 
 
 def inbox_until(seller: Seller, ago: timedelta) -> None:
-    with seller.book.write():
-        inbox.move_cursor(
-            seller.book, 1, Kind.DISPATCHED, seller.clock.now() - ago, ask(seller, Kind.ORDERS)
-        )
+    now = seller.clock.now()
+    inbox.store_page(
+        seller.book, 1, Kind.DISPATCHED, [], run_id=ask(seller, Kind.ORDERS), observed_at=now,
+        complete_until=now - ago,
+    )  # fmt: skip
 
 
 def test_a_book_without_accounts_says_what_to_do(seller: Seller) -> None:

@@ -646,7 +646,7 @@ def test_a_decision_says_whether_it_changes_the_book() -> None:
 def test_what_a_person_settled_stands_against_what_is_not_newer(
     event: Event, at: int, hold: str
 ) -> None:
-    settled = piece("MANIFESTED", settled_at=THEN, settled=((event, THEN),), hold=hold)
+    settled = piece("MANIFESTED", settled_at=THEN, settled=((event, "", THEN),), hold=hold)
     decision = decide(settled, fact(event, at))
     assert said(decision) == ("NOOP", "MANIFESTED", "settled_by_person")
     assert decision.steps == ()
@@ -654,22 +654,34 @@ def test_what_a_person_settled_stands_against_what_is_not_newer(
 
 @pytest.mark.parametrize("event", Event)
 def test_something_newer_than_a_settlement_is_decided(event: Event) -> None:
-    settled, usual = piece("DISPATCHED", settled=((event, THEN),)), piece("DISPATCHED")
+    settled, usual = piece("DISPATCHED", settled=((event, "", THEN),)), piece("DISPATCHED")
     assert decide(settled, fact(event, LATER)) == decide(usual, fact(event, LATER))
 
 
 @pytest.mark.parametrize("event", [e for e in Event if e not in ("CANCELLED", "DELIVERED")])
 def test_what_nobody_was_asked_about_is_decided_however_old(event: Event) -> None:
     usual = piece("DELIVERED")
-    settled = piece("DELIVERED", settled=((Event.CANCELLED, THEN), (Event.DELIVERED, THEN)))
+    word = ((Event.CANCELLED, "", THEN), (Event.DELIVERED, "", THEN))
+    settled = piece("DELIVERED", settled=word)
     assert decide(settled, fact(event, EARLIER)) == decide(usual, fact(event, EARLIER))
 
 
+@pytest.mark.parametrize("asked", ["", "R1"])
+@pytest.mark.parametrize("told", ["", "R1", "R2"])
+def test_a_word_on_one_return_is_none_on_another(asked: str, told: str) -> None:
+    settled = piece("DELIVERED", settled=((Event.RETURNED_CIR, asked, THEN),))
+    heard = fact(Event.RETURNED_CIR, EARLIER, return_id=told)
+    another = "" not in (asked, told) and asked != told
+    reason = "cir_completed_on_channel" if another else "settled_by_person"
+    assert decide(settled, heard).reason == reason
+
+
 def test_a_word_on_a_contradiction_is_one_on_what_must_have_come_before() -> None:
-    assert answered_by([(Event.CANCELLED, THEN), (Event.RETURNED_CIR, EARLIER)]) == dict.fromkeys(
+    sides = [(Event.CANCELLED, "R1", THEN), (Event.RETURNED_CIR, "R2", EARLIER)]
+    assert answered_by(sides) == dict.fromkeys(
         (
-            Event.CANCELLED, Event.CANCEL_REQUESTED, Event.RETURNED_CIR,
-            Event.RETURN_NOTICED_CIR, Event.UNDELIVERED, Event.DISPATCHED,
+            (Event.CANCELLED, ""), (Event.CANCEL_REQUESTED, ""), (Event.RETURNED_CIR, "R2"),
+            (Event.RETURN_NOTICED_CIR, "R2"), (Event.UNDELIVERED, ""), (Event.DISPATCHED, ""),
         ),
         THEN,
     )  # fmt: skip

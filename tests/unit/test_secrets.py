@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.log import mask
-from syncd.secrets import MAX_BYTES, SecretError, is_reference, resolve
+from syncd.secrets import MAX_BYTES, SecretError, resolve
 
 SECRET = "canary-4711-value"
 
@@ -101,12 +101,6 @@ def test_what_is_no_reference_is_refused_and_not_shown(value: Any) -> None:
     with pytest.raises(SecretError) as caught:
         resolve(value, folder=Path("/"), env={"A": SECRET, "7": SECRET})
     assert SECRET not in str(caught.value)
-
-
-def test_is_reference() -> None:
-    assert is_reference({"env": "A"})
-    assert not is_reference({"x": "A"})
-    assert not is_reference("A")
 
 
 def test_a_secret_that_was_read_is_masked_from_then_on(tmp_path: Path) -> None:

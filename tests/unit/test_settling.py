@@ -487,7 +487,8 @@ def test_the_parcel_stays_blocked_for_another_piece_and_its_invoice_is_void_at_l
     settle(seller, "pulled", 1)
     assert seller.rows("SELECT blocked FROM package") == [("cancelled_after_manifest",)]
     assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
-    settle(seller, "pulled", 2)
+    (answer,) = settle(seller, "pulled", 2).answers
+    assert answer.notes == ("invoice INV/001 void",)
     assert seller.rows("SELECT blocked, state FROM package") == [("", "CANCELLED")]
     assert seller.rows("SELECT state FROM invoice") == [("VOIDED",)]
     assert seller.order_state("OD1") == "CANCELLED"
@@ -495,7 +496,8 @@ def test_the_parcel_stays_blocked_for_another_piece_and_its_invoice_is_void_at_l
 
 def test_gone_expects_it_back(seller: Seller) -> None:
     on_the_manifest(seller)
-    settle(seller, "gone")
+    (answer,) = settle(seller, "gone").answers
+    assert "parcel SP-1 may leave" in answer.notes, "the other piece is still here"
     assert seller.positions("OD1") == ["RETURN_EXPECTED", "MANIFESTED"]
     assert seller.rows("SELECT hold FROM item") == [("",), ("",)]
     assert seller.rows("SELECT blocked FROM package") == [("",)]
@@ -1004,4 +1006,31 @@ def test_a_settlement_swallows_no_older_return_that_nobody_was_asked_about(
     assert seller.stock_of("SHIRT") == {"putaway_pending": 1}
     tell(seller, Status.CANCELLED, occurred_at=begin + timedelta(hours=19))
     assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
+    assert open_codes(seller) == []
+
+
+@pytest.mark.parametrize("told", ["R2", "R1"], ids=["another", "the same"])
+def test_a_settlement_of_one_return_is_none_of_another(seller: Seller, told: str) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+
+    def said(status: Status, hour: int, return_id: str = "") -> None:
+        of = {"return_id": return_id} if return_id else {}
+        kind = CIR if status in (Status.RETURN_NOTICED, Status.RETURNED) else None
+        tell(seller, status, return_type=kind, occurred_at=begin + timedelta(hours=hour), **of)
+
+    said(Status.DISPATCHED, 1)
+    said(Status.DELIVERED, 4)
+    said(Status.RETURN_NOTICED, 10, "R1")
+    said(Status.RETURN_WITHDRAWN, 20, "R1")
+    said(Status.RETURNED, 19, "R1")
+    assert open_codes(seller) == ["return_withdrawn_after_receipt"]
+    settle(seller, "dismiss", note="not on the shelf")
+    assert seller.positions("OD1") == ["DELIVERED"]
+    said(Status.RETURNED, 18, told)
+    another = told == "R2"
+    assert seller.positions("OD1") == ["CIR_COMPLETE" if another else "DELIVERED"]
+    assert seller.count("putaway") == int(another)
     assert open_codes(seller) == []

@@ -63,9 +63,8 @@ POLICIES, WHOLE = (
             "Facility BLR is not active; make it ACTIVE again, the fact is then tried again",
         ),
         (
-            {"sequence_present": False},
-            "Facility BLR has no SALE_INVOICE sequence, so the invoice cannot be numbered; define "
-            "one: syncctl sequence set BLR SALE_INVOICE --prefix BLR/",
+            {"unnumbered": "Facility BLR has no sequence"},
+            "Facility BLR has no sequence",
         ),
         (
             {"traceability": "ITEM"},

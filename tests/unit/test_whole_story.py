@@ -804,7 +804,7 @@ decision: fact 1, L1.0, DISPATCHED, FULFILLABLE > FULFILLABLE, REFUSED, sequence
 decision: fact 2, L1.0, DELIVERED, FULFILLABLE > FULFILLABLE, PARK, sequence_missing, test,
     occurred_at 2m, decided_at 2m
 fact: fact 1, REFUSED, REFUSED, sequence_missing, Facility BLR has no SALE_INVOICE sequence,
-    so the invoice cannot be numbered; define one: syncctl sequence set BLR SALE_INVOICE
+    so no invoice can be numbered. Define one with: syncctl sequence set BLR SALE_INVOICE
     --prefix BLR/, decided_at 2m
 fact: fact 2, WAITING, PARK, sequence_missing, An earlier change of this piece is not decided
     yet; this one comes after it., decided_at 2m
