@@ -71,6 +71,11 @@ def parcel_of(desk: Desk, piece: Piece) -> Package | None:
     return None if piece.package_id is None else desk.sheet.packages[piece.package_id]
 
 
+def _latest(known: int | None, told: int) -> int:
+    """The later of two times, of which the first may not be known yet."""
+    return told if known is None else max(known, told)
+
+
 def nothing(desk: Desk, piece: Piece, step: Step) -> None:
     """The book has no record of its own for this step; the decision record names it."""
 
@@ -236,7 +241,7 @@ def fill_tracking(desk: Desk, piece: Piece, step: Step) -> None:
 def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
     """A second notice may bring the return's own id; the newest notice counts."""
     piece.return_id = piece.return_id or desk.fact.return_id
-    piece.return_noticed_at = max(piece.return_noticed_at or 0, desk.fact.occurred_at)
+    piece.return_noticed_at = _latest(piece.return_noticed_at, desk.fact.occurred_at)
 
 
 def backfill_dispatched_at(desk: Desk, piece: Piece, step: Step) -> None:
@@ -258,7 +263,7 @@ def backfill_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
 def renew_delivered_at(desk: Desk, piece: Piece, step: Step) -> None:
     """Delivered once more: a notice of a return before that was the false scan."""
     found = piece.position is Position.DELIVERED and piece.found_again
-    piece.delivered_at = max(piece.delivered_at or 0, desk.fact.occurred_at)
+    piece.delivered_at = _latest(piece.delivered_at, desk.fact.occurred_at)
     if found:
         note_found(desk, piece, step)
 
@@ -267,7 +272,7 @@ def note_found(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer has it, so that a return or a loss noticed before that is known to be moot."""
     if piece.delivered_at is not None:
         # One microsecond: what is noticed in the moment of the delivery comes after it.
-        piece.withdrawn_at = max(piece.withdrawn_at or 0, piece.delivered_at - 1)
+        piece.withdrawn_at = _latest(piece.withdrawn_at, piece.delivered_at - 1)
 
 
 def deliver(desk: Desk, piece: Piece, step: Step) -> None:
@@ -383,17 +388,17 @@ def withdraw_return(desk: Desk, piece: Piece, step: Step) -> None:
 def note_withdrawal(desk: Desk, piece: Piece, step: Step) -> None:
     """Keep it, so that an older notice that comes later is known to be settled."""
     piece.return_id = piece.return_id or desk.fact.return_id
-    piece.withdrawn_at = max(piece.withdrawn_at or 0, desk.fact.occurred_at)
+    piece.withdrawn_at = _latest(piece.withdrawn_at, desk.fact.occurred_at)
 
 
 def note_cancellation(desk: Desk, piece: Piece, step: Step) -> None:
     """Keep it, so that what is told later of the time before it does not pass for newer."""
-    piece.cancelled_at = max(piece.cancelled_at or 0, desk.fact.occurred_at)
+    piece.cancelled_at = _latest(piece.cancelled_at, desk.fact.occurred_at)
 
 
 def note_loss(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost, said again: what is older than the newest word of it does not find the piece."""
-    piece.lost_at = max(piece.lost_at or 0, desk.fact.occurred_at)
+    piece.lost_at = _latest(piece.lost_at, desk.fact.occurred_at)
 
 
 def note_return(desk: Desk, piece: Piece, step: Step) -> None:
@@ -415,7 +420,7 @@ def note_return(desk: Desk, piece: Piece, step: Step) -> None:
 
 def renew_hold(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer asks again: only what is newer ends the wish."""
-    piece.held_at = max(piece.held_at or 0, desk.fact.occurred_at)
+    piece.held_at = _latest(piece.held_at, desk.fact.occurred_at)
 
 
 def hold_item(desk: Desk, piece: Piece, step: Step) -> None:
@@ -429,7 +434,7 @@ def release_hold(desk: Desk, piece: Piece, step: Step) -> None:
     piece.hold = ""
     piece.held_at = None
     if desk.fact.event is Event.CANCEL_WITHDRAWN:
-        piece.uncancelled_at = max(piece.uncancelled_at or 0, desk.fact.occurred_at)
+        piece.uncancelled_at = _latest(piece.uncancelled_at, desk.fact.occurred_at)
 
 
 def block_dispatch(desk: Desk, piece: Piece, step: Step) -> None:
