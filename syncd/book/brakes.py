@@ -82,7 +82,7 @@ def weigh(book: Book, account_id: int, run_id: int, brake: Brake, now: datetime)
     An open brake stays, whatever the configuration says by now. Joins the caller's transaction.
     """
     with book.write():
-        name = book.query("SELECT name FROM account WHERE id = ?", (account_id,)).fetchone()[0]
+        name = book.query(_NAME, (account_id,)).fetchone()[0]
         on = _open(book, account_id)
         if on is None:
             after = _released_upto(book, account_id)
@@ -162,7 +162,7 @@ def drop(book: Book, account: str, *, note: str, actor: str, now: datetime) -> C
 
 def covered(book: Book, account_id: int, brake_id: int) -> tuple[int, int]:
     """The row ids of the journal that a brake is about: after the first, up to the second."""
-    row = book.query("SELECT upto FROM brake WHERE id = ?", (brake_id,)).fetchone()
+    row = book.query(_UPTO, (brake_id,)).fetchone()
     return _released_upto(book, account_id), int(row[0])
 
 
@@ -178,64 +178,39 @@ def _must_be_on(book: Book, account_id: int, account: str) -> tuple[int, int, in
 
 
 def _open(book: Book, account_id: int) -> tuple[int, int, int, int] | None:
-    row = book.query(
-        "SELECT id, upto, cancels, open_orders FROM brake WHERE account_id = ? "
-        "AND state = 'OPEN' ORDER BY id DESC LIMIT 1",
-        (account_id,),
-    ).fetchone()
+    row = book.query(_ON, (account_id,)).fetchone()
     return None if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
 
 
 def _released_upto(book: Book, account_id: int) -> int:
     """What a person has said yes to before counts no more."""
-    row = book.query(
-        "SELECT coalesce(max(upto), 0) FROM brake WHERE account_id = ? AND state = 'RELEASED'",
-        (account_id,),
-    ).fetchone()
-    return int(row[0])
+    return int(book.query(_RELEASED, (account_id,)).fetchone()[0])
 
 
 def _candidates(book: Book, account_id: int, after: int) -> int:
-    sql = f"SELECT count(DISTINCT order_id) {_CANDIDATES}"
-    return int(book.query(sql, (account_id, after)).fetchone()[0])
+    return int(book.query(_HOW_MANY, (account_id, after)).fetchone()[0])
 
 
 def _turns(book: Book, account_id: int, after: int, upto: int | None, turn: int) -> dict[str, int]:
     """Orders with such cancellations, with the id of the first, in the order of these."""
-    rows = book.query(
-        f"SELECT order_id, min(id) {_CANDIDATES} AND id <= ? GROUP BY order_id "
-        "HAVING min(id) > ? ORDER BY min(id)",
-        (account_id, after, 2**63 - 1 if upto is None else upto, turn),
-    )
-    return dict(rows.fetchall())
+    return dict(book.query(_TURNS, (account_id, after, upto, turn)).fetchall())
 
 
 def _open_orders(book: Book, account_id: int) -> int:
     """Orders with a piece that has not left as the pass begins to decide. Those that it reports
     as dispatched are among them: after an outage both words come together."""
-    sql = (
-        "SELECT count(*) FROM orders WHERE account_id = ? "
-        "AND state NOT IN ('COMPLETE', 'CANCELLED')"
-    )
-    return int(book.query(sql, (account_id,)).fetchone()[0])
+    return int(book.query(_OPEN_ORDERS, (account_id,)).fetchone()[0])
 
 
 def _put_on(
     book: Book, account_id: int, run_id: int, cancels: int, orders: int, now: datetime
 ) -> int:
-    book.query(
-        "INSERT INTO brake (account_id, run_id, upto, cancels, open_orders, state, opened_at, "
-        "closed_by, note) SELECT ?, ?, coalesce(max(id), 0), ?, ?, 'OPEN', ?, '', '' FROM inbox",
-        (account_id, run_id, cancels, orders, to_micros(now)),
-    )
-    return int(book.query("SELECT last_insert_rowid()").fetchone()[0])
+    row = book.query(_PUT_ON, (account_id, run_id, cancels, orders, to_micros(now))).fetchone()
+    return int(row[0])
 
 
 def _close(book: Book, brake_id: int, state: str, note: str, actor: str, now: datetime) -> None:
-    book.query(
-        "UPDATE brake SET state = ?, closed_at = ?, closed_by = ?, note = ? WHERE id = ?",
-        (state, to_micros(now), actor, note, brake_id),
-    )
+    book.query(_CLOSE, (state, to_micros(now), actor, note, brake_id))
 
 
 def _plan(facts: Sequence[HeldFact]) -> tuple[str, str]:
@@ -255,6 +230,28 @@ def _plan(facts: Sequence[HeldFact]) -> tuple[str, str]:
     return digest.hexdigest(), msgspec.json.encode(rows).decode()
 
 
+_NAME: Final = "SELECT name FROM account WHERE id = ?"
+_UPTO: Final = "SELECT upto FROM brake WHERE id = ?"
+_ON: Final = (
+    "SELECT id, upto, cancels, open_orders FROM brake WHERE account_id = ? AND state = 'OPEN'"
+)
+_RELEASED: Final = (
+    "SELECT coalesce(max(upto), 0) FROM brake WHERE account_id = ? AND state = 'RELEASED'"
+)
 _CANDIDATES: Final = (
     f"FROM inbox WHERE account_id = ? AND {OPEN_FACTS} AND status = 'CANCELLED' AND id > ?"
 )
+_HOW_MANY: Final = f"SELECT count(DISTINCT order_id) {_CANDIDATES}"
+_TURNS: Final = (
+    f"SELECT order_id, min(id) {_CANDIDATES} AND id <= coalesce(?, 9223372036854775807) "
+    "GROUP BY order_id HAVING min(id) > ? ORDER BY min(id)"
+)
+_OPEN_ORDERS: Final = (
+    "SELECT count(*) FROM orders WHERE account_id = ? AND state NOT IN ('COMPLETE', 'CANCELLED')"
+)
+_PUT_ON: Final = (
+    "INSERT INTO brake (account_id, run_id, upto, cancels, open_orders, state, opened_at, "
+    "closed_by, note) SELECT ?, ?, coalesce(max(id), 0), ?, ?, 'OPEN', ?, '', '' FROM inbox "
+    "RETURNING id"
+)
+_CLOSE: Final = "UPDATE brake SET state = ?, closed_at = ?, closed_by = ?, note = ? WHERE id = ?"

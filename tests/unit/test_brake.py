@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from syncd.book import acts, queries, runs
+from syncd.book.brakes import Closed
 from syncd.book.runs import Counts
+from syncd.book.views import HeldView
 from syncd.control import metrics
 from syncd.engine.local import LocalEngine
 from syncd.errors import NotFound, Refused
@@ -201,6 +203,54 @@ def test_a_drop_sets_the_cancellations_aside_and_decides_the_rest(tmp_path: Path
     assert told == [("ignore", "uid 7 (asha)", "the panel was down")]
     assert office.run()["state"] == "OK", "and they stay aside when they are told again"
     assert cancelled(office) == 0
+
+
+def test_a_word_is_told_back_and_is_about_what_the_brake_covers(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    cancels(office, range(3))
+    assert office.run()["state"] == "HELD"
+    assert say(office, acts.release, "true") == Closed(
+        "shop", 1, "RELEASED", "uid 7 (asha)", "true"
+    )
+    office.run()
+    cancels(office, range(3, 7), occurred_at=START)
+    assert office.run()["state"] == "HELD"
+    cancels(office, range(7, 9), occurred_at=START)
+    assert office.run()["state"] == "HELD", "and two more come while it is on"
+    done = say(office, acts.drop, "a mistake")
+    assert done == Closed("shop", 2, "DROPPED", "uid 7 (asha)", "a mistake", 4)
+    assert office.seller.count("inbox", "state = 'IGNORED'") == 4
+    assert decide(office) == "OK", "the two that came later are below the floor"
+    assert cancelled(office) == 5
+
+
+def test_what_is_held_is_listed_whole_in_the_plan_and_in_the_list(tmp_path: Path) -> None:
+    office = office_of(tmp_path, orders=4)
+    office.seller.order("OD8", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+    cancels(office, range(2), quantity=1, sku="SHIRT", line_id="L1")
+    whole = said("OD8", Status.CANCELLED, line_id="")
+    office.shop.scripts[Kind.CANCELLED] = pages(
+        *(said(f"OD{n}", Status.CANCELLED, line_id="L1", sku="SHIRT", quantity=1) for n in (0, 1)),
+        whole,
+    )
+    office.run(Kind.CANCELLED)
+    cancels(office, [3], quantity=1, line_id="L1")
+    assert office.run(Kind.CANCELLED, dry_run=True)["state"] == "HELD"
+    ((plan,),) = office.seller.rows("SELECT plan FROM run ORDER BY id DESC LIMIT 1")
+    held = {"piece": None, "event": "CANCELLED", "outcome": "HELD", "code": "brake_on", "note": ""}
+    stands = {"before": "UNFULFILLABLE", "after": "UNFULFILLABLE"}
+    lines = [("OD0", "L1"), ("OD1", "L1"), ("OD8", ""), ("OD3", "L1")]
+    assert json.loads(plan) == [
+        {"order_id": order_id, "line_id": line_id, **held, **stands} for order_id, line_id in lines
+    ]
+    found = queries.held(office.book, "shop").held
+    assert found[0] == HeldView(
+        id=1, order_id="OD0", line_id="L1", sku="SHIRT", quantity=1, native_status="CANCELLED",
+        occurred_at=whole.occurred_at, positions=("UNFULFILLABLE",),
+    )  # fmt: skip
+    assert [(one.order_id, one.positions) for one in found[1:]] == [
+        ("OD1", ("UNFULFILLABLE",)), ("OD8", ("UNFULFILLABLE", "UNFULFILLABLE")),
+    ]  # fmt: skip
 
 
 def test_a_word_needs_a_note_and_an_open_brake(tmp_path: Path) -> None:

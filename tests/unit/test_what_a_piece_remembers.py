@@ -18,15 +18,9 @@ from tests.bookkit import START, Seller
 
 HOUR = 3_600_000_000
 DATES = [
-    "held_at",
-    "dispatched_at",
-    "delivered_at",
-    "return_noticed_at",
-    "withdrawn_at",
-    "uncancelled_at",
-    "cancelled_at",
-    "lost_at",
-]
+    "held_at", "dispatched_at", "delivered_at", "return_noticed_at", "withdrawn_at",
+    "uncancelled_at", "cancelled_at", "lost_at",
+]  # fmt: skip
 LEFT = {Status.LOST, Status.RETURN_NOTICED, Status.RETURNED, Status.RETURN_WITHDRAWN}
 
 
