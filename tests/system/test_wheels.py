@@ -1,113 +1,55 @@
-"""The program as people install it: from wheels, far from the repository and its files.
+"""The program as people install it: the core and one plugin from wheels, far from the repository.
 
-Nothing is downloaded. The new environment sees the packages of this one, but for whatever is
-installed from the repository.
+Each plugin gets an environment of its own, in which nothing else of ours is installed, and makes
+a first sync there against its own simulator. See ``wheelhouse``.
 """
 
 from __future__ import annotations
 
+import csv
 import json
-import os
-import shutil
 import subprocess
-import sys
-import sysconfig
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
 from tests.system.program import NO_TIMERS, START_SECONDS
+from tests.system.wheelhouse import ROOT, SOURCES, Wheelhouse, clean_environment, run
+from tools.demo.book import Api, differences, look
+from tools.demo.panels import PanelPeople
+from tools.demo.story import COLUMNS
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = {"syncd": ROOT, "syncd_flipkart": ROOT / "plugins" / "flipkart"}
-OURS = ("syncd", "__editable__")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist")
-ORDERS = 5
+PLUGINS = sorted(package.removeprefix("syncd_") for package in SOURCES if package != "syncd")
 NOT_RUNNING = 3
+FATES = ("", "cancel", "pick_up", "pick_up")  # what befalls each order
+PLACED, HAPPENED = timedelta(hours=30), timedelta(hours=10)  # ago
 
 CONFIG = """\
 [syncd]
 state_dir = "{folder}/state"
 socket = "{folder}/syncd.sock"
 
-{timers}
-[accounts.flip]
-channel = "flipkart"
-tenant = "acme"
-facility = "BLR"
+[defaults.brake]
+floor = 10
 
-[accounts.flip.settings]
-{settings}
+{timers}
+{account}
 """
 
 
-def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command that must succeed, in an environment that knows of no repository."""
-    done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=clean_environment(),
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def clean_environment() -> dict[str, str]:
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "SYNCD", "PIP", "VIRTUAL_ENV", "COV"))
-    }
-
-
-def build(folder: Path) -> list[Path]:
-    """The wheels of the core and of one plugin, from copies of just their sources."""
-    for package, source in SOURCES.items():
-        copy = folder / f"source-{package}"
-        shutil.copytree(source / package, copy / package, ignore=LEFT_OUT)
-        for name in ("setup.cfg", "pyproject.toml", "README.md"):
-            shutil.copy(source / name, copy)
-        if (source / "LICENSE").exists():
-            shutil.copy(source / "LICENSE", copy)
-        run(
-            sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
-            "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, copy,
-            cwd=folder,
-        )  # fmt: skip
-    return sorted(folder.glob("*.whl"))
-
-
-def new_environment(folder: Path) -> Path:
-    """An environment with all that this one has, but for what comes from the repository."""
-    home = folder / "venv"
-    run(sys.executable, "-m", "venv", "--without-pip", home, cwd=folder)
-    (packages,) = home.glob("lib/python*/site-packages")
-    shared = folder / "shared"
-    shared.mkdir()
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not entry.name.startswith(OURS) and entry.suffix not in (".pth", ".egg-link"):
-            (shared / entry.name).symlink_to(entry)
-    (packages / "shared.pth").write_text(f"{shared}\n")
-    return home
-
-
 class Installed:
-    """The programs of a new environment, and a folder to use them in."""
+    """A folder with an environment, the configuration and the book of one seller."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, house: Wheelhouse, wanted: str, folder: Path) -> None:
         self.folder = folder
-        self.wheels = build(folder)
-        self.bin = new_environment(folder) / "bin"
-        run(
-            sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check",
-            "--python", self.bin / "python", "install", "--no-index", "--find-links", folder,
-            "syncd", "syncd-flipkart", cwd=folder,
-        )  # fmt: skip
+        self.bin = house.install(wanted, folder / "venv")
 
     def python(self, code: str) -> str:
         return run(self.bin / "python", "-c", code, cwd=self.folder).stdout.strip()
@@ -140,83 +82,120 @@ class Installed:
             process.kill()
             process.communicate()
 
-    def configure(self, settings: Mapping[str, Any]) -> Path:
-        lines = []
-        for name, value in settings.items():
-            if name == "app_secret":
-                secret = self.folder / name
-                secret.write_text(str(value))
-                secret.chmod(0o600)
-                lines.append(f'{name} = {{ file = "{secret}" }}')
-            else:
-                lines.append(f"{name} = {json.dumps(value)}")
+    def panel(self, channel: str, stack: ExitStack) -> PanelPeople:
+        """The people around the first seller of the channel's simulator, which now serves."""
+        panel = stack.enter_context(self.serving("simulate", channel))
+        assert panel.stdout is not None
+        line = panel.stdout.readline()
+        assert line, (self.folder / "log").read_text()
+        told = json.loads(line)
+        ((seller_id, seller),) = told["sellers"].items()
+        return PanelPeople(channel, 1, seller_id, seller, told["url"])
+
+    def daemon(self, people: PanelPeople, stack: ExitStack) -> None:
+        """The daemon with one account; returns once it answers."""
+        people.write_secrets(self.folder)
         path = self.folder / "syncd.toml"
         path.write_text(
-            CONFIG.format(folder=self.folder, timers=NO_TIMERS, settings="\n".join(lines))
+            CONFIG.format(folder=self.folder, timers=NO_TIMERS, account=people.config({}))
         )
         (self.folder / "state").mkdir(mode=0o700)
-        return path
-
-    def await_daemon(self) -> None:
-        """Wait until it answers; a socket that is there may not be listened to yet."""
+        stack.enter_context(self.serving("--config", str(path)))
         end = time.monotonic() + START_SECONDS
+        # A socket that is there may not be listened to yet.
         while self.asked("status").returncode == NOT_RUNNING:
             assert time.monotonic() < end, (self.folder / "log").read_text()
             time.sleep(0.05)
 
+    def sync(self, people: PanelPeople, *more: str) -> list[str]:
+        """The states of the runs that one trigger makes."""
+        people.publish()
+        told = self.ctl("--json", "trigger", people.account, "--wait", *more)
+        return [one["state"] for one in json.loads(told)["runs"]]
+
+    def place(self, people: PanelPeople) -> list[Mapping[str, Any]]:
+        """An order for each fate, and a file of them where the channel finds none by itself."""
+        at = datetime.now(UTC) - PLACED
+        lines = [{"sku": "MUG", "quantity": 1}]
+        placed = [
+            people.do("place_order", seller_id=people.seller_id, lines=lines, at=at) for _ in FATES
+        ]
+        if not people.finds:
+            path = self.folder / "orders.csv"
+            with path.open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(COLUMNS)
+                for order in placed:
+                    line_id = order["lines"][0]["line_id"]
+                    writer.writerow((order["order_id"], line_id, "MUG", 1, at.isoformat(), "", ""))
+            self.ctl("import", "--account", people.account, str(path))
+        return placed
+
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    return Installed(tmp_path_factory.mktemp("wheels"))
+def house(tmp_path_factory: pytest.TempPathFactory) -> Wheelhouse:
+    return Wheelhouse(tmp_path_factory.mktemp("wheels"))
 
 
-def test_everything_comes_from_the_wheels(installed: Installed) -> None:
-    places = installed.python(
-        "import syncd, syncd_flipkart as s; print(syncd.__file__, s.__file__)"
+def test_a_wheel_has_all_files_that_are_no_source(house: Wheelhouse) -> None:
+    for package, source in SOURCES.items():
+        inside = set(zipfile.ZipFile(house.wheels[package]).namelist())
+        wanted = {
+            str(path.relative_to(source))
+            for path in (source / package).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        ours = {name for name in inside if ".dist-info/" not in name}
+        assert ours == wanted, sorted(ours ^ wanted)
+
+
+@pytest.mark.parametrize("channel", PLUGINS)
+def test_a_plugin_syncs_far_from_the_repository(
+    channel: str, house: Wheelhouse, tmp_path: Path
+) -> None:
+    wanted = f"syncd-{channel}"
+    here = Installed(house, wanted, tmp_path)
+    assert_alone(here, house.ours(wanted))
+    with ExitStack() as stack:
+        people = here.panel(channel, stack)
+        here.daemon(people, stack)
+        here.ctl("tenant", "live", "acme")
+        here.ctl("sequence", "set", "BLR", "SALE_INVOICE", "--prefix", "INV/")
+        here.ctl("stock", "receive", "BLR", "MUG", str(len(FATES)))
+        placed = here.place(people)
+        assert set(here.sync(people, "--task", "orders")) == {"OK"}
+        for order, verb in zip(placed, FATES, strict=True):
+            if verb:
+                people.do(verb, order_id=order["order_id"], at=datetime.now(UTC) - HAPPENED)
+        assert set(here.sync(people)) == {"OK"}
+        truth = people.truth()
+        book = look(Api(here.folder / "syncd.sock"), people.account, [one for one, _ in truth])
+        shown = {one["name"]: one for one in json.loads(here.ctl("--json", "channels"))["channels"]}
+    assert differences(truth, book) == []
+    told = Counter(word for words in truth.values() for word in words.elements())
+    assert told == {"OPEN": 1, "CANCELLED": 1, "DISPATCHED": 2}
+    assert (shown[channel]["distribution"], shown[channel]["state"]) == (wanted, "enabled")
+
+
+def assert_alone(here: Installed, ours: set[str]) -> None:
+    """Of ours nothing is there but these distributions, all from the environment itself."""
+    path, distributions, places = json.loads(
+        here.python(
+            "import importlib.metadata as m, importlib.util as u, json, sys;"
+            f"found = {{n: u.find_spec(n) for n in {sorted(SOURCES)}}};"
+            "print(json.dumps([sys.path, [d.metadata['Name'] for d in m.distributions()],"
+            "{n: one.origin for n, one in found.items() if one}]))"
+        )
     )
-    assert all(str(installed.folder / "venv") in place for place in places.split())
-    assert str(ROOT) not in installed.python("import sys; print(sys.path)")
+    assert not any(one.startswith(str(ROOT)) for one in path)
+    assert {name for name in distributions if name.startswith("syncd")} == ours
+    assert {name.replace("_", "-") for name in places} == ours
+    assert all(place.startswith(str(here.folder / "venv")) for place in places.values())
 
 
-def test_a_wheel_has_all_files_that_are_no_source(installed: Installed) -> None:
-    inside = {name for wheel in installed.wheels for name in zipfile.ZipFile(wheel).namelist()}
-    wanted = {
-        str(path.relative_to(source))
-        for package, source in SOURCES.items()
-        for path in (source / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert wanted <= inside, sorted(wanted - inside)
-    ours = {name for name in inside if ".dist-info/" not in name}
-    assert ours <= wanted, sorted(ours - wanted)
-
-
-def test_a_sync_is_made_far_from_the_repository(installed: Installed) -> None:
-    simulate = ("simulate", "flipkart", "--orders", str(ORDERS), "--dispatched")
-    with installed.serving(*simulate) as panel:
-        assert panel.stdout is not None
-        told = json.loads(panel.stdout.readline())
-        (seller,) = told["sellers"].values()
-        path = installed.configure(seller["settings"])
-        with installed.serving("--config", str(path)):
-            installed.await_daemon()
-            installed.ctl("tenant", "live", "acme")
-            installed.ctl("sequence", "set", "BLR", "SALE_INVOICE", "--prefix", "INV/")
-            for number in range(ORDERS):
-                installed.ctl("stock", "receive", "BLR", f"SKU-{number:04d}", "1")
-            done = json.loads(installed.ctl("--json", "trigger", "flip", "--wait"))
-            with urlopen(f"{told['url']}/control/orders") as answer:
-                placed = [json.loads(line)["order_id"] for line in answer]
-            orders = [json.loads(installed.ctl("--json", "order", one)) for one in placed]
-            (channel,) = json.loads(installed.ctl("--json", "channels"))["channels"]
-    assert [one["state"] for one in done["runs"]] == ["OK"]
-    positions = [piece["position"] for order in orders for piece in order["pieces"]]
-    assert positions == ["DISPATCHED"] * ORDERS
-    assert (channel["distribution"], channel["state"]) == ("syncd-flipkart", "enabled")
-
-
-def test_a_plugin_is_made_and_rules_are_shown(installed: Installed) -> None:
-    installed.ctl("plugin", "new", "shop")
-    assert (installed.folder / "syncd-shop" / ".gitignore").is_file()
-    assert (installed.folder / "syncd-shop" / "syncd_shop" / "__init__.py").is_file()
-    assert "DELIVERED" in installed.ctl("rules")
+def test_a_plugin_is_made_and_rules_are_shown(house: Wheelhouse, tmp_path: Path) -> None:
+    here = Installed(house, "syncd[kit]", tmp_path)
+    here.ctl("plugin", "new", "shop")
+    assert (tmp_path / "syncd-shop" / ".gitignore").is_file()
+    assert (tmp_path / "syncd-shop" / "syncd_shop" / "__init__.py").is_file()
+    assert "DELIVERED" in here.ctl("rules")

@@ -30,6 +30,10 @@ PUBLIC_MODULES = (
     "syncd.snapshots",
     "syncd.testing",
 )
+KNOWN_TO_TESTS = {
+    "settings", "statuses",
+    "folder", "table", "workbook",  # limits of report files
+}  # fmt: skip
 CLOCK_READS = {
     ("datetime", "now"),
     ("datetime", "utcnow"),
@@ -122,6 +126,35 @@ def test_plugins_use_only_the_public_names() -> None:
         if module.split(".")[0] == "syncd" and not allowed_for_plugins(module, names)
     ]
     assert not wrong, f"plugins may use {', '.join(PUBLIC_MODULES)}:\n" + "\n".join(wrong)
+
+
+def test_a_plugin_uses_only_the_face_of_another() -> None:
+    """What ``syncd_other`` itself offers, or its simulator."""
+    wrong = [
+        f"{place(path, node)}: {module}"
+        for path in PLUGIN_MODULES
+        for node, module, _ in imports_of(path)
+        if module.startswith("syncd_")
+        and module.split(".")[0] not in path.parts
+        and module.split(".")[1:] not in ([], ["simulator"])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_tests_of_plugins_ask_the_hooks_and_not_the_readers_of_rows() -> None:
+    """So what they reach was reached through the wire format; ``make coverage`` counts on it."""
+    wrong = [
+        f"{place(path, node)}: {module}.{name}"
+        for plugin in PLUGINS
+        for path in plugin.glob("tests/*.py")
+        for node, module, names in imports_of(path)
+        if module.startswith("syncd_")
+        for name in ([module.split(".")[1]] if "." in module else names)
+        if (plugin / module.split(".")[0] / f"{name}.py").exists()
+        and not name.startswith("simulator")
+        and name not in KNOWN_TO_TESTS
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
