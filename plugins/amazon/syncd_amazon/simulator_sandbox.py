@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
-from syncd.clock import HandClock
-from syncd.testing import BadRequest, FaultScript, Reply, Request, World, json_reply
+from syncd.testing import BadRequest, FaultScript, HandClock, Reply, Request, World, json_reply
 from syncd_amazon.simulator_gate import OF_BUYERS, Caller, error_reply
 from syncd_amazon.simulator_orders import EASY, NEW, OLD, OrdersApi
 from syncd_amazon.simulator_query import Handler, Routes
