@@ -138,6 +138,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     ``statuses``: what the hooks can report at all; empty means all that their kinds allow.
     ``ships``: a phrase on who ships, for people («the channel; the seller where ...»).
     ``unverified``: sentences about what no public source confirms.
+    ``sources``: by the word of the setting ``source``, another plugin (a module or an object
+    with hooks) that reads an account in place of this one, with settings of its own.
     """
 
     title: str
@@ -155,6 +157,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     statuses: frozenset[Status] = frozenset()
     ships: str = ""
     unverified: tuple[str, ...] = ()
+    sources: Mapping[str, Any] = MappingProxyType({})
 
 
 class ChannelHooks(Protocol):
