@@ -44,6 +44,7 @@ class LoadedChannel:
         self.kinds: frozenset[Kind] = frozenset()
         self.gates_shipping = False
         self.reads_reports = False
+        self.sources: dict[str, LoadedChannel] = {}
         self._hooks: Any = None
         self._provides_shipping: Callable[[Account, OrderRef], Any] = lambda _account, _order: True
 
@@ -66,6 +67,10 @@ class LoadedChannel:
         self.state = ChannelState.LOAD_ERROR
         self.reason = reason
         self.kinds = frozenset()
+
+    def of(self, settings: Settings) -> LoadedChannel:
+        """What reads an account with these settings: this channel, or one of its sources."""
+        return self.sources.get(getattr(settings, "source", ""), self)
 
     def describe(self) -> Channel:
         """The channel's description. Raises PluginError when the channel is off."""
@@ -139,6 +144,9 @@ class LoadedChannel:
             self._provides_shipping = _straight(answers[0])
         self.description = described
         self._hooks = hooks
+        for name, source in described.sources.items():
+            self.sources[name] = LoadedChannel(self.name, self.distribution, self.version)
+            self.sources[name]._register(source)
 
     def _who(self) -> str:
         return f"Channel {self.name} of distribution {self.distribution} {self.version}".rstrip()

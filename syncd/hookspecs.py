@@ -145,6 +145,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     ``statuses``: what the hooks can report at all; empty means all that their kinds allow.
     ``ships``: a phrase on who ships, for people («the channel; the seller where ...»).
     ``unverified``: sentences about what no public source confirms.
+    ``sources``: by the word of the setting ``source``, another plugin (a module or an object
+    with hooks) that reads an account in place of this one, with settings of its own.
     """
 
     title: str
@@ -162,6 +164,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     statuses: frozenset[Status] = frozenset()
     ships: str = ""
     unverified: tuple[str, ...] = ()
+    sources: Mapping[str, Any] = MappingProxyType({})
 
     def costs_of(self, settings: Settings) -> dict[str, tuple[Cost, ...]]:
         """By kind, what it costs an account with these settings."""

@@ -99,3 +99,5 @@ def _facts(accounts: list[str], can: Mapping[str, Any]) -> Iterator[tuple[str, s
     yield "times without an offset", can["time_zone"]
     if can["reads_reports"]:
         yield "files", "reads the panel's report files"
+    if can["sources"]:
+        yield "or read otherwise", " or ".join(f'source = "{one}"' for one in can["sources"])

@@ -135,6 +135,14 @@ def _account(name: str, info: ChannelInfo) -> Iterator[str]:
     yield f"#[{table}.settings]\n"
     for key in info.description.settings.model_fields:
         yield from _setting(name, key, info.description)
+    for source, plugin in info.description.sources.items():
+        model = plugin.describe_channel().settings
+        keys = [
+            f"{key} (needed)" if field.is_required() else key
+            for key, field in model.model_fields.items()
+            if key != "source"
+        ]
+        yield f'# With source = "{source}" the settings are others: {", ".join(keys)}.\n'
 
 
 def _setting(channel: str, key: str, description: Channel) -> Iterator[str]:

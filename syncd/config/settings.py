@@ -60,7 +60,7 @@ def read_settings(
     place: Place, channel: str, raw: Mapping[str, Any], around: Surroundings
 ) -> Outcome:
     """Check one account's settings. ``place`` is where the account stands in the file."""
-    model = _model_of(place, channel, around)
+    model = _model_of(place, channel, raw.get("source"), around)
     if isinstance(model, Problem):
         return Outcome(absent=model)
     outcome = Outcome()
@@ -84,7 +84,9 @@ def read_settings(
     return outcome
 
 
-def _model_of(place: Place, channel: str, around: Surroundings) -> type[Settings] | Problem:
+def _model_of(
+    place: Place, channel: str, source: Any, around: Surroundings
+) -> type[Settings] | Problem:
     info = around.channels.get(channel)
     if info is None:
         installed = ", ".join(sorted(around.channels)) or "none"
@@ -97,7 +99,10 @@ def _model_of(place: Place, channel: str, around: Surroundings) -> type[Settings
         return at(around.lines, (*place, "channel"), text)
     if info.state != ENABLED or info.description is None:
         return at(around.lines, (*place, "channel"), f'channel "{channel}" is off: {info.reason}')
-    return info.description.settings
+    described: Channel = info.description
+    if isinstance(source, str) and source in described.sources:
+        described = described.sources[source].describe_channel()
+    return described.settings
 
 
 def _secret(place: Place, value: Any, around: Surroundings, outcome: Outcome) -> str:

@@ -51,6 +51,8 @@ class Abilities(Struct, frozen=True, kw_only=True):
     orders_per_call: int = 0
     paces: tuple[Rate, ...] = ()
     unverified: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    """Words of the setting ``source`` by which an account is read in another way than this."""
 
 
 def abilities_of(channel: LoadedChannel) -> Abilities:
@@ -76,6 +78,7 @@ def abilities_of(channel: LoadedChannel) -> Abilities:
             if one.per_second < BOUNDLESS
         ),
         unverified=said.unverified,
+        sources=tuple(said.sources),
     )
 
 

@@ -49,7 +49,7 @@ class Wiring:
             account=Account(
                 name=account, channel=config.channel, settings=loaded.settings[account]
             ),
-            channel=self.channels[config.channel],
+            channel=self.channels[config.channel].of(loaded.settings[account]),
             look_back={kind: task.look_back for kind, task in config.tasks.items()},
             locations=config.locations,
             brake=Brake(config.brake.enabled, config.brake.share, config.brake.floor),
@@ -89,8 +89,8 @@ class Wiring:
     def offered(self, loaded: Loaded) -> dict[str, frozenset[Kind]]:
         """The kinds of pass that each account's channel has."""
         return {
-            name: self.channels[loaded.config.accounts[name].channel].kinds
-            for name in loaded.settings
+            name: self.channels[loaded.config.accounts[name].channel].of(settings).kinds
+            for name, settings in loaded.settings.items()
         }
 
     def changed(self, new: Loaded) -> list[str]:

@@ -82,14 +82,16 @@ class Installed:
             process.kill()
             process.communicate()
 
-    def panel(self, channel: str, stack: ExitStack) -> PanelPeople:
-        """The people around the first seller of the channel's simulator, which now serves."""
+    def panel(self, channel: str, more: Mapping[str, str], stack: ExitStack) -> PanelPeople:
+        """The people around the first seller of the channel's simulator, which now serves; the
+        account has ``more`` settings."""
         panel = stack.enter_context(self.serving("simulate", channel))
         assert panel.stdout is not None
         line = panel.stdout.readline()
         assert line, (self.folder / "log").read_text()
         told = json.loads(line)
         ((seller_id, seller),) = told["sellers"].items()
+        seller["settings"] |= more
         return PanelPeople(channel, 1, seller_id, seller, told["url"])
 
     def daemon(self, people: PanelPeople, stack: ExitStack) -> None:
@@ -149,15 +151,23 @@ def test_a_wheel_has_all_files_that_are_no_source(house: Wheelhouse) -> None:
         assert ours == wanted, sorted(ours ^ wanted)
 
 
-@pytest.mark.parametrize("channel", PLUGINS)
+@pytest.mark.parametrize(
+    ("channel", "simulator", "more"),
+    [
+        *((name, name, {}) for name in PLUGINS),
+        ("wooplr", "contract", {"source": "contract"}),
+        ("voonik", "contract", {"source": "contract", "ships": "channel"}),
+    ],
+)
 def test_a_plugin_syncs_far_from_the_repository(
-    channel: str, house: Wheelhouse, tmp_path: Path
+    channel: str, simulator: str, more: Mapping[str, str], house: Wheelhouse, tmp_path: Path
 ) -> None:
     wanted = f"syncd-{channel}"
     here = Installed(house, wanted, tmp_path)
     assert_alone(here, house.ours(wanted))
     with ExitStack() as stack:
-        people = here.panel(channel, stack)
+        people = here.panel(simulator, more, stack)
+        people.channel = channel
         here.daemon(people, stack)
         here.ctl("tenant", "live", "acme")
         here.ctl("sequence", "set", "BLR", "SALE_INVOICE", "--prefix", "INV/")

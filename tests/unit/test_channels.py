@@ -11,6 +11,7 @@ import pytest
 
 from syncd.channels import Channels, ChannelState, discover
 from syncd.errors import PluginError
+from syncd.hookspecs import Settings
 from syncd.statuses import Kind
 
 GOOD = """
@@ -22,6 +23,36 @@ def describe_channel():
 
 @hookimpl
 def fetch_dispatched(window):
+    yield Page(rows=[])
+"""
+
+
+SOURCED = """
+from typing import Literal
+from syncd import Channel, Page, Pace, Settings, hookimpl
+
+class Asking(Settings):
+    source: Literal["calls"] = "calls"
+
+class Calls:
+    @hookimpl
+    def describe_channel(self):
+        return Channel(title="Two", settings=Asking, paces={"default": Pace(per_second=2)})
+
+    @hookimpl
+    def fetch_cancelled(self, window):
+        yield Page(rows=[])
+
+@hookimpl
+def describe_channel():
+    return Channel(title="Two", settings=Settings, sources={"calls": Calls()})
+
+@hookimpl
+def fetch_dispatched(window):
+    yield Page(rows=[])
+
+@hookimpl
+def read_report(account, report):
     yield Page(rows=[])
 """
 
@@ -101,3 +132,24 @@ def test_fault_F12_two_plugins_of_one_name_are_both_refused_by_name(shop: Shop) 
     assert channel.state is ChannelState.LOAD_ERROR
     assert "acme-twin 1.2 and syncd-twin 1.2" in channel.reason
     assert "Uninstall one" in channel.reason
+
+
+def test_an_account_is_read_by_the_source_that_its_settings_name(shop: Shop) -> None:
+    shop.offer("two", SOURCED)
+    channel = shop.discover()["two"]
+    calls = channel.sources["calls"]
+
+    assert channel.of(Settings()) is channel
+    assert channel.of(calls.describe().settings()) is calls
+    assert (channel.kinds, channel.reads_reports) == ({Kind.DISPATCHED}, True)
+    assert (calls.kinds, calls.reads_reports) == ({Kind.CANCELLED}, False)
+    assert (calls.name, calls.distribution, calls.version) == ("two", "syncd-two", "1.2")
+    assert calls.describe().paces["default"].per_second == 2
+
+
+def test_a_source_that_is_no_plugin_turns_the_channel_off(shop: Shop) -> None:
+    shop.offer("two", SOURCED.replace('"calls": Calls()', '"calls": Asking()'))
+    channel = shop.discover()["two"]
+
+    assert channel.state is ChannelState.LOAD_ERROR
+    assert "could not be used" in channel.reason

@@ -413,6 +413,61 @@ def test_a_plugin_check_that_falls_over_is_a_problem_without_the_secret(tmp_path
     assert SECRET not in str(caught.value)
 
 
+class FileSettings(Settings):
+    """Settings of a channel that is read from files, or asked."""
+
+    source: Literal["files", "calls"] = "files"
+    folder: str = ""
+
+
+class CallSettings(ShopSettings):
+    """Its other source."""
+
+    source: Literal["calls"] = "calls"
+
+
+CALLS = SimpleNamespace(describe_channel=lambda: Channel(title="Two", settings=CallSettings))
+TWO = SimpleNamespace(
+    state="enabled", reason="",
+    description=Channel(title="Two", settings=FileSettings, sources={"calls": CALLS}),
+)  # fmt: skip
+
+
+def test_the_setting_source_chooses_the_settings(tmp_path: Path) -> None:
+    text = (
+        ACCOUNT.replace('"shop"', '"two"').replace("base_url", 'source = "calls"\nbase_url')
+        + '[accounts.files]\nchannel = "two"\n[accounts.files.settings]\nfolder = "/srv"\n'
+    )
+    settings = load_all(write(tmp_path, text), {"two": TWO}, {"TOKEN": SECRET}).settings
+
+    assert isinstance(settings["one"], CallSettings)
+    assert settings["one"].api_token.get_secret_value() == SECRET
+    assert isinstance(settings["files"], FileSettings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ('source = "cals"', '"files" or "calls"'),
+        ("source = [1]", '"files" or "calls"'),
+        ('source = "calls"\nbase_url = "https://a.example"', "api_token: is missing"),
+        ('source = "calls"\nfolder = "/srv"', "folder: unknown key; known here: api_token"),
+        ('api_token = "x"', "api_token: unknown key; known here: base_url, folder, source"),
+    ],
+)
+def test_a_wrong_source_is_told(tmp_path: Path, settings: str, told: str) -> None:
+    text = f'[accounts.one]\nchannel = "two"\n[accounts.one.settings]\n{settings}\n'
+    with pytest.raises(ConfigError) as caught:
+        load_all(write(tmp_path, text), {"two": TWO}, {})
+    assert told in "\n".join(caught.value.problems)
+
+
+def test_the_example_tells_of_each_source() -> None:
+    text = commented_example({"two": TWO})
+
+    assert '# With source = "calls" the settings are others: base_url (needed), app_id,' in text
+
+
 class WordySettings(Settings):
     """One setting for each way in which a value can be wrong."""
 

@@ -2,13 +2,14 @@
 
 syncd plays Uniware's part. New orders are found by the day of the order; what became of an
 order is asked by its id, because the contract cannot be asked what has changed.
+``SaleCalls`` and ``described`` make a source of it for a marketplace with a name of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from syncd import (
     Account,
@@ -19,6 +20,7 @@ from syncd import (
     Page,
     Panel,
     ReadsBy,
+    Settings,
     Status,
     StatusChange,
     Window,
@@ -29,8 +31,12 @@ from syncd_contract.rows import SHIPS, Reader
 from syncd_contract.settings import ContractSettings
 
 __all__ = [
+    "SHIPS_BY",
+    "UNVERIFIED",
     "ContractSettings",
+    "SaleCalls",
     "describe_channel",
+    "described",
     "fetch_cancelled",
     "fetch_delivered",
     "fetch_dispatched",
@@ -47,6 +53,7 @@ PACES: Final[Mapping[str, Pace]] = {
 STATUSES: Final = frozenset(
     {Status.DISPATCHED, Status.DELIVERED, Status.CANCELLED, Status.RETURN_NOTICED}
 )
+SHIPS_BY: Final = "the marketplace, unless the order's thirdPartyShipping is false"
 UNVERIFIED: Final = (
     "The list of orders is taken to stand under the name orders, as products do under theirs.",
     "An item is taken to be named orderItemId, as in the calls that write.",
@@ -59,12 +66,11 @@ UNVERIFIED: Final = (
 )
 
 
-@hookimpl
-def describe_channel() -> Channel:
-    """A marketplace behind the contract."""
+def described(title: str, settings: type[Settings], **more: Any) -> Channel:
+    """What holds for every marketplace behind the contract."""
     return Channel(
-        title="Uniware marketplace contract",
-        settings=ContractSettings,
+        title=title,
+        settings=settings,
         time_zone="UTC",
         # An order that waited for the seller's word comes with its old date: Uniware looks
         # 15 days back for it.
@@ -74,8 +80,18 @@ def describe_channel() -> Channel:
         window_only=frozenset({"orders"}),
         orders_per_call=50,
         paces=PACES,
+        **more,
+    )
+
+
+@hookimpl
+def describe_channel() -> Channel:
+    """A marketplace behind the contract."""
+    return described(
+        "Uniware marketplace contract",
+        ContractSettings,
         statuses=STATUSES,
-        ships="the marketplace, unless the order's thirdPartyShipping is false",
+        ships=SHIPS_BY,
         unverified=UNVERIFIED,
     )
 
@@ -148,3 +164,20 @@ def provides_shipping(account: Account, order: OrderRef) -> bool:
     if settings.ships != "order":
         return settings.ships == "channel"
     return order.facts.get(SHIPS, "true") != "false"
+
+
+class SaleCalls:
+    """Orders, dispatches and cancellations alone, for a marketplace described by another."""
+
+    def __init__(self, description: Channel) -> None:
+        self._description = description
+
+    @hookimpl
+    def describe_channel(self) -> Channel:
+        """That marketplace."""
+        return self._description
+
+    fetch_orders = staticmethod(fetch_orders)
+    fetch_dispatched = staticmethod(fetch_dispatched)
+    fetch_cancelled = staticmethod(fetch_cancelled)
+    provides_shipping = staticmethod(provides_shipping)

@@ -1,7 +1,8 @@
 """What public sources tell of the report files of named panels, and how sure each of it is.
 
-V: read in a public source. U: not confirmed; then it is either left out or said so in ``notes``.
-A seller's own ``columns`` and ``statuses`` come before a preset's.
+V: read in a public source. U: not confirmed; then it is left out, or said so in ``notes``. The
+names of columns are those that a guide for sellers lists for files of returns (V); how a file
+spells them is U for all. A seller's own ``columns`` and ``statuses`` come before a preset's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Ships = Literal["channel", "seller"]
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
 NO_SHIPS: Final[Mapping[str, Ships]] = MappingProxyType({})
 
-_TYPES: Final = {"RTO": "RTO", "Customer_Return": "CIR"}  # V: the two names in guides of OMS makers
+_TYPES: Final = {"RTO": "RTO", "Customer_Return": "CIR"}  # V: the guide's kinds; U: their column
 
 
 class Preset(Struct, frozen=True, kw_only=True):
@@ -33,11 +34,10 @@ class Preset(Struct, frozen=True, kw_only=True):
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "paytm": Preset(
-        columns={  # V: the names, in a guide of an OMS maker; U: their exact spelling
+        columns={  # V; U: a column of quantities, the guide knows of single pieces only
             "order_id": "Order ID",
             "line_id": "Item ID",
             "return_id": "ID",
-            "quantity": "Quantity",
             "courier": "Shipper Name",
             "tracking_number": "Tracking ID",
             "reason": "Reject Reason",
@@ -54,14 +54,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
         },
         return_types=_TYPES,
         notes=(
-            "Paytm: the spelling of the columns; whether a file has states and dates.",
+            "Paytm: the spelling of the columns; which hold states, dates and kinds of return.",
             "Paytm: the words for shipped and delivered; the list of return words is not whole.",
         ),
     ),
     "shopclues": Preset(
         statuses={
             "Q": "ignore",  # V: an order to fulfil, as one client reads it
-            # V: the codes, which couriers send; the meanings are ours
+            # V: the codes, as couriers send them; U: that a file has them; the meanings are ours
             "PP": "DISPATCHED",
             "OT": "DISPATCHED",
             "SHP": "DISPATCHED",
@@ -83,14 +83,13 @@ PRESETS: Final[Mapping[str, Preset]] = {
         ),
     ),
     "snapdeal": Preset(
-        columns={  # V: the names, in a guide of an OMS maker; U: their exact spelling
+        columns={  # V
             "order_id": "Sub Order ID",
-            "sku": "SKU",
-            "return_type": "Return Type",
+            "sku": "Channel SKU",
             "tracking_number": "Tracking Number",
             "reason": "Return Reason",
         },
-        statuses={  # V: the codes; the meanings are ours
+        statuses={  # V: the codes; U: that a file has them; the meanings are ours
             "PFF": "ignore",
             "PRNT": "ignore",
             "MFG": "ignore",
@@ -102,21 +101,25 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "CLD": "CANCELLED",
         },
         return_types=_TYPES,
-        notes=("Snapdeal: the spelling of the columns; whether a file has a column of codes.",),
+        notes=(
+            "Snapdeal: the spelling of the columns; which ones hold states and kinds of return.",
+        ),
     ),
     "tatacliq": Preset(
-        columns={  # V: the key of a line; U: the spelling of all columns
+        columns={  # V; the guide takes Transaction ID for the id of a return, too
             "order_id": "Order ID",
             "line_id": "Transaction ID",
-            "sku": "SKU",
-            "return_type": "Return Type",
+            "courier": "Return Delivered by LP",
             "tracking_number": "AWB",
             "reason": "Return Reason",
-            "ships": "Fulfillment Type",
         },
         return_types=_TYPES,
-        ships_words={"TSHIP": "channel", "SSHIP": "seller"},  # V: names; the meanings are ours
-        notes=("Tata CLiQ: the spelling of the columns; and every word of a state.",),
+        # V: names, of its API; U: that a file has them; the meanings are ours
+        ships_words={"TSHIP": "channel", "SSHIP": "seller"},
+        notes=(
+            "Tata CLiQ: the spelling of the columns; which ones hold states, SKUs, quantities, "
+            "kinds of return and who ships; every word of a state.",
+        ),
     ),
     "wooplr": Preset(
         ships="channel",  # V: the press names couriers that Wooplr arranged

@@ -47,6 +47,7 @@ class PanelfileSettings(Settings):
     """Settings of an account that is fed by report files."""
 
     allowed: ClassVar[frozenset[Status]] = frozenset(Status) - {Status.UNKNOWN}
+    asks: ClassVar[str] = 'for a marketplace that can be asked, use channel = "contract"'
 
     folder: str = Field(default="", description="Folder that is watched; empty: only by hand.")
     preset: PresetName = Field(default="", description="Panel whose known words are taken.")
@@ -131,11 +132,34 @@ class PanelfileSettings(Settings):
                 raise ValueError(f'"{word}": this channel reports only {said}')
         return value
 
+    @field_validator("base_url")
+    @classmethod
+    def _no_address(cls, value: str) -> str:
+        if value:
+            raise ValueError(
+                "has no use here: nobody is called, files come from folder or by syncctl "
+                f"import-report. Take it out; {cls.asks}"
+            )
+        return value
+
+    def missing(self) -> dict[str, str]:
+        """Settings without which no file can be read, each with an example of its value."""
+        if self._columns().get("order_id"):
+            return {}
+        own = {ours: name for ours, name in self.columns.items() if name}
+        shown = {"order_id": "Order ID", "status": "Status", **own}
+        listed = ", ".join(f'{ours} = "{name}"' for ours, name in shown.items())
+        return {"columns": f"{{ {listed} }}"}
+
     @model_validator(mode="after")
     def _readable(self) -> Self:
-        columns = self._columns()
-        if not columns.get("order_id"):
-            raise ValueError('columns must name the order\'s id: { order_id = "Order ID" }')
+        columns, missing = self._columns(), self.missing()
+        if missing:
+            examples = "; ".join(f"{name} = {value}" for name, value in missing.items())
+            raise ValueError(
+                f"no file can be read without {' and '.join(missing)}. With the names in your "
+                f"files write such as: {examples}"
+            )
         if "quantity" in columns and not {"line_id", "sku"} & columns.keys():
             raise ValueError("columns: a quantity needs a line_id or a sku beside it")
         return self

@@ -286,8 +286,10 @@ def test_who_ships(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "must name the order's id"),
-        ({"preset": "shopclues"}, "must name the order's id"),
+        ({}, "without columns"),
+        ({"preset": "shopclues"}, 'without columns.*columns = { order_id = "Order ID", status'),
+        ({"columns": {"sku": "Code"}}, 'order_id = "Order ID", status = "Status", sku = "Code"'),
+        ({"preset": "paytm", "base_url": "https://a.example"}, "nobody is called.*Take it out"),
         ({"columns": {"order_id": "A", "quantity": "B"}}, "needs a line_id or a sku"),
         ({"columns": {"orderid": "A"}}, "order_id"),
         ({"preset": "paytm", "folder": "reports"}, "begins with /"),
@@ -314,6 +316,39 @@ def test_own_words_come_before_the_presets(open_shop: Callable[..., Any]) -> Non
 
     assert [row.status for row in rows] == [
         Status.LOST, Status.DISPATCHED, Status.RETURN_NOTICED, Status.RETURN_WITHDRAWN,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", ["paytm", "shopclues", "snapdeal", "tatacliq"])
+def test_no_preset_knows_a_column_of_states_or_of_kinds(preset: str) -> None:
+    columns = PanelfileSettings(preset=preset, columns={"order_id": "Order ID"}).plan().columns
+
+    assert not {"status", "occurred_at", "placed_at", "return_type", "ships"} & columns.keys()
+
+
+def test_a_preset_with_the_columns_named_reads_a_file(open_shop: Callable[..., Any]) -> None:
+    shop = open_shop(
+        preset="tatacliq", statuses={"Gone": "DISPATCHED"}, ships_words={}, return_types={},
+        columns={"status": "State", "ships": "Fulfilment"},
+    )  # fmt: skip
+    told = shop.hand_in("Order ID,Transaction ID,State,Fulfilment,AWB\nO1,T1,Gone,SSHIP,A1\n")
+
+    (row,) = told
+    assert (row.order_id, row.line_id, row.tracking_number) == ("O1", "T1", "A1")
+    order = OrderRef(order_id="O1", facts=row.facts)
+    assert CHANNEL.provides_shipping(shop.account, order) is False
+
+
+def test_codes_of_shopclues_are_read_from_a_column_that_is_named(
+    open_shop: Callable[..., Any],
+) -> None:
+    columns = {"order_id": "Order", "status": "Code", "tracking_number": "AWB"}
+    shop = open_shop(preset="shopclues", statuses={}, return_types={}, columns=columns)
+    rows = shop.hand_in("Order,Code,AWB\n1,PP,A\n2,DL,B\n3,RTO-OT,C\n4,RTD,D\n5,Q,E\n6,Z,F\n")
+
+    assert [(row.order_id, row.status) for row in rows] == [
+        ("1", Status.DISPATCHED), ("2", Status.DELIVERED), ("3", Status.RETURN_NOTICED),
+        ("4", Status.RETURNED), ("6", Status.UNKNOWN),
     ]  # fmt: skip
 
 

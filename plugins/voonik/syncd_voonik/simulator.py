@@ -1,10 +1,11 @@
-"""Pretend people who have files of Voonik, as the simulator of all files makes them."""
+"""Pretend people who have files of Voonik, and a pretend Voonik that can be asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from syncd_contract.simulator import ContractSimulator
 from syncd_panelfile.simulator import PanelfileSimulator
 
 
@@ -17,3 +18,13 @@ class VoonikSimulator(PanelfileSimulator):
     def settings(self, seller_id: str = "") -> Mapping[str, Any]:
         """An account of this seller."""
         return {**super().settings(seller_id), "ships": "channel"}
+
+
+class VoonikContractSimulator(ContractSimulator):
+    """A marketplace of this name behind the contract."""
+
+    channel = "voonik"
+
+    def settings(self, seller_id: str = "") -> Mapping[str, Any]:
+        """An account of this seller that asks it."""
+        return {**super().settings(seller_id), "source": "contract", "ships": "order"}

@@ -12,11 +12,15 @@ from syncd import Account, OrderRef, Panel, Status, Window
 from syncd.clock import HandClock
 from syncd.testing import World
 from syncd.tokens import MemoryTokens
-from syncd_voonik import CHANNEL, VoonikSettings
+from syncd_voonik import CHANNEL, CONTRACT, VoonikContract, VoonikSettings
 from syncd_voonik.simulator import VoonikSimulator
 
 START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 GOOD: dict[str, Any] = {"columns": {"order_id": "Order"}, "ships": "seller"}
+
+CALLS: dict[str, Any] = {
+    "source": "contract", "username": "me", "password": "x", "ships": "order",
+}  # fmt: skip
 
 
 def test_its_files_tell_of_orders_dispatches_and_cancellations() -> None:
@@ -66,5 +70,34 @@ def test_who_ships() -> None:
 
     assert ships(**{**GOOD, "ships": "channel"})
     assert not ships(**{**GOOD, "ships": "seller"})
-    with pytest.raises(ValidationError, match="ships"):
+    with pytest.raises(ValidationError, match=r'without ships.*: ships = "channel"'):
         VoonikSettings(columns={"order_id": "Order"})
+
+
+def test_all_that_is_missing_is_told_at_once_with_an_example() -> None:
+    with pytest.raises(ValidationError) as told:
+        VoonikSettings()
+
+    assert (
+        "no file can be read without columns and ships. With the names in your files write such as:"
+        ' columns = { order_id = "Order ID", status = "Status" }; ships = "channel" (or "seller")'
+    ) in str(told.value)
+
+
+def test_an_address_belongs_to_the_other_source() -> None:
+    address = {"base_url": "https://market.example"}
+    with pytest.raises(ValidationError, match=r'Take it out; .* set source = "contract"'):
+        VoonikSettings(**GOOD, **address)
+
+    assert VoonikContract(**CALLS, **address).base_url == address["base_url"]
+
+
+def test_by_the_contract_it_claims_no_more_than_by_files() -> None:
+    described = CHANNEL.describe_channel()
+    calls = described.sources["contract"].describe_channel()
+
+    assert CONTRACT is described.sources["contract"]
+    assert (calls.title, calls.statuses) == (described.title, described.statuses)
+    assert not hasattr(CONTRACT, "fetch_returns")
+    assert not hasattr(CONTRACT, "fetch_delivered")
+    assert not hasattr(CONTRACT, "read_report")

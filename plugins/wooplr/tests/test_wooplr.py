@@ -12,11 +12,15 @@ from syncd import Account, OrderRef, Panel, Status, Window
 from syncd.clock import HandClock
 from syncd.testing import World
 from syncd.tokens import MemoryTokens
-from syncd_wooplr import CHANNEL, WooplrSettings
+from syncd_wooplr import CHANNEL, CONTRACT, WooplrContract, WooplrSettings
 from syncd_wooplr.simulator import WooplrSimulator
 
 START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 GOOD: dict[str, Any] = {"columns": {"order_id": "Order"}}
+
+CALLS: dict[str, Any] = {
+    "source": "contract", "username": "me", "password": "x",
+}  # fmt: skip
 
 
 def test_its_files_tell_of_orders_dispatches_and_cancellations() -> None:
@@ -67,3 +71,22 @@ def test_who_ships() -> None:
     assert ships(**{**GOOD, "ships": "channel"})
     assert not ships(**{**GOOD, "ships": "seller"})
     assert ships(**GOOD)
+
+
+def test_an_address_belongs_to_the_other_source() -> None:
+    address = {"base_url": "https://market.example"}
+    with pytest.raises(ValidationError, match=r'Take it out; .* set source = "contract"'):
+        WooplrSettings(**GOOD, **address)
+
+    assert WooplrContract(**CALLS, **address).base_url == address["base_url"]
+
+
+def test_by_the_contract_it_claims_no_more_than_by_files() -> None:
+    described = CHANNEL.describe_channel()
+    calls = described.sources["contract"].describe_channel()
+
+    assert CONTRACT is described.sources["contract"]
+    assert (calls.title, calls.statuses) == (described.title, described.statuses)
+    assert not hasattr(CONTRACT, "fetch_returns")
+    assert not hasattr(CONTRACT, "fetch_delivered")
+    assert not hasattr(CONTRACT, "read_report")
