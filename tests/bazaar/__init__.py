@@ -20,6 +20,7 @@ from pydantic import SecretStr
 import syncd
 from syncd import Account, NewOrder, OrderRef, Page, Panel, ReturnType, Status, StatusChange, Window
 from syncd.errors import PanelAnswer
+from syncd.shapes import odd_change, odd_order
 
 STATUSES: Final = {
     "gone": (Status.DISPATCHED, None),
@@ -155,23 +156,6 @@ def change_of(element: ElementTree.Element) -> StatusChange:
     )
 
 
-def odd_order(raw: str, problem: str, at: datetime) -> NewOrder:
-    """An order for a person to look at."""
-    return NewOrder(order_id="", placed_at=at, lines=(), raw=raw, problem=problem)
-
-
-def odd_change(raw: str, problem: str, at: datetime) -> StatusChange:
-    """A movement for a person to look at."""
-    return StatusChange(
-        order_id="",
-        status=Status.UNKNOWN,
-        native_status="",
-        occurred_at=at,
-        raw=raw,
-        problem=problem,
-    )
-
-
 def read(
     page: ElementTree.Element,
     window: Window,
@@ -185,7 +169,7 @@ def read(
             rows.append(make(element))
         except (msgspec.ValidationError, ValueError) as error:
             raw = ElementTree.tostring(element, "unicode")
-            rows.append(odd(raw, str(error), window.start))
+            rows.append(odd(str(error), raw, window.end))
     return Page(rows=rows)
 
 

@@ -14,7 +14,7 @@ from syncd.testing import Fault
 from syncd.testing.conformance import Base, ChannelTests, Kind
 from tests.bazaar.simulator import BazaarSimulator
 
-MOST_LINES = 150
+CODE, IN_ALL = 139, 171  # the author's guide says so
 
 
 class TestBazaar(ChannelTests):
@@ -51,7 +51,7 @@ class TestWords(Base):
 
 
 def test_the_plugin_is_small() -> None:
-    """Lines of code, without blank ones, comments, imports and docstrings."""
+    """Lines that are not blank; those of code are no comments, imports and docstrings either."""
     source = Path(plugin.__file__).read_text("utf-8")
     left_out = {
         line
@@ -64,7 +64,8 @@ def test_the_plugin_is_small() -> None:
         for number, line in enumerate(source.splitlines(), 1)
         if line.strip() and not line.strip().startswith("#") and number not in left_out
     ]
-    assert len(lines) <= MOST_LINES
+    written = sum(bool(line.strip()) for line in source.splitlines())
+    assert (len(lines), written) == (CODE, IN_ALL)
 
 
 def is_text(node: ast.AST) -> bool:
