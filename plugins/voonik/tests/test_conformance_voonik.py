@@ -1,18 +1,22 @@
-"""The kit's rules on what a plugin says of itself and keeps; the files have theirs in panelfile."""
+"""The kit's rules for this plugin, but for those about calls and pages: it makes no call."""
 
 from __future__ import annotations
 
+from syncd.testing.conformance import HistoryRules
 from syncd.testing.conformance.described import DescribedRules
+from syncd.testing.conformance.rows import RowRules
 from syncd.testing.conformance.state import StateRules
+from syncd.testing.conformance.windows import WindowRules
 from syncd_voonik.simulator import VoonikSimulator
 
 
-class TestVoonik(DescribedRules, StateRules):
+class TestVoonik(DescribedRules, RowRules, WindowRules, StateRules, HistoryRules):
     channel = "voonik"
+    examples = 10  # the code is panelfile's, which has more of them
     simulator = VoonikSimulator
     cannot = frozenset(
         {
             "json", "garble", "unknown_word", "empty", "deliver", "lost", "courier_return",
-            "customer_return", "withdraw", "cancel_in_transit",
+            "customer_return", "withdraw", "cancel_in_transit", "by_event",
         }
     )  # fmt: skip
