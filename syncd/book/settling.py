@@ -263,6 +263,9 @@ def _carry_out(
     if option.dispatches:
         left = [moment for one in family for moment in _dispatched_at(one)]
         piece.dispatched_at = min([piece.dispatched_at or fact.occurred_at, *left])
+        package = parcel_of(desk, piece)
+        if package is not None and package.dispatched_at is not None:
+            package.dispatched_at = min([package.dispatched_at, *left])
     seen = [moment for one in family for moment in one.evidence_times]
     piece.settled_at = max([piece.settled_at or 0, *seen])
     if piece.position is not before:
