@@ -1034,3 +1034,20 @@ def test_a_settlement_of_one_return_is_none_of_another(seller: Seller, told: str
     assert seller.positions("OD1") == ["CIR_COMPLETE" if another else "DELIVERED"]
     assert seller.count("putaway") == int(another)
     assert open_codes(seller) == []
+
+
+def test_a_return_that_was_named_and_is_here_is_not_asked_about_again(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+    for status, kind, hour in (
+        (Status.DISPATCHED, None, 1), (Status.RETURN_NOTICED, CIR, 10),
+        (Status.RETURNED, RTO, 20),
+    ):  # fmt: skip
+        tell(seller, status, return_type=kind, occurred_at=begin + timedelta(hours=hour))
+    assert open_codes(seller) == ["return_type_conflict"]
+    settle(seller, "rto")
+    tell(seller, Status.RETURNED, return_type=CIR, occurred_at=begin + timedelta(hours=19))
+    assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
+    assert open_codes(seller) == []
