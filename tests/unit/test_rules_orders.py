@@ -223,6 +223,19 @@ def test_the_pairs_that_depend_on_the_order_are_those_listed() -> None:
     assert found == {frozenset(pair.split()): how for pair, how in PAIRS.items()}
 
 
+@pytest.mark.parametrize("start", ["FULFILLABLE", "PACKED", "DISPATCHED", "SHIPPED"])
+def test_what_is_lost_on_the_buyers_way_back_had_been_delivered(start: str) -> None:
+    """A delivery before the notice is no word against the loss, once the notice is known."""
+    notice, loss, delivery = Event.RETURN_NOTICED_CIR, Event.LOST, Event.DELIVERED
+    history = dated([Event.DISPATCHED, delivery, notice, loss])
+    assert arrive(start, history) == ((Position.LOST, ""), 0)
+    for order in permutations(history):
+        heard = [event for event, _ in order]
+        unknown = heard.index(notice) > max(heard.index(loss), heard.index(delivery))
+        assert arrive(start, order)[1] == unknown, heard
+        assert unknown or arrive(start, order) == arrive(start, history), heard
+
+
 @pytest.mark.parametrize("start", STARTS)
 def test_no_triple_ends_otherwise_than_dated_without_a_word(start: str) -> None:
     for triple in product(Event, repeat=3):
