@@ -1051,3 +1051,44 @@ def test_a_return_that_was_named_and_is_here_is_not_asked_about_again(seller: Se
     tell(seller, Status.RETURNED, return_type=CIR, occurred_at=begin + timedelta(hours=19))
     assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
     assert open_codes(seller) == []
+
+
+@pytest.mark.parametrize(
+    ("story", "hours", "code", "stands"),
+    [
+        (
+            ("DISPATCHED", "RETURN_NOTICED", "DELIVERED", "LOST"), (1, 2, 9, 5),
+            "lost_after_delivered", "LOST",
+        ),
+        (
+            ("DISPATCHED", "RETURN_NOTICED", "CANCELLED", "RETURN_WITHDRAWN"), (1, 2, 9, 5),
+            "cancelled_after_delivery", "DELIVERED",
+        ),
+        (
+            ("DISPATCHED", "LOST", "CANCELLED", "DELIVERED"), (1, 2, 9, 5),
+            "cancelled_after_delivery", "DELIVERED",
+        ),
+    ],
+)  # fmt: skip
+def test_a_contradiction_heard_against_its_dates_is_one_question(
+    seller: Seller, story: tuple[str, ...], hours: tuple[int, ...], code: str, stands: str
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+    for word, hour in zip(story, hours, strict=True):
+        status = Status(word)
+        kind = CIR if status is Status.RETURN_NOTICED else None
+        tell(seller, status, return_type=kind, occurred_at=begin + timedelta(hours=hour))
+    assert seller.positions("OD1") == [stands]
+    assert code in open_codes(seller)
+    ((exception_id, told),) = seller.rows(
+        "SELECT id, inbox_id FROM exceptions WHERE code = ? AND state = 'OPEN'", code
+    )
+    assert told == len(story)
+    choices = [one.name for one in queries.exception(seller.book, exception_id).choices]
+    assert choices[-1] == "dismiss"
+    assert len(choices) > 1, "a person can choose what is true"
+    settle(seller, choices[0], exception_id)
+    assert code not in open_codes(seller)
