@@ -902,6 +902,24 @@ def test_a_later_fact_that_settles_it_closes_it(
     assert closed_by(seller)[0][:2] == (code, "a later fact")
 
 
+@pytest.mark.parametrize(("kind", "stands"), [(RTO, "RETURN_EXPECTED"), (CIR, "CIR_CREATED")])
+def test_a_return_that_was_noticed_before_the_loss_does_not_answer_it(
+    seller: Seller, kind: ReturnType, stands: str
+) -> None:
+    """In the order of the dates it is lost on its way back: whoever is asked can still say so."""
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    tell(seller, *DELIVERED[:1])
+    noticed = seller.change("OD1", Status.RETURN_NOTICED, return_type=kind)
+    tell(seller, Status.LOST)
+    seller.tell(noticed)
+    seller.settle()
+    assert seller.positions("OD1") == [stands]
+    assert open_codes(seller) == ["lost_after_delivered"]
+    settle(seller, "lost")
+    assert seller.positions("OD1") == ["LOST"]
+    assert open_codes(seller) == ["lost_on_the_way_back"]
+
+
 def test_a_fact_that_answers_nothing_closes_nothing(seller: Seller) -> None:
     cancelled(seller)
     tell(seller, Status.DISPATCHED)
