@@ -31,7 +31,7 @@ P, B = Position, Bucket
 REPACKED: Final = "repacked_after_cancel"
 WAYS_BACK: Final = {
     "redelivered", "return_withdrawn", REPACKED, "parcel_split", "parcels_merged",
-    "cleared_by_hand",
+    "cleared_by_hand", "cancelled_after_delivery",
 }  # fmt: skip
 """Reason codes of a decision that may move a piece to a lower rank."""
 

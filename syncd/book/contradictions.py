@@ -11,7 +11,7 @@ from syncd.book.facts import Fact, event_told
 from syncd.book.records import BY_HAND, Record
 from syncd.book.store import Book
 from syncd.clock import from_micros
-from syncd.rules import Event, Outcome, Piece, Position, answered_by, closes
+from syncd.rules import Event, Outcome, Piece, Position, Reason, answered_by, closes
 
 _NEWEST_MOVE: Final = (
     "SELECT inbox_id, outcome, actor FROM decision WHERE order_id = ? AND item_id = ? "
@@ -20,8 +20,9 @@ _NEWEST_MOVE: Final = (
     "ORDER BY id DESC LIMIT 1"
 )
 LOAD_OPEN: Final = (
-    "SELECT e.item_id, e.code, e.inbox_id FROM json_each(?) wanted "
-    "JOIN exceptions e ON e.item_id = wanted.value WHERE +e.state = 'OPEN'"
+    "SELECT e.item_id, e.code, e.inbox_id, coalesce(f.occurred_at, e.opened_at) "
+    "FROM json_each(?) wanted JOIN exceptions e ON e.item_id = wanted.value "
+    "LEFT JOIN inbox f ON f.id = e.inbox_id WHERE +e.state = 'OPEN'"
 )
 LOAD_WRITTEN_OFF: Final = (
     "SELECT e.item_id, e.choice FROM json_each(?) wanted "
@@ -71,6 +72,15 @@ def load_answered(book: Book, item_ids: Iterable[int]) -> dict[int, tuple[Answer
         item_id: tuple((*decided, until) for decided, until in known.items())
         for item_id, known in found.items()
     }
+
+
+def answers(fact: Fact, code: str, since: int) -> bool:
+    """Whether a fact that closes exceptions of this code closes one about what happened then.
+
+    The notice of a return answers a loss after the delivery, but not one that came after it.
+    """
+    noticed = fact.event in (Event.RETURN_NOTICED_RTO, Event.RETURN_NOTICED_CIR)
+    return not (noticed and code == Reason.LOST_AFTER_DELIVERED and since > fact.occurred_at)
 
 
 def answer_text(fact: Fact, reason: str) -> str:

@@ -120,6 +120,7 @@ def _conditions(cell: Cell) -> Iterator[str]:
 
 
 _DATES: Final = {
+    Since.BUYERS_NOTICE: "notice of the buyer's return",
     Since.BUYERS_RETURN: "buyer's return",
     Since.EARLIER_WITHDRAWAL: "withdrawal before that",
     Since.CALLED_OFF: "withdrawal of any return",

@@ -459,7 +459,9 @@ def ask(desk: Desk, piece: Piece, step: Step) -> None:
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
     code = step.arg or desk.reason
-    code = code if code in CLAIMS else Reason.LOST_IN_TRANSIT.value
+    if code not in CLAIMS:
+        back = bool(piece.return_type)
+        code = (Reason.LOST_ON_THE_WAY_BACK if back else Reason.LOST_IN_TRANSIT).value
     # Before the piece is lost, for the exception says where it was.
     desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
     piece.position = Position.LOST

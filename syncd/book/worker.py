@@ -297,7 +297,9 @@ class Worker:
     def _answer(self, fact: Fact, piece: Piece, reason: str, moved: bool) -> None:
         """Close what this decision settles: the contradiction is gone, or nobody need choose."""
         codes = closes(reason, piece.position if moved else None)
-        self.sheet.close_troubles(piece, codes, LATER_FACT, answer_text(fact, reason), self.now)
+        self.sheet.close_troubles(
+            piece, codes, LATER_FACT, answer_text(fact, reason), self.now, fact=fact
+        )
 
     def _mend_parcels(self, order: Order, fact: Fact, pieces: Sequence[Piece]) -> None:
         """Pack again, or let go short, the invoiced parcels that this fact took pieces of."""

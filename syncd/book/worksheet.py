@@ -11,6 +11,7 @@ from syncd.book.contradictions import (
     LOAD_OPEN,
     LOAD_UNSOLD,
     LOAD_WRITTEN_OFF,
+    answers,
     brought_by,
     load_answered,
     trouble_text,
@@ -137,8 +138,8 @@ class Worksheet:
         self.freed_putaways: list[tuple[str, int]] = []
         self.shelves: dict[int, tuple[str, str]] = {}
         """Item -> state and disposition of its newest putaway; only where a person settles."""
-        self.questions: dict[int, list[tuple[str, int | None]]] = {}
-        """Item -> code and fact of each of its open exceptions."""
+        self.questions: dict[int, list[tuple[str, int | None, int]]] = {}
+        """Item -> code and fact of each of its open exceptions, and when that happened."""
         self.troubles: list[tuple[Any, ...]] = []
         self.closed_troubles: list[tuple[Any, ...]] = []
         self.decisions: list[tuple[Any, ...]] = []
@@ -164,8 +165,8 @@ class Worksheet:
         """The open exceptions of these pieces, and of lost ones what came of their claims."""
         pieces = {piece.item_id: piece for o in self.orders.values() for piece in o.pieces}
         ids = msgspec.json.encode(list(pieces)).decode()
-        for item_id, code, inbox_id in self.book.query(LOAD_OPEN, (ids,)):
-            self.questions.setdefault(item_id, []).append((code, inbox_id))
+        for item_id, *question in self.book.query(LOAD_OPEN, (ids,)):
+            self.questions.setdefault(item_id, []).append(tuple(question))
         lost = [piece.item_id for piece in pieces.values() if piece.position is Position.LOST]
         if lost:
             ids = msgspec.json.encode(lost).decode()
@@ -304,7 +305,7 @@ class Worksheet:
         item_id = None if piece is None else piece.item_id
         if piece is not None:
             against, whose = brought_by(self.book, self.decisions, order.pk, piece.item_id)
-            self.questions.setdefault(piece.item_id, []).append((code, fact.id))
+            self.questions.setdefault(piece.item_id, []).append((code, fact.id, fact.occurred_at))
         message = f"{trouble_text(code, piece, fact, whose)} {more}".rstrip()
         self.troubles.append(
             (
@@ -321,19 +322,20 @@ class Worksheet:
         )
 
     def close_troubles(
-        self, piece: Piece, codes: Iterable[str], by: str, note: str, at: int, choice: str = ""
-    ) -> list[tuple[str, int | None]]:
-        """Close the piece's open exceptions of these codes; which ones these are."""
+        self, piece: Piece, codes: Iterable[str], by: str, note: str, at: int, choice: str = "",
+        *, fact: Fact | None = None,
+    ) -> None:  # fmt: skip
+        """Close the piece's open exceptions of these codes, as far as ``fact`` answers them."""
         opened = self.questions.get(piece.item_id)
         if not opened:
-            return []
+            return
         wanted = set(codes)
-        closed = [one for one in opened if one[0] in wanted]
-        for code, inbox_id in closed:
-            opened.remove((code, inbox_id))
-            row = (at, by, note, choice, piece.item_id, code, inbox_id)
-            self.closed_troubles.append(row)
-        return closed
+        for question in [one for one in opened if one[0] in wanted]:
+            code, inbox_id, since = question
+            if fact is None or answers(fact, code, since):
+                opened.remove(question)
+                row = (at, by, note, choice, piece.item_id, code, inbox_id)
+                self.closed_troubles.append(row)
 
     def end_putaway(self, piece: Piece, actor: str, reason: str, at: int) -> None:
         """The piece's open putaway is called off."""

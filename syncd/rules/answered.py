@@ -24,6 +24,14 @@ _BEFORE: Final[Mapping[Event, frozenset[Event]]] = MappingProxyType(
         Event.CANCELLED: frozenset({Event.CANCEL_REQUESTED}),
     }
 )
+# A return that is here is so by whichever name: who has said which return it was has decided on
+# the receipts under both.
+_RECEIPT_OF: Final[Mapping[Event, Event]] = MappingProxyType(
+    {
+        Event.RETURN_NOTICED_RTO: Event.RETURNED_RTO,
+        Event.RETURN_NOTICED_CIR: Event.RETURNED_CIR,
+    }
+)
 
 
 def answered_by(evidence: Iterable[tuple[Event, str, int]]) -> dict[tuple[Event, str], int]:
@@ -35,9 +43,12 @@ def answered_by(evidence: Iterable[tuple[Event, str, int]]) -> dict[tuple[Event,
     """
     sides = list(evidence)
     until = max((at for _, _, at in sides), default=0)
+    told = [(event, return_id) for event, return_id, _ in sides]
+    if any(event in _RECEIPT_OF.values() for event, _ in told):
+        told += [(_RECEIPT_OF[event], name) for event, name in told if event in _RECEIPT_OF]
     events = {
         (event, return_id if event in OF_RETURNS else "")
-        for side, return_id, _ in sides
+        for side, return_id in told
         for event in (side, *_BEFORE.get(side, ()))
     }
     return dict.fromkeys(events, until)

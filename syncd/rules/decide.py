@@ -212,6 +212,10 @@ def _cancelled_late(piece: Piece, _: Fact) -> int | None:
     return None if piece.delivered_at is None else piece.cancelled_at
 
 
+def _buyers_notice(piece: Piece, _: Fact) -> int | None:
+    return piece.return_noticed_at if piece.return_type == ReturnType.CIR else None
+
+
 def _of_buyers_return(piece: Piece, _: Fact) -> int | None:
     return _NEVER_OLDER if piece.return_type == ReturnType.CIR else None
 
@@ -260,6 +264,7 @@ _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]]
     Since.LOSS: (_loss, Event.LOST),
     Since.FOUND: (_found, Event.RETURN_WITHDRAWN),
     Since.RECEIPT: (lambda piece, _: piece.changed_at, Event.RETURNED_CIR),
+    Since.BUYERS_NOTICE: (_buyers_notice, Event.RETURN_NOTICED_CIR),
     Since.BUYERS_RETURN: (_of_buyers_return, Event.RETURNED_CIR),
     Since.LOSS_OF_BUYERS_RETURN: (_loss_of_buyers_return, Event.LOST),
     Since.LOSS_OF_DELIVERY: (_loss_of_delivery, Event.LOST),

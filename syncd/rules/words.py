@@ -236,6 +236,7 @@ class Since(StrEnum):
     LOSS = "loss"  # piece.lost_at
     FOUND = "found"  # piece.changed_at of a piece that had been lost
     RECEIPT = "receipt"  # piece.changed_at of a piece that is back
+    BUYERS_NOTICE = "buyers_notice"  # piece.return_noticed_at, where the buyer sends it back
     BUYERS_RETURN = "buyers_return"  # nothing is newer once the buyer has sent it back
     LOSS_OF_BUYERS_RETURN = "loss_of_buyers_return"  # the loss, if it was on that way
     LOSS_OF_DELIVERY = "loss_of_delivery"  # the loss, if it was on its way to the buyer

@@ -688,6 +688,15 @@ def test_a_word_on_a_contradiction_is_one_on_what_must_have_come_before() -> Non
     assert answered_by([]) == {}
 
 
+@pytest.mark.parametrize(("here", "noticed"), [("RTO", "CIR"), ("CIR", "RTO")])
+def test_a_return_that_is_here_is_so_by_either_name(here: str, noticed: str) -> None:
+    back, notice = Event(f"RETURNED_{here}"), Event(f"RETURN_NOTICED_{noticed}")
+    again = Event(f"RETURNED_{noticed}")
+    assert (again, "R2") in answered_by([(notice, "R2", EARLIER), (back, "R1", THEN)])
+    expected = Event(f"RETURN_NOTICED_{here}")
+    assert (again, "") not in answered_by([(notice, "", EARLIER), (expected, "", THEN)])
+
+
 def test_a_piece_of_a_parcel_to_be_packed_again_is_freed_by_a_putaway_only() -> None:
     told = fact("CANCELLED")
     plain = decide(piece("CREATED"), told)

@@ -280,8 +280,8 @@ def test_a_bad_group_is_named(group: str, message: str) -> None:
             "CANCELLED at DELIVERED: ESCALATE may not move the piece",
         ),
         (
-            'newer_than = "notice"\nsteps = "cancel_reverse_pickup"',
-            'steps = "cancel_reverse_pickup"',
+            'newer_than = "notice cancellation"\nolder_than.cancellation = {',
+            'newer_than = ""\n# {',
             "RETURN_WITHDRAWN at CIR_CREATED: moves back to DELIVERED without a date",
         ),
         (

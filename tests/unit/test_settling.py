@@ -902,6 +902,24 @@ def test_a_later_fact_that_settles_it_closes_it(
     assert closed_by(seller)[0][:2] == (code, "a later fact")
 
 
+@pytest.mark.parametrize(("kind", "stands"), [(RTO, "RETURN_EXPECTED"), (CIR, "CIR_CREATED")])
+def test_a_return_that_was_noticed_before_the_loss_does_not_answer_it(
+    seller: Seller, kind: ReturnType, stands: str
+) -> None:
+    """In the order of the dates it is lost on its way back: whoever is asked can still say so."""
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    tell(seller, *DELIVERED[:1])
+    noticed = seller.change("OD1", Status.RETURN_NOTICED, return_type=kind)
+    tell(seller, Status.LOST)
+    seller.tell(noticed)
+    seller.settle()
+    assert seller.positions("OD1") == [stands]
+    assert open_codes(seller) == ["lost_after_delivered"]
+    settle(seller, "lost")
+    assert seller.positions("OD1") == ["LOST"]
+    assert open_codes(seller) == ["lost_on_the_way_back"]
+
+
 def test_a_fact_that_answers_nothing_closes_nothing(seller: Seller) -> None:
     cancelled(seller)
     tell(seller, Status.DISPATCHED)
@@ -1034,3 +1052,61 @@ def test_a_settlement_of_one_return_is_none_of_another(seller: Seller, told: str
     assert seller.positions("OD1") == ["CIR_COMPLETE" if another else "DELIVERED"]
     assert seller.count("putaway") == int(another)
     assert open_codes(seller) == []
+
+
+def test_a_return_that_was_named_and_is_here_is_not_asked_about_again(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+    for status, kind, hour in (
+        (Status.DISPATCHED, None, 1), (Status.RETURN_NOTICED, CIR, 10),
+        (Status.RETURNED, RTO, 20),
+    ):  # fmt: skip
+        tell(seller, status, return_type=kind, occurred_at=begin + timedelta(hours=hour))
+    assert open_codes(seller) == ["return_type_conflict"]
+    settle(seller, "rto")
+    tell(seller, Status.RETURNED, return_type=CIR, occurred_at=begin + timedelta(hours=19))
+    assert seller.journal()[-1] == ("DONE", "NOOP", "settled_by_person")
+    assert open_codes(seller) == []
+
+
+@pytest.mark.parametrize(
+    ("story", "hours", "code", "stands"),
+    [
+        (
+            ("DISPATCHED", "RETURN_NOTICED", "DELIVERED", "LOST"), (1, 2, 9, 5),
+            "lost_after_delivered", "LOST",
+        ),
+        (
+            ("DISPATCHED", "RETURN_NOTICED", "CANCELLED", "RETURN_WITHDRAWN"), (1, 2, 9, 5),
+            "cancelled_after_delivery", "DELIVERED",
+        ),
+        (
+            ("DISPATCHED", "LOST", "CANCELLED", "DELIVERED"), (1, 2, 9, 5),
+            "cancelled_after_delivery", "DELIVERED",
+        ),
+    ],
+)  # fmt: skip
+def test_a_contradiction_heard_against_its_dates_is_one_question(
+    seller: Seller, story: tuple[str, ...], hours: tuple[int, ...], code: str, stands: str
+) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    begin = seller.clock.now()
+    seller.clock.advance(timedelta(hours=50))
+    for word, hour in zip(story, hours, strict=True):
+        status = Status(word)
+        kind = CIR if status is Status.RETURN_NOTICED else None
+        tell(seller, status, return_type=kind, occurred_at=begin + timedelta(hours=hour))
+    assert seller.positions("OD1") == [stands]
+    assert code in open_codes(seller)
+    ((exception_id, told),) = seller.rows(
+        "SELECT id, inbox_id FROM exceptions WHERE code = ? AND state = 'OPEN'", code
+    )
+    assert told == len(story)
+    choices = [one.name for one in queries.exception(seller.book, exception_id).choices]
+    assert choices[-1] == "dismiss"
+    assert len(choices) > 1, "a person can choose what is true"
+    settle(seller, choices[0], exception_id)
+    assert code not in open_codes(seller)
