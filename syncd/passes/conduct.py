@@ -163,6 +163,7 @@ class _Pass:
         clerk = self._clerk(setup)
 
         def settle() -> str:
+            clerk.task = self._task(setup)  # by now the panel has told of its dispatches
             self._settle(clerk, setup)
             goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
             return clerk.plan.hexdigest()
@@ -271,6 +272,9 @@ class _Pass:
         job.check_stop()
 
     def _clerk(self, setup: Setup) -> Clerk:
+        return Clerk(self.job.book, self._task(setup), self.job.clock)
+
+    def _task(self, setup: Setup) -> Task:
         job = self.job
         sweep = job.notes.get(Kind.DISPATCHED)
         ships = None
@@ -285,7 +289,7 @@ class _Pass:
             channel=setup.channel.name,
             tenant_id=job.tenant_id,
         )
-        task = Task(
+        return Task(
             account=account,
             run_id=job.run_id,
             actor=job.actor,
@@ -294,7 +298,6 @@ class _Pass:
             policies=setup.policies,
             sweep_done=sweep is not None and sweep.state == "ok",
         )
-        return Clerk(job.book, task, job.clock)
 
     def _judge(self, plan_hash: str) -> End:
         """The end of the run from what became of its parts."""

@@ -294,6 +294,14 @@ def test_an_audit_does_not_say_that_all_agrees_where_a_person_set_something_asid
     )
 
 
+def test_an_audit_knows_that_the_panel_has_told_of_no_dispatch(plain: AuditOffice) -> None:
+    """What comes without one is proof enough then, as in a pass that has read them all."""
+    plain.order("OD1")
+    plain.shop.tell("OD1", Status.DELIVERED)
+    assert plain.causes(plain.audit(fix=True)) == [("OD1", "missed", True)]
+    assert plain.seller.positions("OD1") == ["DELIVERED"]
+
+
 def test_an_undecided_fact_is_decided_by_the_mending(plain: AuditOffice) -> None:
     plain.order("OD1")
     plain.seller.tell(plain.shop.tell("OD1", Status.DISPATCHED))
