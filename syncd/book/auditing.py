@@ -45,6 +45,12 @@ def in_book(book: Book, account_id: int, order_ids: Iterable[str]) -> set[str]:
     return {row[0] for row in book.query(_IN_BOOK, (account_id, _json(order_ids)))}
 
 
+def heard_since(book: Book, account_id: int, order_ids: Iterable[str], run_id: int) -> set[str]:
+    """Of which of these orders this run, or one after it, has heard or decided something."""
+    found = book.query(_HEARD, (account_id, _json(order_ids), run_id, run_id))
+    return {order_id for (order_id,) in found}
+
+
 def horizon(book: Book, account_id: int, kind: Kind, *, by_window: bool) -> Horizon:
     """Until when the passes of a kind have heard the panel: what came later is no drift yet."""
     row = book.query(
@@ -114,6 +120,10 @@ _IN_BOOK: Final = (
     "SELECT order_id FROM orders WHERE account_id = ? "
     "AND order_id IN (SELECT value FROM json_each(?))"
 )
+_HEARD: Final = """
+SELECT DISTINCT order_id FROM inbox WHERE account_id = ?
+AND order_id IN (SELECT value FROM json_each(?)) AND (run_id >= ? OR decided_run >= ?)
+"""
 _PARKED: Final = (
     f"SELECT order_id, max(status), count(*) FROM inbox WHERE account_id = ? AND {UNSETTLED} "
     "AND state = 'PARKED' AND NOT EXISTS (SELECT 1 FROM orders o WHERE "

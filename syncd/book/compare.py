@@ -181,11 +181,14 @@ class Comparer:
         decided = line_words(case.decided.orders[order.order_id])
         after = line_words(case.after.orders[order.order_id])
         clashes = _clashes(case.after, order)
+        asks = clashes | _holds(case.after, order)
         marks = case.marks.get(order.order_id) or _Marks()
         for line_id, words in line_words(order).items():
             moves = after[line_id] != words or line_id in clashes
             due = expected[line_id]
             if due == words:
+                if line_id in asks and not marks.exception(line_id):
+                    yield from self._unasked(order, line_id, words, case)
                 continue
             if not marks.exception(line_id):
                 if not moves and decided[line_id] == words:
@@ -210,6 +213,21 @@ class Comparer:
                 panel_says=_said(due),
                 message=why,
             )
+
+    def _unasked(self, order: Order, line_id: str, words: Words, case: _Case) -> Iterator[Finding]:
+        """Of facts that move no piece: a person would be asked, or a parcel held or let go."""
+        facts = case.missed.get(order.order_id, ())
+        for fact in (one for one in facts if _about(one, line_id, order)):
+            yield Finding(
+                order_id=order.order_id,
+                line_id=line_id,
+                item_id=_odd_one(order, line_id, words, {}),
+                cause=Cause.MISSED,
+                book_says=_said(words),
+                panel_says=str(fact.event),
+                message=self._of_missed(fact),
+            )
+            return
 
     def _cause(
         self, order: Order, line_id: str, expected: Words, moves: bool, case: _Case, marks: _Marks
@@ -310,6 +328,12 @@ def _clashes(after: Worksheet, order: Order) -> set[str]:
     """The lines of an order for which the facts that were missed would open an exception."""
     items = {row[2] for row in after.troubles if row[1] == order.order_id}
     return {p.line_id for p in order.pieces if p.item_id in items or None in items}
+
+
+def _holds(after: Worksheet, order: Order) -> set[str]:
+    """The lines of an order that the facts that were missed would hold, or let go."""
+    held = {piece.item_id: piece.hold for piece in after.orders[order.order_id].pieces}
+    return {p.line_id for p in order.pieces if held.get(p.item_id, p.hold) != p.hold}
 
 
 def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _Marks]:

@@ -225,11 +225,11 @@ def _view(row: Sequence[Any]) -> DriftView:
 
 _LAST: Final = (
     "SELECT id, ended_at, state FROM run WHERE account_id = ? AND purpose = 'audit' "
-    "AND orders = '[]' AND state IN ('OK', 'PARTIAL') ORDER BY id DESC LIMIT 1"
+    "AND orders = '[]' AND state IN ('OK', 'PARTIAL', 'HELD') ORDER BY id DESC LIMIT 1"
 )
 _LATER: Final = (
     "SELECT id, orders FROM run WHERE account_id = ? AND purpose = 'audit' AND orders <> '[]' "
-    "AND state IN ('OK', 'PARTIAL') AND id > ? ORDER BY id"
+    "AND state IN ('OK', 'PARTIAL', 'HELD') AND id > ? ORDER BY id"
 )
 _SELECT: Final = (
     "SELECT d.id, d.run_id, a.name, d.order_id, d.line_id, d.cause, d.book_says, d.panel_says, "

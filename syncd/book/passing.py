@@ -74,9 +74,13 @@ def note_asked(book: Book, account_id: int, order_ids: Sequence[str]) -> None:
         book.executemany(_ASKED, [(account_id, order_id) for order_id in order_ids])
 
 
-def undecided(book: Book, account_id: int, run_id: int) -> int:
-    """Facts that this run heard of, could read and has not decided: by the journal's own word."""
-    return int(book.query(_UNDECIDED, (account_id, run_id, run_id)).fetchone()[0])
+def undecided(book: Book, account_id: int, run_id: int, *, elsewhere: bool = False) -> int:
+    """Facts that this run heard of, could read and has not decided: by the journal's own word.
+
+    ``elsewhere``: with those that another run has decided meanwhile, where this one was broken off.
+    """
+    sql = _UNDECIDED if elsewhere else f"{_UNDECIDED} AND {UNSETTLED}"
+    return int(book.query(sql, (account_id, run_id, run_id)).fetchone()[0])
 
 
 def planned(book: Book, first: int, run_id: int) -> str:
@@ -133,10 +137,10 @@ _UNKNOWN: Final = """
 SELECT order_id FROM inbox WHERE account_id = ? AND state <> 'DONE' AND state = 'PARKED'
 AND tries <= ? GROUP BY order_id ORDER BY min(occurred_at) LIMIT ?
 """
-_UNDECIDED: Final = f"""
-SELECT count(*) FROM inbox WHERE account_id = ? AND {UNSETTLED} AND run_id = ?
-AND decided_run IS NOT ? AND outcome <> 'QUARANTINED'
-"""
+_UNDECIDED: Final = (
+    "SELECT count(*) FROM inbox WHERE account_id = ? AND run_id = ? AND decided_run IS NOT ? "
+    "AND outcome <> 'QUARANTINED'"
+)
 _PLAN: Final = """
 SELECT o.order_id, i.line_id, i.piece, d.event, d.before, d.after, d.outcome, d.code, d.note
 FROM decision d JOIN orders o ON o.id = d.order_id LEFT JOIN item i ON i.id = d.item_id

@@ -59,7 +59,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     ``ships`` answers whether the channel ships an order, None where the channel has no say.
     ``sweep_done`` says that this run has read the channel's dispatches, so that a delivery
-    whose dispatch is still unknown need not wait for another pass.
+    whose dispatch is still unknown need not wait for another pass. Where ``swept`` names orders,
+    it is a run over these: of others it says nothing, and theirs go on waiting.
     """
 
     account: AccountView
@@ -67,6 +68,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     ships: Ships | None
     sweep_done: bool
+    swept: frozenset[str] = frozenset()
     rehearsal: bool = False  # undone afterwards, so the tenant need not be live
     policies: Policies = Policies()
 
@@ -95,7 +97,8 @@ class Worker:
         order = self.sheet.orders.get(fact.order_id)
         if order is None:
             return self._unknown(fact)
-        fact.waited = fact.waited or self.task.sweep_done
+        swept = not self.task.swept or fact.order_id in self.task.swept
+        fact.waited = swept and (fact.waited or self.task.sweep_done)
         choice = choose(order.pieces, fact)
         pieces = cast(list[Piece], choice.pieces)  # of those it was given
         if choice.ambiguous:

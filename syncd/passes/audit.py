@@ -37,6 +37,7 @@ from syncd.windows import steps
 
 WIDER: Final = 4  # times as many at once where windows are read: each is read for a portion
 MAX_PARKED: Final = 1_000
+MAX_NAMED: Final = 5
 
 log = structlog.get_logger("syncd.passes")
 
@@ -47,6 +48,7 @@ class Place(msgspec.Struct):
     after: int = 0
     orders_done: bool = False
     looked: bool = False  # at everything; what is left is to mend
+    unknown: list[str] = []  # orders that were asked for by name and that nobody knows
 
 
 class Audit:
@@ -63,6 +65,7 @@ class Audit:
         self._task = task
         self._settle = settle
         self._keeper = BookKeeper(job, setup)
+        self._brought: set[str] = set()
         self._place = msgspec.json.decode(job.place, type=Place) if job.place else Place()
         for kind in Kind:
             if kind in setup.channel.kinds:
@@ -120,9 +123,21 @@ class Audit:
             )
             return state, failed[0][1].code, f"{failed[0][0]}: {failed[0][1].message}"
         compared = f"{job.counts.compared} orders compared{self._set_apart()}"
+        if self._place.unknown:
+            names = ", ".join(self._place.unknown[:MAX_NAMED])
+            more = (
+                f" and {extra} more" if (extra := len(self._place.unknown) - MAX_NAMED) > 0 else ""
+            )
+            compared += (
+                f"; not found, neither here nor by asking the panel for them: {names}{more}. "
+                "Look at the spelling, or import them: syncctl trigger "
+                f"{job.name} --task orders --days 30"
+            )
         if left:
             text = f"{compared}, {left} disagreements. See them: syncctl drift {job.run_id}"
             return RunState.PARTIAL, "drift_found", text
+        if self._place.unknown and not job.counts.compared:
+            return RunState.PARTIAL, "order_unknown", compared
         mended = f", {job.counts.mended} disagreements mended" if job.counts.mended else ""
         aside = job.counts.disagreed - job.counts.mended
         but = f" but for {aside} set aside. See them: syncctl drift {job.run_id}" if aside else "."
@@ -169,7 +184,10 @@ class Audit:
         with book.write():
             findings = [*found.findings, *self._absent(ids, told)]
             drift.record(book, job.run_id, job.account_id, ids, findings)
-        job.counts.compared += len(ids)
+        have = auditing.in_book(book, job.account_id, ids)
+        shown = told.orders or {}
+        self._place.unknown += [one for one in ids if one not in have and one not in shown]
+        job.counts.compared += len(have.union(shown.keys() & set(ids)))
         job.counts.upcoming += found.upcoming
         silent = found.not_shipped.union(*found.incomparable.values())
         job.counts.incomparable += len(silent)
@@ -212,19 +230,26 @@ class Audit:
         It does not make room in between: a pass would decide the part that is taken in by then.
         """
         job = self._job
-        told = [(ids, self._ask(self._portion(ids))) for ids in self._disagreeing()]
+        told = [(ids, self._ask_again(ids)) for ids in self._disagreeing()]
         if not told:
             return
         comparer = self._comparer()  # with what passes have heard, not this
-        for ids, portion in told:
-            self._take_in(ids, portion)
+        with job.book.write():  # all or nothing, so that no pass decides a part of it
+            for _, portion in told:
+                self._take_in(portion)
         self._settle()
         if any(note.state == "failed" for note in job.notes.values()):
             return  # what is not told again may be what could not be asked
         for ids, portion in told:
             left = [*comparer.compare(ids, portion).findings, *self._absent(ids, portion)]
+            # Where nothing came of it, a panel that says less than before has mended nothing.
+            heard = auditing.heard_since(job.book, job.account_id, ids, job.run_id)
+            heard |= self._brought.intersection(ids)
             with job.book.write():
-                drift.record(job.book, job.run_id, job.account_id, ids, left, verified=True)
+                told_now = [one for one in left if one.order_id in heard]
+                drift.record(
+                    job.book, job.run_id, job.account_id, sorted(heard), told_now, verified=True
+                )
             job.check_stop()
 
     def _disagreeing(self) -> list[list[str]]:
@@ -237,13 +262,21 @@ class Audit:
         size = self._size()
         return [left[start : start + size] for start in range(0, len(left), size)]
 
-    def _take_in(self, ids: Sequence[str], told: Told) -> None:
-        if told.orders:
-            absent = {finding.order_id for finding in self._absent(ids, told)}
-            lacking = drift.orders_of_findings(self._job.book, self._job.run_id, _BRINGS_ORDERS)
-            wanted = absent.union(lacking)
-            rows = [row for order_id, row in told.orders.items() if order_id in wanted]
-            self._keeper.orders(self._job.notes[Kind.ORDERS], rows)
+    def _ask_again(self, ids: list[str]) -> Told:
+        """What the panel tells of these orders now. Brings those that the book lacks: what is read
+        by window is then read since they were placed."""
+        told = self._ask(self._portion(ids))
+        absent = {finding.order_id for finding in self._absent(ids, told)}
+        lacking = drift.orders_of_findings(self._job.book, self._job.run_id, _BRINGS_ORDERS)
+        wanted = absent.union(lacking)
+        rows = [row for order_id, row in (told.orders or {}).items() if order_id in wanted]
+        if not rows:
+            return told
+        self._keeper.orders(self._job.notes[Kind.ORDERS], rows)
+        self._brought.update(row.order_id for row in rows)
+        return self._ask(self._portion(ids))
+
+    def _take_in(self, told: Told) -> None:
         for kind, changes in told.changes.items():
             if changes:
                 self._keeper.changes(kind, self._job.notes[kind], changes, None)
@@ -304,18 +337,21 @@ class Audit:
             if error.code == PanelRefused.code:
                 raise
             return False
-        except SyncdError as error:
-            fail(self._job.notes[kind], error)
-            return False
         except (Exception, SystemExit) as error:
+            self._failed(kind, error)
+            return False
+        return True
+
+    def _failed(self, kind: Kind, error: BaseException) -> None:
+        """Note that a kind could not be read to its end."""
+        if not isinstance(error, SyncdError):
             log.exception("plugin failed", account=self._job.name, kind=kind.value)
             text = (
                 f"Channel {self._setup.channel.name} failed while fetching {kind}: "
                 f"{type(error).__name__}: {error}. Report it to the plugin's author."
             )
-            fail(self._job.notes[kind], PluginError(mask(text)))
-            return False
-        return True
+            error = PluginError(mask(text))
+        fail(self._job.notes[kind], error)
 
     def _told(self, kind: Kind, pages: Iterator[Page[Any]]) -> Iterator[Page[Any]]:
         job, note = self._job, self._job.notes[kind]
@@ -371,8 +407,8 @@ class Audit:
             yield from self._told(Kind.ORDERS, pages)
         except (Stopped, PanelRefused):
             raise
-        except SyncdError as error:
-            fail(self._job.notes[Kind.ORDERS], error)
+        except (Exception, SystemExit) as error:
+            self._failed(Kind.ORDERS, error)
 
     def _oldest(self, end: datetime) -> datetime:
         start = end - timedelta(days=self._setup.audit_days)

@@ -172,6 +172,7 @@ class _Pass:
         try:
             audit.conduct()
         except _Brake as error:
+            audit.verdict()  # counts what was found; it stands
             return self._held(error.held, clerk)
         except (GaveWay, Stopped):
             job.counts.calls = job.calls_before + panel.calls
@@ -297,6 +298,7 @@ class _Pass:
             rehearsal=job.dry_run,
             policies=setup.policies,
             sweep_done=sweep is not None and sweep.state == "ok",
+            swept=frozenset(job.orders),
         )
 
     def _judge(self, plan_hash: str) -> End:
@@ -326,7 +328,9 @@ def _fetcher(job: Job, setup: Setup, panel: Panel, keeper: Keeper) -> Fetcher:
 
 
 def _count_undecided(job: Job) -> None:
-    job.counts.undecided = passing.undecided(job.book, job.account_id, job.run_id)
+    job.counts.undecided = passing.undecided(
+        job.book, job.account_id, job.run_id, elsewhere=job.goes_on
+    )
 
 
 def _balanced(job: Job, end: End) -> End:

@@ -90,7 +90,8 @@ class Job:
         self.started = to_micros(clock.now())
         self.counts = Counts()
         self.notes: dict[Kind, TaskNote] = {}
-        if self.purpose == runs.AUDIT and run.started_at is not None:  # it goes on
+        self.goes_on = self.purpose == runs.AUDIT and run.started_at is not None
+        if self.goes_on:
             self.counts = Counts.from_json(run.counts)
             recount(book, run_id, self.counts)
             stored = msgspec.json.decode(run.tasks, type=dict[str, TaskNote])
