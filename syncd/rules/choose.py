@@ -12,7 +12,8 @@ always give the same choice, in whatever order the pieces are handed in:
   single piece told of twice is no contradiction. A contradiction is the last resort.
 * Among equals: the most advanced for a dispatch, what is most likely for the rest; then by line
   and number of the piece.
-* A total («2 of 3 so far») is first filled by the pieces that are there already.
+* A total («2 of 3 so far») is first filled by the pieces that are there already. So is a dispatch
+  or a delivery by a piece of which a later word has told that it must have happened.
 * Pieces of one bundle count as one and are chosen together.
 
 A cancellation, and a buyer's wish for one, is about what has not left the seller. A parcel that
@@ -254,14 +255,29 @@ def _comes_back(piece: Piece) -> bool:
 
 
 def _appetite(piece: Piece, fact: Fact, outcome: Outcome) -> int:
-    """0: the fact is about such a piece. 1: it changes nothing there. 2: it contradicts."""
-    if fact.cumulative and _counted(piece, fact.event):
+    """0: the fact is about such a piece. 1: it changes nothing there. 2: it contradicts.
+
+    -1: it has been counted there already, or was taken for granted.
+    """
+    if _implied(piece, fact) or (fact.cumulative and _counted(piece, fact.event)):
         return -1
     if outcome is Outcome.ESCALATE:
         return 2
     if outcome is Outcome.NOOP and not superseded(piece, fact):
         return 1
     return 0
+
+
+def _implied(piece: Piece, fact: Fact) -> bool:
+    """Whether this word was missing when a later one told that the piece had come so far."""
+    if fact.event is Event.DISPATCHED:
+        at = piece.dispatched_at
+        by = (piece.delivered_at, piece.return_noticed_at, piece.lost_at)
+    elif fact.event is Event.DELIVERED and piece.position in _CIR:
+        at, by = piece.delivered_at, (piece.return_noticed_at,)
+    else:
+        return False
+    return at is not None and at > fact.occurred_at and at in by
 
 
 def _counted(piece: Piece, event: Event) -> bool:
