@@ -270,14 +270,13 @@ def _appetite(piece: Piece, fact: Fact, outcome: Outcome) -> int:
 
 def _implied(piece: Piece, fact: Fact) -> bool:
     """Whether this word was missing when a later one told that the piece had come so far."""
+    at, later = None, [piece.return_noticed_at]
     if fact.event is Event.DISPATCHED:
         at = piece.dispatched_at
-        by = (piece.delivered_at, piece.return_noticed_at, piece.lost_at)
+        later += [piece.delivered_at, piece.lost_at]
     elif fact.event is Event.DELIVERED and piece.position in _CIR:
-        at, by = piece.delivered_at, (piece.return_noticed_at,)
-    else:
-        return False
-    return at is not None and at > fact.occurred_at and at in by
+        at = piece.delivered_at
+    return at is not None and at > fact.occurred_at and at in later
 
 
 def _counted(piece: Piece, event: Event) -> bool:
