@@ -204,22 +204,30 @@ def test_what_is_in_no_parcel_yet_and_waits_for_stock(seller: Seller) -> None:
     assert queries.of_order(seller.book, "OD1") == wanted
 
 
-def test_of_two_parcels_that_are_here_the_one_that_must_stay_speaks_for_the_order(
+def test_a_parcel_out_of_which_everything_was_taken_stays_here(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.PICKED)
+    told(seller, Status.CANCELLED)
+    words = "SP-1: Everything in it is cancelled, so it must stay here."
+    empty = ParcelVerdict("SP-1", "CANCELLED", False, "parcel_cancelled", words)
+    wanted = ShipVerdict("shop", "OD1", False, "parcel_cancelled", words, (empty,))
+    assert queries.of_package(seller.book, "SP-1") == wanted
+
+
+def test_what_must_stay_speaks_for_the_order_beside_a_parcel_that_may_leave(
     seller: Seller,
 ) -> None:
-    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "MUG", 1), ("L3", "MUG", 1))
-    seller.tell(seller.change("OD1", Status.DISPATCHED, line_id="L1"))
-    seller.settle()
-    seller.advance("OD1", Position.PACKED)
-    seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L3"))
-    seller.settle()
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
     found = queries.of_order(seller.book, "OD1")
-    assert [(one.package, one.code) for one in found.packages] == [("SP-3", "may_ship")]
-    seller.order("OD2", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+    assert (found.may_ship, found.code, len(found.packages)) == (False, "stock_missing", 1)
+    packed(seller, order_id="OD2")
+    seller.tell(seller.change("OD2", Status.DISPATCHED, line_id="L1", shipment_id="S1"))
+    seller.settle()
     seller.tell(seller.change("OD2", Status.CANCELLED, line_id="L2"))
     found = queries.of_order(seller.book, "OD2")
     assert (found.may_ship, found.code) == (False, "cancel_undecided")
-    assert found.words.startswith("Order OD2 must stay here: the channel said CANCELLED of line L2")
+    assert found.words.startswith("Parcel SP-1 must stay here: the channel said CANCELLED of line")
+    assert found.words.endswith("See why: syncctl explain OD2")
 
 
 def test_an_order_that_was_cancelled_before_it_came(seller: Seller) -> None:
