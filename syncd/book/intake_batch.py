@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ from syncd.book.wording import pieces
 from syncd.clock import to_micros
 from syncd.rules import Event, Piece, Position, Reason, choose, roll_up
 from syncd.statuses import NewOrder, OrderLine
+
+MAX_NAMED: Final = 5
 
 _FREE_STATES: Final = frozenset(
     {Position.PENDING_VERIFICATION, Position.UNFULFILLABLE, Position.LOCATION_NOT_SERVICEABLE}
@@ -83,7 +87,11 @@ class Batch:
         if known is None:
             self._take_new(order, facility_id)
             return
-        added = self._add_pieces(order, known, facility_id, to_micros(order.placed_at))
+        added: list[Piece] = []
+        if renamed := self._renamed(order, known):
+            self.problems.append(Problem(order.order_id, renamed, kept=True, raw=order.raw))
+        else:
+            added = self._add_pieces(order, known, facility_id, to_micros(order.placed_at))
         merged = _merged(order.order_id, known.facts, order.facts)
         replaces = known.replaces or replaced_order(order)
         if (merged, replaces) != (known.facts, known.replaces):
@@ -97,7 +105,8 @@ class Batch:
             self._widened.add(known.pk)
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
-        known = Known(self._order_pk, _facts_text(order.facts), replaced_order(order))
+        facts = _facts_text(order.facts)
+        known = Known(self._order_pk, facts, replaced_order(order), self._desk.source)
         self._order_pk += 1
         self._found[order.order_id] = known
         placed_at = to_micros(order.placed_at)
@@ -139,6 +148,29 @@ class Batch:
             self._grown.append(order.order_id)
             self._settle(order, known, facility_id, placed_at, pieces)
         return pieces
+
+    def _renamed(self, order: NewOrder, known: Known) -> str:
+        """Why lines that are new by their ids alone are not, in a sentence; empty if they may be.
+
+        What one source tells in parts are further lines. Another that names no line as the book
+        does, and shows nothing that the book has not got, names the same pieces otherwise.
+        """
+        if known.source == self._desk.source or any(
+            line.line_id in known.lines or stands_in_for(order, line) for line in order.lines
+        ):
+            return ""
+        kept = Counter(sku for skus in known.lines.values() for sku in skus)
+        if Counter(sku for line in order.lines for sku, _ in _wanted(line)) - kept:
+            return ""
+        told = ", ".join(line.line_id for line in order.lines[:MAX_NAMED])
+        have = ", ".join([*known.lines][:MAX_NAMED])
+        return (
+            f"Order {order.order_id} came from {known.source} with the line ids {have}, and "
+            f"{self._desk.source} calls the same pieces {told}; no pieces were added. Book its way "
+            f"by hand, syncctl warehouse {shlex.quote(order.order_id)} DISPATCHED, and give the "
+            "next file the panel's line ids. If these are further pieces, import the order with "
+            "all its lines in one file."
+        )
 
     def _compare(
         self,

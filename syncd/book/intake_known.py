@@ -53,12 +53,13 @@ class Desk:
 class Known:
     """An order that the book or this batch has already: its lines' pieces and its facts."""
 
-    __slots__ = ("facts", "lines", "pk", "replaces", "stands_in")
+    __slots__ = ("facts", "lines", "pk", "replaces", "source", "stands_in")
 
-    def __init__(self, pk: int, facts: str, replaces: str = "") -> None:
+    def __init__(self, pk: int, facts: str, replaces: str, source: str) -> None:
         self.pk = pk
         self.facts = facts
         self.replaces = replaces
+        self.source = source
         self.lines: dict[str, list[str]] = {}  # line id -> SKUs of its pieces
         self.stands_in: dict[str, str] = {}  # line id -> the line it stands in for, if any
 
@@ -86,7 +87,7 @@ def load_known(book: Book, account_id: int, ids: Sequence[str]) -> dict[str, Kno
     """Those of these orders that the book has, with the SKUs of each line's pieces."""
     marks = ",".join("?" * len(ids))
     rows = book.query(
-        "SELECT order_id, id, facts, replaces FROM orders WHERE account_id = ? "
+        "SELECT order_id, id, facts, replaces, source FROM orders WHERE account_id = ? "
         f"AND order_id IN ({marks})",
         (account_id, *ids),
     )

@@ -222,8 +222,8 @@ def test_what_is_missing_is_taken_in_under_the_brake_by_a_pass(
         plain.shop.tell(f"OD{number}", Status.CANCELLED)
     assert plain.audit(fix=True)["state"] == "HELD"
     order_id = "OD9" if missing == "order_missing" else "OD0"
-    line = OrderLine(line_id="L2", sku="SHIRT", quantity=1)
-    plain.shop.orders[order_id] = NewOrder(order_id=order_id, placed_at=START - DAY, lines=(line,))
+    lines = tuple(OrderLine(line_id=one, sku="SHIRT", quantity=1) for one in ("L1", "L2"))
+    plain.shop.orders[order_id] = NewOrder(order_id=order_id, placed_at=START - DAY, lines=lines)
     found = drift.findings(plain.book, run_id=plain.audit()["id"])
     (told,) = [one for one in found if one.cause == missing]
     assert not told.fixable

@@ -90,6 +90,47 @@ def test_further_lines_and_larger_quantities_add_pieces(seller: Seller) -> None:
     ]
 
 
+def from_elsewhere(seller: Seller, order: NewOrder) -> Taken:
+    now = seller.clock.now()
+    return take_orders(seller.book, "shop", [order], source="flipkart", now=now)
+
+
+@pytest.mark.parametrize("shown", [(("9001", "SHIRT", 2),), (("9001", "SHIRT", 1),)])
+def test_another_source_that_names_the_same_pieces_otherwise_adds_none(
+    seller: Seller, shown: tuple[tuple[str, str, int], ...]
+) -> None:
+    take(seller, new("OD1", ("1", "SHIRT", 2)))
+    taken = from_elsewhere(seller, new("OD1", *shown, facts={"service": "std"}))
+    (problem,) = taken.problems
+    assert (seller.count("item"), taken.pieces, problem.kept) == (2, 0, True)
+    assert problem.reason.startswith(
+        "Order OD1 came from test with the line ids 1, and flipkart calls the same pieces 9001"
+    )
+    assert "syncctl warehouse OD1 DISPATCHED" in problem.reason
+    assert seller.rows("SELECT facts FROM orders") == [('{"service":"std"}',)]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        (("2", "SHIRT", 3),),  # more than the book has
+        (("2", "SOCK", 1),),
+        (("1", "SHIRT", 2), ("2", "SHIRT", 1)),  # it names a line as the book does
+    ],
+)
+def test_another_source_may_bring_further_pieces(
+    seller: Seller, shown: tuple[tuple[str, str, int], ...]
+) -> None:
+    take(seller, new("OD1", ("1", "SHIRT", 2)))
+    taken = from_elsewhere(seller, new("OD1", *shown))
+    assert (taken.problems, taken.changed) == ([], 1)
+
+
+def test_one_source_may_tell_an_order_line_by_line(seller: Seller) -> None:
+    take(seller, new("OD1", ("1", "SHIRT", 1)))
+    assert take(seller, new("OD1", ("2", "SHIRT", 1))).pieces == 1
+
+
 def test_a_smaller_quantity_takes_nothing_away_and_is_told(seller: Seller) -> None:
     take(seller, new("OD1", ("L1", "SHIRT", 3)))
     taken = take(seller, new("OD1", ("L1", "SHIRT", 1)))
