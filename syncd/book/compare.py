@@ -215,9 +215,10 @@ class Comparer:
             )
 
     def _unasked(self, order: Order, line_id: str, words: Words, case: _Case) -> Iterator[Finding]:
-        """Of facts that move no piece: a person would be asked, or a parcel held or let go."""
+        """Of a fact that moves no piece: a person would be asked, or a parcel held or let go."""
         facts = case.missed.get(order.order_id, ())
-        for fact in (one for one in facts if _about(one, line_id, order)):
+        fact = next((one for one in facts if _about(one, line_id, order)), None)
+        if fact is not None:
             yield Finding(
                 order_id=order.order_id,
                 line_id=line_id,
@@ -227,7 +228,6 @@ class Comparer:
                 panel_says=str(fact.event),
                 message=self._of_missed(fact),
             )
-            return
 
     def _cause(
         self, order: Order, line_id: str, expected: Words, moves: bool, case: _Case, marks: _Marks

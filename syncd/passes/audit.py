@@ -55,7 +55,7 @@ class Audit:
     """One audit in hand. ``settle`` decides what is open, as a pass does."""
 
     def __init__(
-        self, job: Job, setup: Setup, panel: Panel, task: Task, settle: Callable[[], str]
+        self, job: Job, setup: Setup, panel: Panel, task: Task, settle: Callable[[], None]
     ) -> None:
         self._job = job
         self._setup = setup
@@ -103,16 +103,18 @@ class Audit:
 
     def keep_place(self) -> None:
         """Store how far it is, so that whoever takes the run up goes on from there."""
+        self._store_place()
+        runs.put_back(self._job.book, self._job.run_id)
+
+    def count_findings(self) -> int:
+        """Bring the counts of findings up to date. Gives back how many stand and need someone."""
         job = self._job
-        tasks = {kind.value: msgspec.to_builtins(note) for kind, note in job.notes.items()}
-        place = msgspec.json.encode(self._place).decode()
-        runs.keep_place(job.book, job.run_id, place, job.counts, tasks)
-        runs.put_back(job.book, job.run_id)
+        job.counts.disagreed, job.counts.mended, left = drift.counted(job.book, job.run_id)
+        return left
 
     def verdict(self) -> tuple[RunState, str, str]:
         """How the run ends: state, code and message. Brings the counts of findings up to date."""
-        job = self._job
-        job.counts.disagreed, job.counts.mended, left = drift.counted(job.book, job.run_id)
+        job, left = self._job, self.count_findings()
         self._tell_incomparable()
         failed = [(kind, note) for kind, note in job.notes.items() if note.state == "failed"]
         if failed:
@@ -123,24 +125,14 @@ class Audit:
             )
             return state, failed[0][1].code, f"{failed[0][0]}: {failed[0][1].message}"
         compared = f"{job.counts.compared} orders compared{self._set_apart()}"
-        if self._place.unknown:
-            names = ", ".join(self._place.unknown[:MAX_NAMED])
-            more = (
-                f" and {extra} more" if (extra := len(self._place.unknown) - MAX_NAMED) > 0 else ""
-            )
-            compared += (
-                f"; not found, neither here nor by asking the panel for them: {names}{more}. "
-                "Look at the spelling, or import them: syncctl trigger "
-                f"{job.name} --task orders --days 30"
-            )
         if left:
             text = f"{compared}, {left} disagreements. See them: syncctl drift {job.run_id}"
-            return RunState.PARTIAL, "drift_found", text
-        if self._place.unknown and not job.counts.compared:
-            return RunState.PARTIAL, "order_unknown", compared
+            return RunState.PARTIAL, "drift_found", f"{text}{self._not_found()}"
         mended = f", {job.counts.mended} disagreements mended" if job.counts.mended else ""
         aside = job.counts.disagreed - job.counts.mended
         but = f" but for {aside} set aside. See them: syncctl drift {job.run_id}" if aside else "."
+        if self._place.unknown:
+            return RunState.PARTIAL, "order_unknown", f"{compared}{mended}{but}{self._not_found()}"
         return RunState.OK, "", f"{compared}{mended}; book and panel agree{but}"
 
     # --- whose turn it is
@@ -419,6 +411,19 @@ class Audit:
         """Of how many orders a comparison says nothing about what has left."""
         count = sum(note.not_shipped for note in self._job.notes.values())
         return f", {count} of them the seller ships: these are not comparable" if count else ""
+
+    def _not_found(self) -> str:
+        """Which of the chosen orders nobody knows, and what helps; the end of a message."""
+        unknown = self._place.unknown
+        if not unknown:
+            return ""
+        names = ", ".join(unknown[:MAX_NAMED])
+        more = f" and {len(unknown) - MAX_NAMED} more" if len(unknown) > MAX_NAMED else ""
+        return (
+            f" Not found, neither here nor by asking the panel for them: {names}{more}. Look at "
+            "the spelling, or import them: "
+            f"syncctl trigger {self._job.name} --task orders --days 30"
+        )
 
     def _tell_incomparable(self) -> None:
         """Say of each kind what could not be compared; silence is not agreement."""

@@ -162,17 +162,16 @@ class _Pass:
         job = self.job
         clerk = self._clerk(setup)
 
-        def settle() -> str:
+        def settle() -> None:
             clerk.task = self._task(setup)  # by now the panel has told of its dispatches
             self._settle(clerk, setup)
             goods.allocate_free(job.book, actor=job.actor, now=job.clock.now())
-            return clerk.plan.hexdigest()
 
         audit = Audit(job, setup, panel, clerk.task, settle)
         try:
             audit.conduct()
         except _Brake as error:
-            audit.verdict()  # counts what was found; it stands
+            audit.count_findings()
             return self._held(error.held, clerk)
         except (GaveWay, Stopped):
             job.counts.calls = job.calls_before + panel.calls

@@ -177,8 +177,9 @@ def test_chosen_orders_that_nobody_knows_do_not_agree(tmp_path: Path, way: str) 
     )
     office.order("OD1")
     run = office.audit(orders=("OD1", "NOPE"))
-    assert run["counts"]["compared"] == 1
-    assert "NOPE" in run["message"]
+    assert (run["code"], run["counts"]["compared"]) == ("order_unknown", 1)
+    assert run["message"].endswith("syncctl trigger shop --task orders --days 30")
+    assert "agree" not in run["message"]
 
 
 def test_a_fault_of_the_plugin_while_new_orders_are_read_is_told_as_such(
