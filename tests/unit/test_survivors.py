@@ -22,7 +22,10 @@ SQL, NEVER, GUARD, UNREAD, MOMENT, EMPTY, DEFAULT, WORDS = (reason for reason, _
         ("piece.allocated = False", "piece.allocated = None", EMPTY),
         ("piece.allocated = False", "piece.allocated = True", OPEN),
         ('def f(note: str = "") -> int:', 'def f(note: str = "XXXX") -> int:', DEFAULT),
-        ('"It left."', '"XXIt left.XX"', WORDS),
+        ('"It has left."', '"XXIt has left.XX"', WORDS),
+        ('code="bad_step",', 'code="XXbad_stepXX",', OPEN),
+        ('{"line_id": one}', '{"XXline_idXX": one}', OPEN),
+        ('said if known else ""', 'said if known else "XXXX"', OPEN),
         ("a and b", "a or b", OPEN),
     ],
 )
