@@ -249,7 +249,8 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
             "The row could not be used; it is kept as it came.",
-            "Do by hand what it says, or update the plugin and fetch it again. Then set it aside "
+            "A word that is in no map: add it to the account's status_map. Else do by hand what "
+            "the row says, or update the plugin. Have it told again, and set this row aside "
             'with: syncctl failed --ignore ID --note "..."',
         ),
         "internal_error": Words(
