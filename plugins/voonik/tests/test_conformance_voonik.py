@@ -1,22 +1,19 @@
-"""The kit's rules for this plugin, but for those about calls and pages: it makes no call."""
+"""The kit's rules for this plugin; it makes no call, so those about calls find none."""
 
 from __future__ import annotations
 
-from syncd.testing.conformance import HistoryRules
-from syncd.testing.conformance.described import DescribedRules
-from syncd.testing.conformance.rows import RowRules
-from syncd.testing.conformance.state import StateRules
-from syncd.testing.conformance.windows import WindowRules
+from syncd.testing.conformance import ChannelTests
 from syncd_voonik.simulator import VoonikSimulator
 
 
-class TestVoonik(DescribedRules, RowRules, WindowRules, StateRules, HistoryRules):
+class TestVoonik(ChannelTests):
     channel = "voonik"
     examples = 10  # the code is panelfile's, which has more of them
     simulator = VoonikSimulator
     cannot = frozenset(
         {
-            "json", "garble", "unknown_word", "empty", "deliver", "lost", "courier_return",
-            "customer_return", "withdraw", "cancel_in_transit", "by_event",
+            "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
+            "stream", "unknown_word", "cancel_in_transit", "by_event",
+            "deliver", "lost", "courier_return", "customer_return", "withdraw",
         }
     )  # fmt: skip
