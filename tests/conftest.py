@@ -5,16 +5,29 @@ Other fixtures live beside their tests.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from syncd.book.migrations import APPLICATION_ID, STEPS
 from tests.invariants import check_file
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line, so that a green run does not look as if it had compared simulators with panels.
+
+    It stands here because only this conftest is read where the workers of xdist report to.
+    """
+    if not os.environ.get("SYNCD_PANEL_FACTS"):
+        terminalreporter.write_line(
+            "tests/fidelity skipped: SYNCD_PANEL_FACTS does not name a folder of panel facts"
+        )
 
 
 @pytest.fixture(scope="session")

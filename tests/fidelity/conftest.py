@@ -1,13 +1,12 @@
 """Tests against what panels were seen to answer: a folder outside the project.
 
-``SYNCD_PANEL_FACTS`` names it. Without it only ``test_facts.py`` is collected, which says so.
+``SYNCD_PANEL_FACTS`` names it. Without it only ``test_facts.py`` is collected, which is skipped.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,14 +18,6 @@ collect_ignore = (
 )
 if not (Path(FACTS).parent / "design" / "samples" / "scenarios.json").is_file():
     collect_ignore.append("test_scenarios.py")  # the list of scenarios stands beside the facts
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line, so that a green run does not look as if it had compared anything."""
-    if not FACTS:
-        terminalreporter.write_line(
-            "tests/fidelity skipped: SYNCD_PANEL_FACTS does not name a folder of panel facts"
-        )
 
 
 @pytest.fixture(scope="session")
