@@ -458,3 +458,39 @@ class StumblesOverFiles(ToyPlugin):
     def read_report(self, account: Account, report: ReportFile) -> Iterator[Page[Any]]:
         head = report.content.decode().splitlines()[0]
         yield Page(rows=[head][9:])
+
+
+class NamesTheOrder(ToyPlugin):
+    """Gives the order's id for that of its line."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, line_id=row.order) for one in super().change(row, window)]
+
+
+class OneSku(ToyPlugin):
+    """Puts one SKU into all rows, beside the right line."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, sku="SKU-1") for one in super().change(row, window)]
+
+
+class OneParcel(ToyPlugin):
+    """Takes a field that is the same in all rows for the parcel's id."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, shipment_id=row.ships) for one in super().change(row, window)]
+
+
+class NewParcels(ToyPlugin):
+    """Names a parcel anew with each word."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        name = f"{row.parcel}/{row.word}"
+        return [structs.replace(one, shipment_id=name) for one in super().change(row, window)]
+
+
+class NoReturnIds(ToyPlugin):
+    """Does not read by which id the panel knows a return."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, return_id="") for one in super().change(row, window)]

@@ -39,13 +39,18 @@ from tests.unit.broken_plugins import (
     MakesUp,
     MixesSellers,
     MovingEvidence,
+    NamesTheOrder,
     NewEachTime,
+    NewParcels,
     NoReads,
+    NoReturnIds,
     NoWord,
     Numbers,
     NumericIds,
     OneForAll,
     OnePage,
+    OneParcel,
+    OneSku,
     OnMars,
     OwnClient,
     PlaceInEvidence,
@@ -174,6 +179,11 @@ BROKEN: dict[type[ToyPlugin], str] = {
     MixesSellers: "test_sellers_do_not_mix",
     AddsTotals: "test_what_is_told_is_what_happened",
     ForgetsPieces: "test_what_is_told_is_what_happened",
+    NamesTheOrder: "test_a_row_names_its_line",
+    OneSku: "test_a_row_names_its_line",
+    OneParcel: "test_a_parcel_has_one_name",
+    NewParcels: "test_a_parcel_has_one_name",
+    NoReturnIds: "test_a_return_has_its_name",
 }
 
 HISTORY = "test_what_is_told_is_what_happened"
@@ -185,6 +195,7 @@ KNOBS: dict[type[ToyPlugin], dict[str, Any]] = {
     NoReads: {"only": Kind.ORDERS},
     ForgetsPieces: {"only": Kind.ORDERS, "examples": 20},
     AddsTotals: {"examples": 200},
+    NoReturnIds: {"only": Kind.RETURNS},
 }
 
 ANY = frozenset(rules(Toy))

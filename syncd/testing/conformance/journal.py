@@ -127,6 +127,11 @@ class Journal:
         return {**sums, **{key: sizes[key] for key in whole}}
 
     def _keys(self, row: StatusChange, sizes: Mapping[SkuKey, int]) -> list[SkuKey]:
+        must(
+            not row.line_id or row.line_id in self._sku,
+            f"No order has a line {row.line_id!r}: {row}",
+            "Give line_id as the orders have it; a panel that does not show it leaves it empty.",
+        )
         sku = self._sku.get(row.line_id, "") or row.sku
         if sku:
             return [(row.order_id, sku)] if (row.order_id, sku) in sizes else []
