@@ -173,6 +173,15 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
             "Import the order: syncctl trigger ACCOUNT --task orders, or from a file with: "
             "syncctl import --account ACCOUNT FILE",
         ),
+        Reason.LINE_UNKNOWN: Words(
+            "The order is in the book, but not the line that this is about; it is kept until the "
+            "line comes.",
+            "Compare the lines with the panel's: syncctl order ORDER --account ACCOUNT. If the "
+            "panel has this line too, fetch the order again: syncctl trigger ACCOUNT --task orders "
+            "--order ORDER. If it is another name of a line that the book has, do by hand what "
+            "this tells, such as syncctl warehouse ORDER DISPATCHED, and set it aside with: "
+            'syncctl failed --ignore ID --note "..."',
+        ),
         Reason.SEQUENCE_MISSING: Words(
             "The facility has no invoice sequence, so nothing was done for this order.",
             "Define the sequence, the order is then tried again: syncctl sequence set FACILITY "

@@ -105,7 +105,7 @@ def test_what_is_exactly_all_exceeds_nothing(seller: Seller) -> None:
 def test_a_line_that_is_not_there_yet_waits(seller: Seller) -> None:
     ordered(seller, L1=1)
     assert told(seller, say(seller, CANCELLED, line_id="L2")) == ["FULFILLABLE"]
-    assert seller.journal() == [("PARKED", "PARK", "order_unknown")]
+    assert seller.journal() == [("PARKED", "PARK", "line_unknown")]
     seller.stock("SKU", 1)
     seller.order("OD1", ("L1", "SKU", 1), ("L2", "SKU", 1))
     assert told(seller) == ["FULFILLABLE", "FULFILLABLE"]
