@@ -258,9 +258,10 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
             "The row could not be used; it is kept as it came.",
-            "A word that is in no map: add it to the account's status_map. Else do by hand what "
-            "the row says, or update the plugin. Have it told again, and set this row aside "
-            'with: syncctl failed --ignore ID --note "..."',
+            "A word that is in no map: add it to the account's status_map and have it told again, "
+            "syncctl trigger ACCOUNT --days N; once it is read this row closes by itself. Else do "
+            "by hand what the row says, or update the plugin, and set the row aside with: syncctl "
+            'failed --ignore ID --note "..."',
         ),
         "internal_error": Words(
             "The program failed on this order and changed nothing of it; it is tried again.",

@@ -78,6 +78,9 @@ class Reader:
         except BadCell as error:
             return StatusChange(
                 order_id=row.order_id_or_none(),
+                line_id=row.id_or_none("line_id"),
+                sku=row.id_or_none("sku"),
+                return_id=row.id_or_none("return_id"),
                 status=Status.UNKNOWN,
                 native_status=row.text("status"),
                 occurred_at=self._at,
