@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import requests
 from pydantic import ValidationError
 
 from syncd import Account, OrderRef, ReturnType, Status
@@ -190,3 +191,15 @@ def test_who_ships_is_said_by_the_line_else_by_the_account(
 def test_the_path_must_hold_the_order(path: str) -> None:
     with pytest.raises(ValidationError, match="order_id"):
         settings(order_path=path)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"split": True}, "split: Expected `array | null`"), ({"parcels": 2}, "'parcels'"),
+     ({"split": [[[0, 1]], [[0, 1]]]}, "does not add up")],
+)  # fmt: skip
+def test_what_the_simulated_gateway_cannot_place_is_said(shop: Shop, more: Any, said: str) -> None:
+    url = f"{shop.server.url}/control/place_order"
+    answer = requests.post(url, json={"lines": [["MUG", 2]], **more}, timeout=10)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
