@@ -179,7 +179,9 @@ def _refused(answer: Answer, said: str, *, for_token: bool) -> PanelError:
         error = PanelRefused(f"{said}{because}: the account may not make this call.")
         return _coded(error, "call_forbidden")
     if status in GONE:
-        return PanelGone(f"{said}: the panel does not have this call. Is the plugin up to date?")
+        gone = PanelGone(f"{said}: the panel does not have this call. Is the plugin up to date?")
+        gone.status = status
+        return gone
     return _coded(PanelAnswer(f"{said}; it begins {begin(answer.body)}"), f"panel_status_{status}")
 
 

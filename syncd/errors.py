@@ -58,9 +58,13 @@ class PanelRefused(PanelError):
 
 
 class PanelGone(PanelError):
-    """The panel no longer has this call (404 or 410 on the path). A person must upgrade."""
+    """The panel no longer has this call (404 or 410 on the path). A person must upgrade.
+
+    ``status`` is which of the two, for a panel whose 404 may speak of one order alone.
+    """
 
     code = "panel_gone"
+    status = 0
 
 
 class PanelAnswer(PanelError):

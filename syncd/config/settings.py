@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from syncd.config.lines import Place
 from syncd.config.problems import Problem, at, nearest, of_validation
@@ -130,15 +130,27 @@ def _add_validation(
 ) -> None:
     """Take over what pydantic found, but for what only follows from an unread secret."""
     unread = {problem.place for problem in outcome.problems}
-    keys = list(model.model_fields)
     secrets = secret_fields(model)
-    for problem in of_validation(error, around.lines, lambda _place: keys, base):
+    for problem in of_validation(
+        error, around.lines, lambda place: _keys(model, place[len(base) :]), base
+    ):
         text = mask(problem.text)
         if problem.place in unread or (unread and problem.place == base):
             continue
         if text == "is missing" and problem.place[-1] in secrets:
             text = f"is missing; it is a secret: {ADVICE}"
         outcome.problems.append(Problem(problem.line, problem.place, text))
+
+
+def _keys(model: type[BaseModel], inside: Place) -> list[str]:
+    """The keys of a table of settings, or of one inside it."""
+    for name in inside:
+        field = model.model_fields.get(str(name))
+        inner = field.annotation if field is not None else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
 
 
 def _check_address(outcome: Outcome, settings: Settings, base: Place, around: Surroundings) -> None:

@@ -20,20 +20,39 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import cache
+from typing import Annotated, Any, Final, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from syncd.clock import Clock, HandClock
 from syncd.errors import SyncdError
 from syncd.testing.faults import Fault, FaultScript
-from syncd.testing.things import Order, Return
+from syncd.testing.things import LineSpec, Order, Return
 from syncd.testing.world import VERBS, World
 
 Answer = tuple[int, bytes, str]  # status, body, content type
 
 _TIMES: Final = ("at", "ship_after", "ship_by")
+
+
+class _Line(LineSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line as it is posted."""
+
+
+_Pieces = Annotated[int, Meta(ge=1)]
+# Where the annotation of a verb says too much or too little of what JSON may hold.
+_SHAPES: Final[Mapping[str, Any]] = {
+    "lines": Annotated[list[_Line | tuple[str, _Pieces]], Meta(min_length=1)],
+    "split": list[Annotated[list[tuple[int, _Pieces]], Meta(min_length=1)]] | None,
+    "event": str,
+}
+_SAYS: Final[Mapping[str, str]] = {
+    "lines": 'a list of lines, such as [{"sku": "MUG", "quantity": 2}] or [["MUG", 2]]',
+    "split": "a list for each parcel, of pairs of a line's number (from 0) and its pieces in that "
+    "parcel, such as [[[0, 1]], [[0, 1]]] for two pieces in two parcels",
+}
 
 
 class _Conditions(Struct, forbid_unknown_fields=True):
@@ -92,15 +111,15 @@ class Control:
 
     def _verb(self, name: str, body: bytes) -> object:
         verb = getattr(self._world, name)
-        arguments = {
-            key: _moment(key, value) if key in _TIMES else value
-            for key, value in msgspec.json.decode(body or b"{}", type=dict[str, Any]).items()
-        }
+        arguments = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+        takes = inspect.signature(verb)
+        if any(one.kind is one.VAR_KEYWORD for one in takes.parameters.values()):
+            takes = inspect.signature(getattr(World, name).__get__(self._world))
         try:
-            inspect.signature(verb).bind(**arguments)
+            takes.bind(**arguments)
         except TypeError as error:
-            raise ControlError(f"{name}: {error}; it takes {inspect.signature(verb)}") from None
-        return _described(verb(**arguments))
+            raise ControlError(f"{name}: {error}; it takes {takes}") from None
+        return _described(verb(**{key: _argument(name, key, arguments[key]) for key in arguments}))
 
     def _truth(self, query: Mapping[str, str], body: bytes) -> object:
         truth = self._world.truth(seller_id=query.get("seller_id", ""))
@@ -141,6 +160,22 @@ class Control:
 
 def _sentence(error: Exception) -> bytes:
     return msgspec.json.encode({"error": str(error)})
+
+
+def _argument(verb: str, key: str, value: Any) -> Any:
+    """An argument as the verb takes it. Raises ControlError with what is expected."""
+    if key in _TIMES:
+        return _moment(key, value)
+    try:
+        return msgspec.convert(value, _shapes(verb).get(key, Any))
+    except msgspec.ValidationError as error:
+        said = f"; it is {_SAYS[key]}" if key in _SAYS else ""
+        raise ControlError(f"{verb}: {key}: {error}{said}") from None
+
+
+@cache
+def _shapes(verb: str) -> Mapping[str, Any]:
+    return {**get_type_hints(getattr(World, verb)), **_SHAPES}
 
 
 def _moment(key: str, value: object) -> datetime:

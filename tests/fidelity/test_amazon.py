@@ -223,7 +223,9 @@ def test_every_refusal_fits_its_model(world: World, sim: AmazonSimulator, models
         (f"{reports}documents", "reportDocumentId"),
         ("/externalFulfillment/2024-09-11/returns", "returnId"),
     ):  # fmt: skip
-        checked.call("GET", f"{path}/none", f"{path}/{{{name}}}", 404)
+        nothing = "403-0000000-0000000" if name == "orderId" else "none"
+        checked.call("GET", f"{path}/{nothing}", f"{path}/{{{name}}}", 404)
+    checked.call("GET", f"{new}/none", f"{new}/{{orderId}}", 400)
     sim.gate.limits = True
     for _ in range(20):
         checked.call("GET", new, new, params={"lastUpdatedAfter": since})

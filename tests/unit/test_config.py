@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from syncd.config import check_settings, commented_example, load, load_all
 from syncd.config.model import BrakeConfig, PoliciesConfig
@@ -460,6 +460,29 @@ def test_a_wrong_source_is_told(tmp_path: Path, settings: str, told: str) -> Non
     with pytest.raises(ConfigError) as caught:
         load_all(write(tmp_path, text), {"two": TWO}, {})
     assert told in "\n".join(caught.value.problems)
+
+
+class NamesSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    order: str = "id"
+
+
+class TableSettings(Settings):
+    """A table inside the settings."""
+
+    names: NamesSettings = NamesSettings()
+
+
+def test_a_key_of_a_table_in_the_settings_is_told_what_is_known_there(tmp_path: Path) -> None:
+    table = SimpleNamespace(
+        state="enabled", reason="", description=Channel(title="T", settings=TableSettings)
+    )
+    text = '[accounts.one]\nchannel = "t"\n[accounts.one.settings.names]\nordr = "x"\nzone = "y"\n'
+    with pytest.raises(ConfigError) as caught:
+        load_all(write(tmp_path, text), {"t": table}, {})
+    told = "\n".join(caught.value.problems)
+    assert 'names.ordr: unknown key; did you mean "order"?' in told
+    assert "names.zone: unknown key; known here: order" in told
 
 
 def test_the_example_tells_of_each_source() -> None:

@@ -299,6 +299,17 @@ def test_control_moves_the_world_and_tells_the_truth(server: Echo) -> None:
     assert server.log == type(server.log)()
 
 
+def test_control_splits_an_order_into_parcels(server: Echo) -> None:
+    lines = [["RED", 2], {"sku": "BLUE"}]
+    wish = {"lines": lines, "split": [[[0, 1]], [[0, 1], [1, 1]]]}
+    code, order = control(server, "POST", "place_order", wish)
+    assert code == 200
+    contents = [server.world.parcels[one].contents for one in order["shipments"]]
+    red, blue = (line["line_id"] for line in order["lines"])
+    counts = [{line: len(pieces) for line, pieces in one.items()} for one in contents]
+    assert counts == [{red: 1}, {red: 1, blue: 1}]
+
+
 def test_control_lists_orders_line_by_line(server: Echo) -> None:
     ids = [server.world.place_order([("RED", n)]).order_id for n in (1, 2)]
     answer = get(server, "/control/orders")
@@ -340,6 +351,20 @@ def test_control_moves_a_hand_clock(server: Echo, clock: HandClock) -> None:
         ("POST", "cancel", [], 400, "Expected `object`"),
         ("POST", "place_order", {"lines": [{"sku": 1}]}, 400, "Expected `str`"),
         ("POST", "place_order", {"lines": [{"sku": "A", "quantity": 0}]}, 400, "one piece"),
+        ("POST", "place_order", {"lines": [["A", 1]], "split": True}, 400, "[[[0, 1]], [[0, 1]]]"),
+        ("POST", "place_order", {"lines": [["A", 1]], "split": [[0, 1]]}, 400, "Expected `array`"),
+        ("POST", "place_order", {"lines": [["A", 1]], "split": [[[0, 2]]]}, 400, "not add up"),
+        ("POST", "place_order", {"lines": [["A", 1]], "split": [[[0, 1]], []]}, 400, "length"),
+        ("POST", "place_order", {"lines": "A"}, 400, "a list of lines, such as"),
+        ("POST", "place_order", {"lines": []}, 400, "length >= 1"),
+        ("POST", "place_order", {"lines": [["A"]]}, 400, "length 2"),
+        ("POST", "place_order", {"lines": [{"sku": "A", "qty": 1}]}, 400, "unknown field `qty`"),
+        ("POST", "place_order", {"lines": [["A", 1]], "ships_by": "me"}, 400, "ships_by: Invalid"),
+        ("POST", "place_order", {"lines": [["A", 1]], "traits": {"n": 1}}, 400, "traits: Expected"),
+        ("POST", "cancel", {"order_id": 7}, 400, "cancel: order_id: Expected `str`, got `int`"),
+        ("POST", "cancel", {"order_id": "X", "quantity": "1"}, 400, "quantity: Expected"),
+        ("POST", "return_event", {"return_id": "X", "event": 1}, 400, "event: Expected `str`"),
+        ("POST", "cancel", {"order_id": "X", "self": 1}, 400, "unexpected keyword argument"),
         ("POST", "faults", {"do": "melt"}, 400, "Invalid enum value"),
         ("POST", "faults", {"do": "cut", "sice": 1}, 400, "unknown field `sice`"),
     ],

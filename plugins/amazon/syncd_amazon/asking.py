@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -12,7 +13,10 @@ from syncd_amazon import statuses
 from syncd_amazon.api import Amazon
 from syncd_amazon.orders_new import read_26
 from syncd_amazon.orders_v0 import read_v0
-from syncd_amazon.seen import Read
+from syncd_amazon.seen import Broken, Read
+
+ORDER_ID: Final = re.compile(r"[0-9A-Z]{3}-[0-9]{7}-[0-9]{7}")
+"""What Amazon calls its format 3-7-7."""
 
 
 class Asked:
@@ -48,8 +52,15 @@ BACK: Final = Asked(  # an order that was cancelled on its way comes back too
 def pages(
     amazon: Amazon, window: Window, orders: Sequence[OrderRef], asked: Asked
 ) -> Iterator[Read]:
-    """The orders of a window, or these orders, a page at a time."""
+    """The orders of a window, or these orders, a page at a time.
+
+    Amazon refuses a whole call for one id that cannot be an order's, as a file may bring one into
+    the book. Such ids are told as rows that cannot be read, and are not sent.
+    """
     ids = list(dict.fromkeys(order.order_id for order in orders))
+    if odd := [one for one in ids if not ORDER_ID.fullmatch(one)]:
+        yield [], [_no_id(one) for one in odd]
+        ids = [one for one in ids if ORDER_ID.fullmatch(one)]
     if amazon.settings.orders_api == "v0":
         old = amazon.by_ids_v0(ids) if orders else amazon.search_v0(window, **asked.old)
         for raw in old:
@@ -62,6 +73,15 @@ def pages(
             found = amazon.order(order_id)
             if found is not None:
                 yield read_26(amazon, _listed(found), states=asked.states)
+
+
+def _no_id(order_id: str) -> Broken:
+    problem = (
+        f"{order_id[:60]!r} is no order id of Amazon, which has the form 403-1234567-1234567, so "
+        "it was not asked for. Was it mistyped in an import? What Amazon knows of the order stands "
+        "under its right id."
+    )
+    return Broken(order_id, order_id, problem, asked=False)
 
 
 def _listed(raw: Raw) -> Raw:

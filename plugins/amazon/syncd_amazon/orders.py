@@ -42,7 +42,7 @@ def unreadable_order(row: Broken, read_at: datetime) -> NewOrder:
         placed_at=read_at,
         lines=(),
         raw=row.raw,
-        problem=f"Amazon sent an order that cannot be read: {row.problem}.",
+        problem=row.sentence("an order"),
     )
 
 

@@ -148,7 +148,7 @@ def unreadable(broken: Iterable[Broken], read_at: datetime) -> Iterator[StatusCh
             occurred_at=read_at,
             evidence_id=row.evidence,
             raw=row.raw,
-            problem=f"Amazon sent a row that cannot be read: {row.problem}.",
+            problem=row.sentence("a row"),
         )
 
 

@@ -57,11 +57,21 @@ class Seen(Struct):
 
 
 class Broken(Struct):
-    """A row that could not be read, with what could be made out of it."""
+    """A row that could not be read, with what could be made out of it.
+
+    ``asked`` is False of an order that Amazon was not asked for: the problem then says it all.
+    """
 
     order_id: str
     raw: str
     problem: str
+    asked: bool = True
+
+    def sentence(self, what: str) -> str:
+        """What a person is told, where Amazon should have sent ``what``."""
+        if not self.asked:
+            return self.problem
+        return f"Amazon sent {what} that cannot be read: {self.problem}."
 
     @property
     def evidence(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from syncd.testing import FaultScript, Order, Problem, Reply, Request, json_reply
 from syncd_amazon import statuses
+from syncd_amazon.asking import ORDER_ID
 from syncd_amazon.settings import INDIA
 from syncd_amazon.simulator_gate import Caller, error_reply
 from syncd_amazon.simulator_query import Routes, faulty, listed, moment, page, resumed, sold_in
@@ -102,6 +103,8 @@ class OrdersApi:
         wanted = [one for one in query["AmazonOrderIds"].split(",") if one]
         if len(wanted) > 50:
             raise Problem(error_reply(400, "AmazonOrderIds: at most 50"))
+        for one in wanted:
+            _checked(one)
         found = (self.world.orders.get(one) for one in wanted)
         return [one for one in found if one is not None and one.seller_id == seller_id]
 
@@ -178,6 +181,7 @@ class OrdersApi:
 
     def order(self, caller: Caller, request: Request, found: Sequence[str]) -> Reply:
         """getOrder of 2026-01-01."""
+        _checked(found[0])
         order = self.mine(caller, found[0])
         included = listed(request.query, "includedData", INCLUDED)
         row = faulty(request, [self.rows.new(order, included)])
@@ -266,6 +270,11 @@ class OrdersApi:
         if query["marketplaceId"] != INDIA or self.rows.order_state(order) == "PendingSchedule":
             raise Problem(_no_package())
         return json_reply(self.old_rows.package(order))
+
+
+def _checked(order_id: str) -> None:
+    if not ORDER_ID.fullmatch(order_id):
+        raise Problem(error_reply(400, f"{order_id} is no order id"))
 
 
 def _no_package() -> Reply:

@@ -11,6 +11,7 @@ import pytest
 
 from syncd import OrderRef, Status
 from syncd.errors import PanelAnswer, PanelBusy, PanelRefused
+from syncd.statuses import Kind
 from syncd.testing import Fault, populate
 from syncd_amazon import statuses
 
@@ -648,3 +649,43 @@ def test_no_broken_row_keeps_what_is_a_buyers(
     (found,) = seller.read("dispatched")
     assert found.problem
     assert "canary" not in found.raw + found.problem
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_id_that_cannot_be_amazons_is_told_and_never_sent(
+    kit: Any, shop: Any, later: Callable[[], None], version: str, kind: str
+) -> None:
+    order = shop.world.place_order([("RED", 1)])
+    shop.world.pick_up(order.order_id)
+    later()
+    seller = kit.reader(shop, orders_api=version, return_reports=[])
+    odd = ("403-123", "403-1234567-12345678", f"{order.order_id} ", "a/b?c", "x" * 150)
+    refs = [OrderRef(order_id=one) for one in (odd[0], order.order_id, *odd[1:])]
+
+    rows = seller.read(kind, refs)
+
+    told = [row for row in rows if row.problem]
+    assert [row.order_id for row in told] == list(odd)
+    assert "'403-123' is no order id of Amazon" in told[0].problem
+    assert all(row.raw for row in told)
+    good = [row for row in rows if not row.problem]
+    assert [row.order_id for row in good] == [order.order_id] * (kind in ("orders", "dispatched"))
+    sent = "|".join(line.target for line in shop.requests("/orders"))
+    assert order.order_id in sent
+    assert not [one for one in odd if one in sent]
+    assert seller.read(kind, refs[:1]) == told[:1]
+
+
+def test_a_mistyped_import_is_one_matter_for_a_person_and_stops_no_pass(trade: Any) -> None:
+    order = trade.shop.world.place_order([("RED", 2)])
+    trade.sync(Kind.ORDERS)
+    trade.seller.order("403-123", ("L1", "RED", 1))
+    trade.shop.world.cancel(order.order_id)
+    for _ in range(2):
+        trade.sync(Kind.CANCELLED, Kind.DISPATCHED, orders=[order.order_id, "403-123"])
+    assert set(trade.seller.positions(order.order_id)) == {"CANCELLED"}
+    stuck = trade.seller.book.query(
+        "SELECT order_id, state FROM inbox WHERE status = 'UNKNOWN'"
+    ).fetchall()
+    assert [tuple(row) for row in stuck] == [("403-123", "QUARANTINED")]

@@ -407,6 +407,9 @@ def test_a_report_of_the_sandbox(client: Client, kind: str, status: int) -> None
     [
         ("/orders/v9/orders", {}, 404),
         (f"{OLD}/403-0-0", {}, 404),
+        (f"{NEW}/403-0000000-0000000", {}, 404),
+        (f"{NEW}/403-0-0", {}, 400),
+        (OLD, {"MarketplaceIds": INDIA, "AmazonOrderIds": "403-0000000-0000000,403-0-0"}, 400),
         (f"{RETURNS}/none", {}, 404),
         (f"{REPORTS}/none", {}, 404),
         ("/reports/2021-06-30/documents/none", {}, 404),

@@ -20,7 +20,13 @@ from syncd_contract.statuses import ITEM_WORDS, NOT_YET_AN_ORDER, ORDER_CANCELLE
 
 SHIPS: Final = "thirdPartyShipping"
 MAX_RAW: Final = 4_000
-_LEFT: Final = (Status.DISPATCHED, Status.DELIVERED, Status.RETURN_NOTICED, Status.RETURNED)
+_LEFT: Final = frozenset(
+    {
+        Status.DISPATCHED, Status.DELIVERED, Status.UNDELIVERED, Status.LOST,
+        Status.RETURN_NOTICED, Status.RETURNED, Status.RETURN_WITHDRAWN,
+    }
+)  # fmt: skip
+"""What is told only of a piece that has left, with its dispatchDate or without."""
 _ID: Final = re.compile(r'"id"\s*:\s*"([^"]{1,200})"')
 
 
@@ -113,7 +119,8 @@ class Reader:
         if meaning.status is None or left <= 0:
             return
         quantity = left if cancelled else None
-        if meaning.status is not Status.DISPATCHED and item.dispatch_date:
+        left_seller = meaning.status in _LEFT or item.dispatch_date
+        if meaning.status is not Status.DISPATCHED and left_seller:
             yield self._fact(order, item, Meaning(Status.DISPATCHED), word, quantity)
         yield self._fact(order, item, meaning, word, quantity)
 
@@ -127,6 +134,9 @@ class Reader:
             status, item.return_date if back else None
         )
         moment = self._time(written)
+        at = moment
+        if at is None and status is Status.DISPATCHED:
+            at = self._time(item.return_date)  # it had left by then
         kind: ReturnType | None = meaning.return_type
         parts = (order.id, item.order_item_id, status, kind or "", quantity, moment or "",
                  item.return_awb if back else "")  # fmt: skip
@@ -136,14 +146,14 @@ class Reader:
             sku=item.sku or "",
             status=status,
             native_status=word[:200],
-            occurred_at=moment or self._now,
+            occurred_at=at or self._now,
             quantity=quantity,
             cumulative=quantity is not None,
             return_type=kind,
             tracking_number="" if status is Status.CANCELLED else item.tracking_id or "",
             courier=item.delivery_partner or "",
             location_id=item.facility_code or "",
-            left_seller=status in _LEFT and bool(item.dispatch_date),
+            left_seller=status in _LEFT,
             reason=(item.return_reason or "")[:200] if back else "",
             evidence_id="|".join(map(str, parts))[:400],
             facts={**_facts(order), **_back(item)} if back else _facts(order),

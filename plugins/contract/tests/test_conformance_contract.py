@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from syncd.statuses import Kind
 from syncd.testing.conformance import ChannelTests
+from syncd.testing.conformance.reading import Plugin
 from syncd_contract.simulator import ContractSimulator
+
+CANNOT = frozenset(
+    {
+        "empty", "ring", "foreign", "no_link", "stray_link",  # pages go by number
+        "parts", "split",  # an item has one word for all its pieces
+        "return_ids",  # nor has a return a name
+        "withdraw", "lost",  # the contract has no word for it
+    }
+)  # fmt: skip
+
+
+class Dated(ChannelTests):
+    """The kinds that the contract dates: a cancellation and a delivery carry no time."""
+
+    channel = "contract"
+    simulator = ContractSimulator
+    cannot = CANNOT
+
+    def kinds(self, plugin: Plugin) -> list[Kind]:
+        undated = (Kind.CANCELLED, Kind.DELIVERED)
+        return [kind for kind in super().kinds(plugin) if kind not in undated]
 
 
 class TestContract(ChannelTests):
     channel = "contract"
     simulator = ContractSimulator
-    cannot = frozenset(
-        {
-            "empty", "ring", "foreign", "no_link", "stray_link",  # pages go by number
-            "parts", "split",  # an item has one word for all its pieces
-            "return_ids",  # nor has a return a name
-            "withdraw", "lost",  # the contract has no word for it
-        }
-    )  # fmt: skip
+    cannot = CANNOT
 
     def test_times_are_the_panels(self) -> None:
-        """Only dispatches and returns carry one; the others are dated when they are seen."""
-        with self.shop() as shop:
-            gone = self.fill(shop, Kind.DISPATCHED, 4)
-            backs = self.fill(shop, Kind.RETURNS, 4)
-            reader = shop.reader()
-            for kind, orders in ((Kind.DISPATCHED, gone), (Kind.RETURNS, backs)):
-                stamps = {event.at for event in shop.world.history}
-                rows = reader.read(kind, reader.refs([order.order_id for order in orders]))
-                assert rows
-                assert {row.occurred_at for row in rows} <= stamps
+        """The kit's own rule, of all that has a time; that the rest is dated when it is first
+        seen is in test_every_word_of_an_item."""
+        Dated().test_times_are_the_panels()

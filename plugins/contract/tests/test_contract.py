@@ -200,6 +200,51 @@ def test_every_word_of_an_item(market: Any) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("word", "back", "at"),
+    [
+        ("DELIVERED", None, None),
+        ("RETURN_REQUESTED", "2026-11-20 02:00:00", datetime(2026, 11, 20, 2, tzinfo=UTC)),
+        ("COURIER_RETURN", "2026-11-20T02:00:00Z", datetime(2026, 11, 20, 2, tzinfo=UTC)),
+        ("COURIER_RETURN", None, None),
+    ],
+)
+def test_what_went_further_has_left_though_no_date_says_when(
+    market: Any, word: str, back: str | None, at: datetime | None
+) -> None:
+    says(market, order(orderItems=[item(status=word, returnDate=back, quantity=3,
+                                        cancelledQuantity=1)]))  # fmt: skip
+    (gone,) = market.read("dispatched", "G1")
+    (further,) = [row for kind in ("delivered", "returns") for row in market.read(kind, "G1")]
+
+    assert (gone.status, gone.quantity, gone.cumulative) == (Status.DISPATCHED, 2, True)
+    assert gone.occurred_at == (at or market.clock.now() + timedelta(seconds=1))
+    assert gone.occurred_at <= further.occurred_at
+    assert gone.left_seller
+    assert further.left_seller
+
+
+def test_a_dispatch_without_a_date_is_one_fact_whatever_comes_of_it(market: Any) -> None:
+    names = set()
+    for word, back in (
+        ("DISPATCHED", None),
+        ("DELIVERED", None),
+        ("RETURN_REQUESTED", "2026-11-20T02:00:00"),
+    ):
+        says(market, order(orderItems=[item(status=word, returnDate=back)]))
+        names |= {row.evidence_id for row in market.read("dispatched", "G1")}
+        market.simulator.faults.clear()
+
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize("word", ["CREATED", "CANCELLED"])
+def test_what_did_not_go_on_has_not_left(market: Any, word: str) -> None:
+    says(market, order(orderItems=[item(status=word)]))
+
+    assert market.read("dispatched", "G1") == []
+
+
 def test_a_return_keeps_its_own_parcel_apart(market: Any) -> None:
     says(market, order(orderItems=[item(
         status="COURIER_RETURN", trackingId="AWB1", dispatchDate="2026-11-20T01:00:00",
@@ -226,7 +271,8 @@ def test_a_word_of_the_configuration_is_known(open_market: Callable[..., Any]) -
     says(market, order(orderItems=[item(status="RECEIVED_BACK")]))
 
     assert [(row.status, row.return_type) for row in all_of(market, "G1")] == [
-        (Status.RETURNED, ReturnType.CIR)
+        (Status.DISPATCHED, None),
+        (Status.RETURNED, ReturnType.CIR),
     ]
 
 

@@ -2,7 +2,8 @@
 
 The panel has one list, ``orders.json``, which shows each item's present status number. It cannot
 be asked what changed since when, so the orders of the book are asked for by their ids. What a
-number means is the account's ``status_map``, because no public text lists them.
+number means is the account's ``status_map``, because no public text lists them. What that map
+does not tell may come from the panel's report files beside it.
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ from syncd import (
     Page,
     Panel,
     ReadsBy,
+    ReportFile,
+    StatusChange,
     Window,
     hookimpl,
 )
 from syncd.errors import PanelAnswer
-from syncd.snapshots import Shown, status_hooks
+from syncd.snapshots import Hook, Shown, status_hooks
 from syncd_paytm.api import Item, Paytm, read_items
+from syncd_paytm.files import FILES, NOTES, arrived, handed_in
 from syncd_paytm.settings import Fields, PaytmSettings
 
 __all__ = [
+    "FILES",
     "Fields",
     "PaytmSettings",
     "describe_channel",
@@ -42,6 +47,7 @@ __all__ = [
     "fetch_orders",
     "fetch_returns",
     "provides_shipping",
+    "read_report",
 ]
 
 MAX_RAW: Final = 20_000
@@ -60,6 +66,7 @@ UNVERIFIED: Final = (
     "Whether a call of /authorize must come before the first order call; none is made.",
     "Who ships an order is shown nowhere: it is the account's setting ships.",
     "No rate limit is known; the pace is one call a second.",
+    *NOTES,
 )
 
 
@@ -73,10 +80,11 @@ def describe_channel() -> Channel:
         reads_by=frozenset({ReadsBy.ORDERS}),
         window_only=frozenset({Kind.ORDERS.value}),
         longest_window=timedelta(days=366),  # the span does not limit what a call returns
-        orders_per_call=50,
+        orders_per_call=1_000,  # the folder of files is read for each part
         paces=PACES,
         ships="as the account's setting says",
         unverified=UNVERIFIED,
+        sources={"panelfile": FILES},
     )
 
 
@@ -87,8 +95,8 @@ def fetch_orders(
     """Orders that are still to be shipped; chosen orders in any state."""
     paytm, settings = Paytm(panel, account.settings), account.settings
     if orders:
-        found = paytm.by_ids([order.order_id for order in orders])
-        yield Page(rows=_new_orders(found, settings, window.end))
+        for found in paytm.by_ids([order.order_id for order in orders]):
+            yield Page(rows=_new_orders(found, settings, window.end))
         return
     for state in settings.new_order_states:
         found, full = paytm.by_status(state)
@@ -106,11 +114,36 @@ def _read(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Iterable[Shown]]:
     if orders:
-        found = Paytm(panel, account.settings).by_ids([order.order_id for order in orders])
-        yield [item.shown for item in read_items(found, account.settings)]
+        for found in Paytm(panel, account.settings).by_ids([one.order_id for one in orders]):
+            yield [item.shown for item in read_items(found, account.settings)]
 
 
-fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(_read)
+_dispatched, _delivered, _cancelled, _returns = status_hooks(_read)
+
+
+def _hook(kind: Kind, ask: Hook) -> Hook:
+    """The files first: they are there even if the API is not."""
+
+    @hookimpl
+    def fetch(
+        account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
+    ) -> Iterator[Page[StatusChange]]:
+        yield from arrived(kind, account, window, orders, panel)
+        yield from ask(account, window, orders, panel)
+
+    return fetch
+
+
+fetch_dispatched = _hook(Kind.DISPATCHED, _dispatched)
+fetch_delivered = _hook(Kind.DELIVERED, _delivered)
+fetch_cancelled = _hook(Kind.CANCELLED, _cancelled)
+fetch_returns = _hook(Kind.RETURNS, _returns)
+
+
+@hookimpl
+def read_report(account: Account, report: ReportFile) -> Iterator[Page[StatusChange]]:
+    """A report file of the panel, for what the API's numbers do not tell."""
+    yield from handed_in(account, report)
 
 
 @hookimpl

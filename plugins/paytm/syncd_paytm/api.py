@@ -24,6 +24,7 @@ from syncd_paytm.settings import Fields, PaytmSettings
 SURE_LIFE: Final = timedelta(hours=1)  # of a token whose end cannot be read
 LONGEST_LIFE: Final = timedelta(days=1)
 MAX_QUANTITY: Final = 10_000
+IDS_A_CALL: Final = 50
 EARLIEST: Final = 946_684_800  # seconds; an epoch stamp before 2000 is none
 _NULLS: Final = ("", "null", "NA")
 _EPOCH: Final = re.compile(r"[0-9]{9,16}(\.[0-9]+)?")  # eight digits are a day of ISO 8601
@@ -58,9 +59,11 @@ class Paytm:
         found = self._orders(status=state, limit=size)
         return found, len(list(rows(found, Raw))) >= size
 
-    def by_ids(self, order_ids: Sequence[str]) -> Raw:
-        """These orders, as many of them as the panel knows."""
-        return self._orders(order_ids=",".join(order_ids), limit=len(order_ids))
+    def by_ids(self, order_ids: Sequence[str]) -> Iterator[Raw]:
+        """These orders, as many of them as the panel knows, some at a time."""
+        for start in range(0, len(order_ids), IDS_A_CALL):
+            part = order_ids[start : start + IDS_A_CALL]
+            yield self._orders(order_ids=",".join(part), limit=len(part))
 
     def _orders(self, **params: Any) -> Raw:
         settings = self._settings

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from syncd import PanelAddress, Settings
 from syncd.meanings import Meaning, Meanings, meanings_of
+from syncd_panelfile import PanelfileSettings
 from syncd_paytm.statuses import VERIFIED
 
 
@@ -35,9 +36,27 @@ class Fields(BaseModel):
     courier: str = "shipper"
 
 
+class PaytmFiles(PanelfileSettings):
+    """Settings of a Paytm account that is read from the panel's report files alone."""
+
+    asks: ClassVar[str] = "leave source out, and the account asks the API"
+
+    source: Literal["panelfile"] = "panelfile"
+    preset: Literal["paytm"] = "paytm"
+
+
+class FilesBeside(PaytmFiles):
+    """How report files are read beside the API. Totals alone: a part told twice is two parts."""
+
+    quantities: Literal["total"] = "total"
+
+
 class PaytmSettings(Settings):
     """Settings of a Paytm account: the seller's login, the app that asks, and the status map."""
 
+    source: Literal["api", "panelfile"] = Field(
+        default="api", description="What the account is read from."
+    )
     base_url: str = Field(
         default="https://fulfillment.paytm.com", description="Host of the order calls."
     )
@@ -57,6 +76,9 @@ class PaytmSettings(Settings):
         default=("2", "5"), description="Status numbers of orders that are still to be shipped."
     )
     fields: Fields = Field(default=Fields(), description="Names of the fields of orders.json.")
+    files: FilesBeside = Field(
+        default=FilesBeside(), description="How the panel's report files are read beside the API."
+    )
     time_zone: str = Field(
         default="Asia/Kolkata", description="Zone of the panel's times that name none."
     )

@@ -29,6 +29,7 @@ from syncd.testing import (
     World,
     json_reply,
 )
+from syncd_panelfile.simulator import PanelfileSimulator
 
 IST: Final = ZoneInfo("Asia/Kolkata")
 _NUMBER: Final = {text: int(number) for number, text in MADE_UP.items()}
@@ -181,6 +182,16 @@ class PaytmSimulator(Simulator):
             return _OPEN.get(piece.state, 2), piece.changed_at
         back = self.world.returns.get(piece.return_id)
         return _NUMBER[word], back.modified_at if back and "RETURN" in word else piece.changed_at
+
+
+class PaytmFilesSimulator(PanelfileSimulator):
+    """People who download the panel's report files, in made up columns and words."""
+
+    channel = "paytm"
+
+    def settings(self, seller_id: str = "") -> Mapping[str, Any]:
+        """An account of this seller that is read from files alone."""
+        return {**super().settings(seller_id), "source": "panelfile"}
 
 
 def _has(order: Mapping[str, Any], number: str) -> bool:

@@ -386,10 +386,13 @@ def test_who_ships_is_said_by_the_account(sellers: Callable[..., Any], ships: bo
 # A courier's scans ----------------------------------------------------------------------------
 
 
+HANDED_IN = datetime(2026, 11, 22, tzinfo=UTC)
+
+
 def scans(text: str | bytes) -> list[Any]:
     content = text.encode() if isinstance(text, str) else text
     account = Account(name="shop", channel="shopclues", settings=None)
-    report = ReportFile(name="scans.csv", content=content)
+    report = ReportFile(name="scans.csv", content=content, at=HANDED_IN)
     return [row for page in plugin.read_report(account, report) for row in page.rows]
 
 
@@ -428,6 +431,41 @@ def test_bad_scans_cost_only_themselves() -> None:
 
     assert [one.status for one in told] == ["UNKNOWN"] * 5 + ["DISPATCHED"]
     assert all(one.problem and one.raw and one.evidence_id for one in told[:5])
+
+
+@pytest.mark.parametrize("spoiled", ["1.2E+10", "1E10", "1,2e+10", "12345.0", "#####", "#REF!"])
+@pytest.mark.parametrize("place", ["order_id", "awb"])
+def test_an_id_that_a_spreadsheet_has_spoiled_is_no_fact(spoiled: str, place: str) -> None:
+    scan = {"order_id": "1", "awb": "AWB1"} | {place: spoiled}
+    (odd, good) = scans(
+        "order_id,awb,code,time\n"
+        f'"{scan["order_id"]}","{scan["awb"]}",DL,2026-11-20T15:30:00\n'
+        "12,AWB1,DL,2026-11-20T15:30:00\n"
+    )
+
+    assert (odd.status, odd.order_id) == ("UNKNOWN", "" if place == "order_id" else "1")
+    assert f"{spoiled!r} is what a spreadsheet has made of an id" in odd.problem
+    assert odd.occurred_at == AT
+    assert spoiled in odd.raw
+    assert (good.status, good.order_id) == ("DELIVERED", "12")
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["soon", "", "1970-01-01", "1970-01-01T00:00:00Z", "1899-12-30", "20/11/2026 15:30", "45981"],
+)
+def test_a_scan_without_a_good_time_is_no_fact_and_of_no_year_long_past(time: str) -> None:
+    (odd,) = scans(f"order_id,code,time\n1,DL,{time}\n")
+
+    assert (odd.status, odd.order_id, odd.occurred_at) == ("UNKNOWN", "1", HANDED_IN)
+    assert odd.problem == f"{time!r} is no time of a scan."
+
+
+def test_scans_of_which_nobody_says_when_they_came_are_not_read() -> None:
+    report = ReportFile(name="scans.csv", content=b"order_id,code,time\n1,PP,soon\n")
+    account = Account(name="shop", channel="shopclues", settings=None)
+    with pytest.raises(PanelAnswer, match="nobody says when"):
+        list(plugin.read_report(account, report))
 
 
 @pytest.mark.parametrize("text", ["", "order_id,code\n1,PP\n", b"\xff\xfe1,2\n", '{"a": 1}'])

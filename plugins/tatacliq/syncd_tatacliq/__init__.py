@@ -27,7 +27,7 @@ from syncd import (
 )
 from syncd.shapes import BadRow, odd_order
 from syncd.snapshots import Shown, status_hooks
-from syncd_tatacliq.api import Line, Order, given, moment, read_lines, read_order
+from syncd_tatacliq.api import Line, Order, given, moment, read_lines, read_orders
 from syncd_tatacliq.settings import TataCliqSettings
 
 __all__ = [
@@ -54,7 +54,8 @@ UNVERIFIED: Final = (
     "When a code changed: an event is dated by the pass that saw it, and happened no later.",
     "The calls for active orders, cancellations and returns: orders come from a file or the API, "
     "and each is asked for by its id.",
-    "What is answered for an order that the panel does not have; an empty list is expected.",
+    "What is answered for an order that the panel does not have; an empty list is "
+    "expected, or 404.",
     "That a line is one piece, that articleNumber is the seller's SKU, and the zone of orderDate.",
     "No rate limit is known; the pace is two calls a second, one for each order.",
 )
@@ -69,7 +70,7 @@ def describe_channel() -> Channel:
         time_zone="Asia/Kolkata",
         reads_by=frozenset({ReadsBy.ORDERS}),
         longest_window=timedelta(days=366),  # a call has no span
-        orders_per_call=20,
+        orders_per_call=500,  # a 404 is told apart beside orders that are there
         paces=PACES,
         ships="TSHIP: the channel; SSHIP: the seller; line by line",
         unverified=UNVERIFIED,
@@ -81,17 +82,15 @@ def fetch_orders(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Page[NewOrder]]:
     """Chosen orders; the panel lists none."""
-    for order in orders:
-        found = read_order(panel, account.settings, order.order_id)
-        yield Page(rows=[_new_order(row, order.order_id, window.end) for row in found])
+    for order_id, found in read_orders(panel, account.settings, orders):
+        yield Page(rows=[_new_order(row, order_id, window.end) for row in found])
 
 
 def _read(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Iterable[Shown]]:
-    for order in orders:
-        found = read_order(panel, account.settings, order.order_id)
-        yield [shown for one in found for shown in _shown(one, order.order_id)]
+    for order_id, found in read_orders(panel, account.settings, orders):
+        yield [shown for one in found for shown in _shown(one, order_id)]
 
 
 fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(_read)

@@ -6,6 +6,7 @@ and 2022). The panel itself publishes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -13,11 +14,13 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Raw, Struct, field
 
-from syncd import Panel
+from syncd import OrderRef, Panel
+from syncd.errors import PanelGone
 from syncd.shapes import BadRow, rows
 from syncd_tatacliq.settings import TataCliqSettings
 
 IST: Final = ZoneInfo("Asia/Kolkata")
+NOT_FOUND: Final = 404
 _NOTHING: Final = ("", "null", "NA")  # so the panel writes what it does not have
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -48,8 +51,34 @@ class Order(Struct):
     placed_at: str | None = field(name="orderDate", default=None)
 
 
-def read_order(panel: Panel, settings: TataCliqSettings, order_id: str) -> list[Order | BadRow]:
-    """The order of this id; empty if the panel has none."""
+def read_orders(
+    panel: Panel, settings: TataCliqSettings, orders: Sequence[OrderRef]
+) -> Iterator[tuple[str, list[Order | BadRow]]]:
+    """The id of each order, and what the panel has of it; an order that it lacks is left out.
+
+    A 404 may mean such an order, or that the address is wrong: then all orders get one. So it is
+    believed beside an order that the same address has. Raises PanelGone where there is none.
+    """
+    answered = False
+    gone: PanelGone | None = None
+    for order in orders:
+        try:
+            found = _read_order(panel, settings, order.order_id)
+        except PanelGone as error:
+            if error.status != NOT_FOUND:
+                raise
+            gone = error
+        else:
+            answered = True
+            yield order.order_id, found
+    if gone is not None and not answered:
+        raise PanelGone(
+            f"{gone} No order of this account was found there: are base_url, seller_id and "
+            "order_path right? If they are, the gateway has none of the orders that were asked for."
+        )
+
+
+def _read_order(panel: Panel, settings: TataCliqSettings, order_id: str) -> list[Order | BadRow]:
     path = settings.order_path.format(
         seller_id=settings.seller_id, order_id=quote(order_id, safe="")
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+import requests
 from pydantic import ValidationError
 
 from syncd import Account, OrderRef, ReturnType, Status
-from syncd.errors import PanelRefused
+from syncd.errors import PanelGone, PanelRefused
 from syncd.statuses import Kind
 from syncd.testing import Fault
 from syncd.testing.conformance import Base, Shop
@@ -70,6 +71,42 @@ def test_an_order_of_two_lines_is_told_line_by_line(shop: Shop) -> None:
 
 def test_an_order_that_the_panel_does_not_have_says_nothing(shop: Shop) -> None:
     assert read(shop, Kind.DISPATCHED, "NO-SUCH") == []
+
+
+def not_found(shop: Shop, order_id: str = "*") -> None:
+    fault = Fault(do="status", status=404, path=f"*ORDID_{order_id}/*", times=-1)
+    shop.server.faults.add(fault)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_order_that_is_not_found_costs_the_others_nothing(shop: Shop, place: int) -> None:
+    orders = [shop.world.place_order([("MUG", 1)]).order_id for _ in range(3)]
+    for one in orders:
+        shop.world.pick_up(one)
+    not_found(shop, orders[place])
+    reader = shop.reader()
+    left = [one for one in orders if one != orders[place]]
+    for kind in (Kind.ORDERS, Kind.DISPATCHED):
+        assert [row.order_id for row in reader.read(kind, reader.refs(orders))] == left
+
+
+def test_if_no_order_is_found_the_address_may_be_wrong(shop: Shop) -> None:
+    orders = [shop.world.place_order([("MUG", 1)]).order_id for _ in range(2)]
+    not_found(shop)
+    reader = shop.reader()
+    for asked in (orders, orders[:1]):
+        with pytest.raises(
+            PanelGone, match=r"answered 404.*are base_url, seller_id and order_path"
+        ):
+            reader.read(Kind.CANCELLED, reader.refs(asked))
+
+
+def test_a_call_that_is_gone_is_no_order_that_is_missing(shop: Shop) -> None:
+    orders = [shop.world.place_order([("MUG", 1)]).order_id for _ in range(2)]
+    shop.server.faults.add(Fault(do="status", status=410, skip=1, times=-1))
+    reader = shop.reader()
+    with pytest.raises(PanelGone, match="answered 410"):
+        reader.read(Kind.CANCELLED, reader.refs(orders))
 
 
 def test_an_id_with_odd_letters_stays_one_part_of_the_path(shop: Shop) -> None:
@@ -154,3 +191,15 @@ def test_who_ships_is_said_by_the_line_else_by_the_account(
 def test_the_path_must_hold_the_order(path: str) -> None:
     with pytest.raises(ValidationError, match="order_id"):
         settings(order_path=path)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"split": True}, "split: Expected `array | null`"), ({"parcels": 2}, "'parcels'"),
+     ({"split": [[[0, 1]], [[0, 1]]]}, "does not add up")],
+)  # fmt: skip
+def test_what_the_simulated_gateway_cannot_place_is_said(shop: Shop, more: Any, said: str) -> None:
+    url = f"{shop.server.url}/control/place_order"
+    answer = requests.post(url, json={"lines": [["MUG", 2]], **more}, timeout=10)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
