@@ -22,9 +22,10 @@ from syncd.book.last_word import settled_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
+from syncd.book.sheet_rows import Order
 from syncd.book.store import Book
 from syncd.book.worker import AccountView, Ships
-from syncd.book.worksheet import Order, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
 from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from syncd.book.desk import Act, Desk, bucket_of, move_to, parcel_of
+from syncd.book.sheet_rows import Piece
 from syncd.book.stock import Bucket
-from syncd.book.verbs import VERBS, Act, Desk, allocate, bucket_of, move_to, parcel_of
-from syncd.book.worksheet import Piece
+from syncd.book.verbs import VERBS, allocate
 from syncd.rules import Position, Reason, Step, Verb, has_left
 
 _OPEN: Final = ("PENDING", "HELD")

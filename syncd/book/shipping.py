@@ -11,9 +11,11 @@ from msgspec import Struct
 from syncd.book.facts import Fact, undone
 from syncd.book.lookups import find_order
 from syncd.book.runs import account_id_of
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Order, Piece
 from syncd.book.store import Book
 from syncd.book.wording import STANDS, words_for
-from syncd.book.worksheet import Order, Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import STOPPING, Fact as RulesFact, Position, Reason, Verdict, has_left, may_ship
