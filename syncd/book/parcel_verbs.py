@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from syncd.book.desk import Desk, move_to, parcel_of
 from syncd.book.facts import Fact
 from syncd.book.sheet_rows import Order, Package, Piece
@@ -18,6 +20,8 @@ def create_shipment(desk: Desk, piece: Piece, step: Step) -> None:
     if piece.package_id is not None:
         return
     fact = desk.fact
+    if fact.return_type == ReturnType.CIR:  # its numbers name the parcel that the buyer sends
+        fact = replace(fact, shipment_id="", tracking_number="", courier="")
     package = _parcel_for(desk.order, piece, fact) or desk.sheet.new_package(
         desk.order, piece, shipment_id=fact.shipment_id, tracking_number=fact.tracking_number,
         courier=fact.courier, created_at=desk.now, dispatched_at=None, made_by=fact.evidence,

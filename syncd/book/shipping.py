@@ -201,7 +201,6 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     """The sentence of a verdict: which parcel, which lines, why, and what helps."""
     subject = f"Parcel {package}" if package else f"Order {order_id}"
     lines = ", ".join(dict.fromkeys(piece.line_id for piece in verdict.pieces if piece.line_id))
-    reason = words_for(verdict.reason) if verdict.reason else None
     if verdict.fact is not None:
         when = from_micros(verdict.fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
         said = f"{verdict.fact.event} of line {lines} at {when}"
@@ -225,7 +224,7 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
         )
     if verdict.code == "without_cancelled":
         return f"{subject} may leave, but without line {lines}, which is cancelled: take it out."
-    return _words(verdict.code, package or f"order {order_id}", reason.means if reason else "")
+    return _words(verdict.code, package or f"order {order_id}")
 
 
 def not_yet(position: Position, lines: str, order_id: str) -> str:
@@ -248,8 +247,8 @@ def _told_left(fact: RulesFact, said: str, order_id: str) -> str:
     )
 
 
-def _words(code: str, subject: str, more: str = "") -> str:
-    return f"{subject[:1].upper()}{subject[1:]}: {words_for(code).means} {more}".strip()
+def _words(code: str, subject: str) -> str:
+    return f"{subject[:1].upper()}{subject[1:]}: {words_for(code).means}"
 
 
 def _of_unknown(book: Book, order_id: str, account: str | None) -> ShipVerdict:
