@@ -18,9 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from syncd.book.sheet_rows import parcel_state
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
-from syncd.book.worksheet import parcel_state
 from syncd.rules import RANK, Position, Verb, roll_up
 from syncd.rules.laws import MOVES
 from syncd.rules.policies import CHANNEL_INVOICES

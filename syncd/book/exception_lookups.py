@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from syncd.book.contradictions import brought_by
+from syncd.book.desk import bucket_of
 from syncd.book.lookups import MAX_LIMIT, Filter, moment, page_size
 from syncd.book.questions import Case, cases_of, lead_of, question_of
 from syncd.book.runs import account_id_of
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Piece
 from syncd.book.store import Book
-from syncd.book.verbs import bucket_of
 from syncd.book.views import ChoiceView, EvidenceView, ExceptionDetail, ExceptionView
 from syncd.book.wording import PUTAWAYS, STANDS, advice, told
-from syncd.book.worksheet import Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
 from syncd.errors import NotFound
 from syncd.rules import options_for

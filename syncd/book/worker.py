@@ -12,11 +12,14 @@ from typing import Final, cast
 import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
+from syncd.book.desk import Act, Desk
 from syncd.book.facts import Fact
 from syncd.book.order_facts import order_facts
+from syncd.book.parcel_verbs import leaves_apart
 from syncd.book.repack import after_cancel
-from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
-from syncd.book.worksheet import Order, Piece, Worksheet
+from syncd.book.sheet_rows import Order, Piece
+from syncd.book.verbs import VERBS, nothing
+from syncd.book.worksheet import Worksheet
 from syncd.rules import (
     PLAIN,
     Cell,
