@@ -133,18 +133,18 @@ def test_lists_as_json_lines_are_one_object_a_line(house: House) -> None:
     assert [json.loads(line)["id"] for line in lines] == [2, 1]
 
 
-def test_channels_are_listed_in_one_line_each(house: House) -> None:
-    head, line = ran(house, "channels").splitlines()
-    assert head.split() == [
-        "CHANNEL",
-        "STATE",
-        "VERSION",
-        "ACCOUNTS",
-        "SHIPS",
-        "UNCONFIRMED",
-        "TASKS",
+def test_channels_are_listed_with_what_they_tell_and_their_limits(house: House) -> None:
+    states, answers, limits = ran(house, "channels").split("\n\n")
+    assert [line.split() for line in states.splitlines()] == [
+        ["CHANNEL", "STATE", "VERSION", "ACCOUNTS", "SHIPS"],
+        ["flipkart", "enabled", "0.1.0", "shop", "the", "channel"],
     ]
-    assert line.split()[:6] == ["flipkart", "enabled", "0.1.0", "shop", "the", "channel"]
+    assert "flipkart  window or ids  new orders, DISPATCHED, " in answers
+    assert "RETURN_NOTICED" in answers
+    assert [line.split() for line in limits.splitlines()] == [
+        ["CHANNEL", "LOOKS", "BACK", "WINDOW", "IDS", "A", "CALL", "CALLS", "UNCONFIRMED"],
+        ["flipkart", "no", "limit", "known", "1", "d", "100", "-", "1"],
+    ]
 
 
 def test_a_channel_is_shown_with_what_it_tells_and_what_is_not_confirmed(house: House) -> None:
