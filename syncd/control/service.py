@@ -72,6 +72,7 @@ class Service:
         self.book = book
         self.engine = engine
         self.channels = channels
+        book.titles = {name: channel.title for name, channel in channels.items()}
         self.config = config
         self.clock = clock
         self.closing = threading.Event()

@@ -302,6 +302,18 @@ def test_the_pieces_of_one_fact_are_told_together(house: House) -> None:
     assert "syncctl exceptions show" in text
 
 
+def test_a_channel_is_called_as_its_plugin_calls_it(tmp_path: Path) -> None:
+    with running(tmp_path, title="FlipKart of India") as house:
+        shipped_after_cancel(house)
+        assert "FlipKart of India said that" in ran(house, "exceptions", "show", "1")
+        with house.book.write():
+            house.book.query("UPDATE orders SET source = 'flipkart'")
+        text = ran(house, "explain", "OD1")
+    assert "OD1 of shop (FlipKart of India) is" in text
+    assert "FlipKart of India said that the order was dispatched" in text
+    assert "came into the book from FlipKart of India; it has" in text
+
+
 def test_an_exception_is_shown_and_settled(house: House) -> None:
     shipped_after_cancel(house)
     text = ran(house, "exceptions", "show", "1")
