@@ -122,7 +122,7 @@ def _evidence(book: Book, inbox_id: int | None) -> EvidenceView | None:
     what = f"line {line_id}" if line_id else f"SKU {sku}" if sku else "the order"
     many = (quantity or 1) > 1
     subject = what if quantity is None else f"{quantity} of {what}"
-    says = f"{channel.title()} said that {subject} {told(event, many=many)}"
+    says = f"{book.title_of(channel)} said that {subject} {told(event, many=many)}"
     says += f" (its word: {native})" if native else ""
     says += f", tracking number {tracking}" if tracking else ""
     says += f", because: {why}" if why else ""
