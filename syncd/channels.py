@@ -70,7 +70,11 @@ class LoadedChannel:
 
     def of(self, settings: Settings) -> LoadedChannel:
         """What reads an account with these settings: this channel, or one of its sources."""
-        return self.sources.get(getattr(settings, "source", ""), self)
+        return self.by_source(getattr(settings, "source", ""))
+
+    def by_source(self, source: object) -> LoadedChannel:
+        """What reads an account whose setting ``source`` is this, also of settings as written."""
+        return self.sources.get(str(source), self)
 
     def describe(self) -> Channel:
         """The channel's description. Raises PluginError when the channel is off."""

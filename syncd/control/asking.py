@@ -176,11 +176,13 @@ def check(
             f"Channel {account.channel} of account {name} is off: {reason}. See: syncctl channels",
             code="channel_off",
         )
+    channel = channel.by_source(config.accounts[name].settings.get("source", ""))
     missing = [kind.value for kind in kinds if kind not in channel.kinds]
     if missing:
         offered = ", ".join(kind.value for kind in Kind if kind in channel.kinds)
         raise Refused(
-            f"Channel {account.channel} has no task {', '.join(missing)}; it has {offered}.",
+            f"Account {name} on channel {account.channel} has no task {', '.join(missing)}; it has "
+            f"{offered}.",
             code="bad_task",
         )
     return tuple(kinds) or tuple(kind for kind in Kind if kind in channel.kinds)

@@ -15,14 +15,17 @@ from typing import Any
 import pytest
 
 import syncd
+from syncd.book import queries
 from syncd.book.runs import RunState
 from syncd.channels import Channels
 from syncd.config import AccountConfig
 from syncd.config.model import PoliciesConfig
+from syncd.control import asking
 from syncd.control.guard import Answers, Kept
 from syncd.control.server import ControlServer
 from syncd.control.service import Service
-from syncd.statuses import Status
+from syncd.errors import Refused
+from syncd.statuses import Kind, Status
 from tests.controlkit import WAIT, House, a_channel, parse, running
 
 # The runs of the control kit fetch nothing: what they counted is made up.
@@ -680,3 +683,19 @@ def test_a_report_file_may_be_larger_than_other_bodies(house: House) -> None:
     status, _, found = parse(house.raw(head.encode()))
     assert (status, found["code"]) == (413, "too_large")
     assert "32 MiB" in found["detail"]
+
+
+def test_an_accounts_tasks_are_those_of_its_source(house: House) -> None:
+    files = a_channel()
+    files.kinds = frozenset({Kind.DISPATCHED})
+    channel = house.channels.get("flipkart")
+    assert channel is not None
+    channel.sources["files"] = files
+    account = house.config.accounts["shop"].model_copy(update={"settings": {"source": "files"}})
+    config = house.config.model_copy(update={"accounts": {"shop": account}})
+    (view,) = queries.accounts(house.book)
+
+    assert asking.check(view, house.channels, config, ()) == (Kind.DISPATCHED,)
+    assert len(asking.check(view, house.channels, house.config, ())) == len(Kind)
+    with pytest.raises(Refused, match="has no task returns; it has dispatched"):
+        asking.check(view, house.channels, config, (Kind.RETURNS,))
