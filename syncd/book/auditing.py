@@ -51,6 +51,11 @@ def heard_since(book: Book, account_id: int, order_ids: Iterable[str], run_id: i
     return {order_id for (order_id,) in found}
 
 
+def brought(book: Book, account_id: int, run_id: int) -> set[str]:
+    """The orders that stand as missing in a run's findings, or a line of them, and are here now."""
+    return {order_id for (order_id,) in book.query(_BROUGHT, (account_id, run_id))}
+
+
 def opened_by(book: Book, account_id: int, run_id: int, *, since: bool = False) -> list[Question]:
     """The open exceptions that this run opened; with ``since``, those of later runs too."""
     only = -1 if since else run_id
@@ -131,6 +136,12 @@ _HEARD: Final = """
 SELECT DISTINCT order_id FROM inbox WHERE account_id = ?
 AND order_id IN (SELECT value FROM json_each(?)) AND (run_id >= ? OR decided_run >= ?)
 """
+_BROUGHT: Final = (
+    "SELECT d.order_id FROM drift d JOIN orders o ON o.account_id = ? AND o.order_id = d.order_id "
+    f"WHERE d.run_id = ? AND NOT d.mended AND (d.cause = '{Cause.ORDER_MISSING}' OR "
+    f"d.cause = '{Cause.LINE_MISSING}' AND EXISTS (SELECT 1 FROM item i WHERE i.order_id = o.id "
+    "AND i.line_id = d.line_id))"
+)
 _OPENED: Final = (
     "SELECT e.id, e.order_id, coalesce(i.line_id, ''), e.code FROM exceptions e "
     "JOIN inbox f ON f.id = e.inbox_id LEFT JOIN item i ON i.id = e.item_id "

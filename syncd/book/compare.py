@@ -92,6 +92,8 @@ class Comparer:
         ahead = self._replay.from_start(order_ids, every)
         marks = _marks(self._book, self._account.id, order_ids)
         settled = [order_id for order_id, one in marks.items() if one.settled]
+        wanted = (self._account.id, _json(order_ids))
+        kept = {row[0]: row[1:] for row in self._book.query(_KEPT, wanted)}
         case = _Case(
             book=self._replay.stands(order_ids),
             ahead=ahead.sheet,
@@ -108,7 +110,7 @@ class Comparer:
             if not self._ships_it(order):
                 out.not_shipped.add(order_id)
             out.findings += self._order(order, case, told, out)
-            out.findings += _against_lines(order, told)
+            out.findings += _against_lines(order, told, kept.get(order_id))
             if told.orders is None:
                 out.incomparable.setdefault(Kind.ORDERS, set()).add(order_id)
         out.findings += self._unreadable(set(order_ids), told)
@@ -189,7 +191,7 @@ class Comparer:
             moves = after[line_id] != words or line_id in clashes
             due = expected[line_id]
             if due == words:
-                if line_id in asks and not marks.exception(line_id):
+                if line_id in asks:
                     yield from self._unasked(order, line_id, words, case)
                 continue
             if not marks.exception(line_id):
@@ -239,9 +241,8 @@ class Comparer:
         missed = [
             fact for fact in case.missed.get(order.order_id, ()) if _about(fact, line_id, order)
         ]
-        counts = line_words(order)[line_id]
         if exception := marks.exception(line_id):
-            if missed and line_words(case.after.orders[order.order_id])[line_id] != counts:
+            if moves and missed:
                 return Cause.MISSED, self._of_missed(missed[0])  # the word that it waits for
             return Cause.CONTRADICTION, exception
         first = min(held, key=lambda fact: _STATES_FIRST.index(fact.state), default=None)
@@ -251,6 +252,7 @@ class Comparer:
             return _CAUSE_OF[first.state], _of_fact(first)
         if line_id in marks.by_hand:
             return Cause.AHEAD_BY_HAND, marks.by_hand[line_id]
+        counts = line_words(order)[line_id]
         surplus = Counter(counts) - Counter(expected)
         if set(expected) - set(counts) <= {OPEN} and OPEN not in surplus:
             return Cause.AHEAD, ""
@@ -355,8 +357,12 @@ def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _
     return marks
 
 
-def _against_lines(order: Order, told: Told) -> Iterator[Finding]:
-    """Lines and quantities as the panel shows the order; what is cancelled it may leave out."""
+def _against_lines(order: Order, told: Told, kept: tuple[str, str] | None) -> Iterator[Finding]:
+    """Lines and quantities as the panel shows the order; what is cancelled it may leave out.
+
+    ``kept``: state and message of the order's newest row that the intake did not take. It knows
+    why the panel's lines are not added where it names none as the book does.
+    """
     if told.orders is None:
         return
     shown = told.orders.get(order.order_id)
@@ -369,6 +375,11 @@ def _against_lines(order: Order, told: Told) -> Iterator[Finding]:
         return
     if shown.problem:
         return
+    known = {piece.line_id for piece in order.pieces}
+    cause, why = Cause.LINE_MISSING, ""
+    if kept is not None and known.isdisjoint(line.line_id for line in shown.lines):
+        cause = Cause.UNREADABLE if kept[0] == "QUARANTINED" else Cause.SET_ASIDE
+        why = kept[1]
     for line in shown.lines:
         pieces = [piece for piece in order.pieces if piece.line_id == line.line_id]
         size = line.quantity * max(1, len(line.components))
@@ -378,9 +389,10 @@ def _against_lines(order: Order, told: Told) -> Iterator[Finding]:
         yield Finding(
             order_id=order.order_id,
             line_id=line.line_id,
-            cause=Cause.QUANTITY if pieces else Cause.LINE_MISSING,
+            cause=Cause.QUANTITY if pieces else cause,
             book_says=f"{len(pieces)} pieces",
             panel_says=f"{size} pieces",
+            message="" if pieces else why,
         )
 
 
@@ -472,6 +484,10 @@ _KIND_OF: Final[Mapping[str, Kind]] = {
     "LOST": Kind.RETURNS,
 }
 _OF_ORDERS: Final = "o.account_id = ? AND o.order_id IN (SELECT value FROM json_each(?))"
+_KEPT: Final = (
+    "SELECT order_id, state, message FROM inbox WHERE account_id = ? AND order_id IN "
+    "(SELECT value FROM json_each(?)) AND status = 'UNKNOWN' AND kind = 'orders' ORDER BY id"
+)
 _OPEN_EXCEPTIONS: Final = (
     "SELECT e.order_id, coalesce(i.line_id, ''), e.id, e.code FROM exceptions e "
     "LEFT JOIN item i ON i.id = e.item_id WHERE e.account_id = ? AND e.order_id IN "

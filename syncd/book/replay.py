@@ -7,7 +7,7 @@ carried out is not what is asked here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from syncd.book.documents import SequenceRow
 from syncd.book.facts import FIELDS, Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
-from syncd.book.records import Act
+from syncd.book.records import BY_HAND, Act
 from syncd.book.shared import Shared
 from syncd.book.sheet_rows import Facility, Order, Package, Piece
 from syncd.book.stock import Bucket
@@ -23,7 +23,7 @@ from syncd.book.store import Book
 from syncd.book.succession import PARTED, name_pieces
 from syncd.book.worker import AccountView, Ships, Task, Worker
 from syncd.book.worksheet import Worksheet
-from syncd.rules import Position
+from syncd.rules import Position, Reason
 
 _FIRST_PACKAGE: Final = 1 << 40  # no parcel of the book has such an id
 _AT_ONCE: Final = 500
@@ -104,18 +104,18 @@ class Replay:
         return sheet
 
     def _as_taken(self, sheet: Worksheet, facts: Sequence[Known]) -> list[Known]:
-        """The facts, each of the line that the book took it to be of, where it named none.
+        """The facts, each of the lines that the book took it to be of, where it named none.
 
-        Which line that was may have hung on what was in stock on that day.
+        Which lines these were may have hung on what was in stock on that day. A number of
+        bundles cannot be told from that of their pieces, so such a fact stays as it was told.
         """
         if all(fact.line_id for fact in facts):
             return list(facts)
         ids = msgspec.json.encode([order.pk for order in sheet.orders.values()]).decode()
-        lines = dict(self._book.query(_TAKEN_FOR, (ids,)).fetchall())
-        return [
-            msgspec.structs.replace(fact, line_id=fact.line_id or lines.get(fact.id, ""))
-            for fact in facts
-        ]
+        lines: dict[int, list[tuple[str, int]]] = {}
+        for fact_id, line_id, count, bundled in self._book.query(_TAKEN_FOR, (ids,)):
+            lines.setdefault(fact_id, []).append((line_id, 0 if bundled else count))
+        return [part for fact in facts for part in _parts(fact, lines.get(fact.id, []))]
 
     def _put_back(self, sheet: Worksheet) -> dict[int, int]:
         """The part into which a person put a piece that was cancelled out of it since, by piece.
@@ -147,6 +147,19 @@ class Replay:
             worker = Worker(task, sheet)
             undecided = [fact for fact in undecided if worker.decide(fact).state not in _DECIDED]
         return Played(sheet, list(undecided))
+
+
+def _parts(fact: Known, lines: Sequence[tuple[str, int]]) -> Iterator[Known]:
+    """The fact, of each of these lines with so many pieces; 0: it cannot be told how many."""
+    if fact.line_id or not lines:
+        yield fact
+    elif len(lines) == 1:
+        yield msgspec.structs.replace(fact, line_id=lines[0][0])
+    elif fact.quantity is None or not all(count for _, count in lines):
+        yield fact
+    else:
+        for line_id, count in lines:
+            yield msgspec.structs.replace(fact, line_id=line_id, quantity=count)
 
 
 class _OpenHouse(Shared):
@@ -263,9 +276,12 @@ _PUT_INTO: Final = (
     "ORDER BY d.id"
 )
 _TAKEN_FOR: Final = (
-    "SELECT d.inbox_id, min(i.line_id) FROM json_each(?) wanted "
+    "SELECT d.inbox_id, i.line_id, count(DISTINCT d.item_id), max(i.bundle <> '') "
+    "FROM json_each(?) wanted "
     "JOIN decision d ON d.order_id = wanted.value JOIN item i ON i.id = d.item_id "
-    "WHERE d.inbox_id IS NOT NULL GROUP BY d.inbox_id HAVING min(i.line_id) = max(i.line_id)"
+    f"WHERE d.inbox_id IS NOT NULL AND d.code NOT IN ('{Reason.SHIPS_SHORT}', "
+    f"'{Reason.REPACKED_AFTER_CANCEL}') AND d.outcome <> '{BY_HAND}' "
+    "GROUP BY d.inbox_id, i.line_id"
 )
 _KNOWN: Final = (
     f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "

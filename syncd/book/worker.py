@@ -316,6 +316,8 @@ class Worker:
             parcels.add(parcel)
             policy = self.task.policies.partial_cancel
             for met in after_cancel(self.sheet, order, fact, piece, policy):
+                if met.piece in pieces:
+                    continue  # called back by this fact: it has its own record of that
                 outcome, reason = met.outcome.value, met.reason.value
                 self._record(
                     order, fact, met.piece, met.before, outcome, reason, met.steps, met.note

@@ -64,7 +64,6 @@ class Audit:
         self._task = task
         self._settle = settle
         self._keeper = BookKeeper(job, setup)
-        self._brought: set[str] = set()
         self._place = msgspec.json.decode(job.place, type=Place) if job.place else Place()
         for kind in Kind:
             if kind in setup.channel.kinds:
@@ -86,6 +85,7 @@ class Audit:
         if not self._place.orders_done:
             self._compare_all()
             self._place.orders_done = True
+            self._store_place()
         if not job.orders:
             self._new_orders()
             if not job.dry_run:
@@ -235,12 +235,13 @@ class Audit:
         failed = [kind.value for kind, note in job.notes.items() if note.state == "failed"]
         # What is not told again may be what could not be asked.
         unsure = f"{', '.join(failed)} could not be read." if failed else ""
+        brought = auditing.brought(job.book, job.account_id, job.run_id)
         opened = auditing.opened_by(job.book, job.account_id, job.run_id, since=True)
         for ids, portion in told:
             left = [*comparer.compare(ids, portion).findings, *self._absent(ids, portion)]
             # Where nothing came of it, a panel that says less than before has mended nothing.
             heard = auditing.heard_since(job.book, job.account_id, ids, job.run_id)
-            heard |= self._brought.intersection(ids)
+            heard |= brought.intersection(ids)
             with job.book.write():
                 told_now = [one for one in left if one.order_id in heard]
                 drift.record(
@@ -270,7 +271,6 @@ class Audit:
         if not rows:
             return told
         self._keeper.orders(self._job.notes[Kind.ORDERS], rows)
-        self._brought.update(row.order_id for row in rows)
         return self._ask(self._portion(ids))
 
     def _take_in(self, told: Told) -> None:
@@ -364,6 +364,7 @@ class Audit:
     def _new_orders(self) -> None:
         job = self._job
         missing: dict[str, Finding] = {}
+        before = auditing.brought(job.book, job.account_id, job.run_id)  # until a crash
         if Kind.ORDERS in self._setup.channel.kinds and ReadsBy.WINDOW in self._channel.reads_by:
             self._read_new(missing)
         parked = auditing.parked_orders(job.book, job.account_id, MAX_PARKED)
@@ -371,7 +372,8 @@ class Audit:
         ids = [one.order_id for one in found]
         with job.book.write():
             drift.record(job.book, job.run_id, job.account_id, ids, found)
-        if job.dry_run or not missing:
+        ids += [order_id for order_id in before if order_id not in ids]
+        if job.dry_run or not (missing or before):
             return
         parked = auditing.parked_orders(job.book, job.account_id, MAX_PARKED)
         have = auditing.in_book(job.book, job.account_id, ids)

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.book import drift, intake, runs, shipping
+from syncd.book import acts, drift, intake, runs, shipping
+from syncd.book.store import Book
 from syncd.clock import to_micros
 from syncd.errors import PanelBusy
 from syncd.hookspecs import ReadsBy
@@ -387,3 +388,135 @@ def test_what_no_pass_heard_is_told_as_missed_where_an_exception_waits_for_it(
     (found,) = drift.findings(office.book, run_id=look["id"])
     assert found.do == "Mend it: syncctl audit shop --order OD1 --fix"
     assert office.causes(office.audit(fix=True)) == [("OD1", "missed", True)]
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_an_order_that_was_brought_before_a_crash_is_told_as_mended_after_it(
+    office: AuditOffice, monkeypatch: pytest.MonkeyPatch, chosen: bool
+) -> None:
+    """It is in the book by then, and nothing else is told of it."""
+    office.order("OD1")
+    only_at_panel(office, "OD9")
+    asked = runs.enqueue(
+        office.book, "shop", tuple(Kind), purpose=runs.AUDIT, trigger="t", actor="asha", now=START,
+        orders=("OD1", "OD9") if chosen else (),
+    )  # fmt: skip
+
+    class PowerCut(BaseException):
+        pass
+
+    def cut(_book: Book, run_id: int, *_more: Any, **known: Any) -> drift.Recorded:
+        if known.get("verified"):
+            raise PowerCut
+        return record(_book, run_id, *_more, **known)
+
+    record = drift.record
+    monkeypatch.setattr(drift, "record", cut)
+    conductor = Conductor(office.book, lambda _: office.setup, office.panel, office.clock)
+    with pytest.raises(PowerCut):
+        conductor.conduct(asked.run_id, office.stop, office.told)
+    monkeypatch.undo()
+    assert office.seller.positions("OD9") == ["UNFULFILLABLE"]
+    runs.recover(office.book, START)
+    conductor.conduct(asked.run_id, office.stop, office.told)
+    run = runs.get(office.book, asked.run_id)
+    assert (run.state, run.message) == (
+        "OK", "2 orders compared, 1 disagreements mended; book and panel agree."
+    )  # fmt: skip
+    found = drift.findings(office.book, run_id=asked.run_id)
+    assert [(one.order_id, one.cause, one.mended) for one in found] == [
+        ("OD9", "order_missing", True)
+    ]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_line_that_was_brought_before_a_crash_is_mended_and_one_that_vanished_is_not(
+    office: AuditOffice, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    office.order("OD1")
+    shown = office.shop.orders["OD1"]
+    more = OrderLine(line_id="L2", sku="SHIRT", quantity=1)
+    office.shop.orders["OD1"] = msgspec.structs.replace(shown, lines=(*shown.lines, more))
+    asked = runs.enqueue(
+        office.book, "shop", tuple(Kind), purpose=runs.AUDIT, trigger="t", actor="asha", now=START
+    )
+
+    class PowerCut(BaseException):
+        pass
+
+    def cut(self: BookKeeper, note: TaskNote, rows: Sequence[Any]) -> int:
+        if taken:
+            keep(self, note, rows)
+        raise PowerCut
+
+    keep = BookKeeper.orders
+    monkeypatch.setattr(BookKeeper, "orders", cut)
+    conductor = Conductor(office.book, lambda _: office.setup, office.panel, office.clock)
+    with pytest.raises(PowerCut):
+        conductor.conduct(asked.run_id, office.stop, office.told)
+    monkeypatch.undo()
+    if not taken:
+        office.shop.orders["OD1"] = shown
+    runs.recover(office.book, START)
+    conductor.conduct(asked.run_id, office.stop, office.told)
+    (found,) = drift.findings(office.book, run_id=asked.run_id)
+    assert (found.cause, found.mended) == ("line_missing", taken)
+
+
+def test_a_missed_fact_beside_an_open_exception_of_its_line_is_told(office: AuditOffice) -> None:
+    """Whoever settles the claim must know of the cancellation that nobody has heard."""
+    office.seller.stock("SHIRT", 1)
+    office.order("OD1")
+    for hours, status in ((6, S.DISPATCHED), (5, S.LOST)):
+        office.seller.tell(office.shop.tell("OD1", status, occurred_at=START - hours * HOUR))
+    office.seller.settle()
+    assert office.seller.rows("SELECT code FROM exceptions") == [("lost_in_transit",)]
+    office.shop.tell("OD1", S.CANCELLED, occurred_at=START - 8 * HOUR)
+    assert office.causes(office.audit()) == [("OD1", "missed", False)]
+    office.audit(fix=True)
+    codes = office.seller.rows("SELECT code FROM exceptions WHERE state = 'OPEN' ORDER BY code")
+    assert codes == [("cancelled_before_dispatch",), ("lost_in_transit",)]
+    assert office.causes(office.audit()) == [("OD1", "contradiction", False)]
+
+
+def test_lines_that_another_source_named_otherwise_are_not_to_be_mended_again_and_again(
+    office: AuditOffice,
+) -> None:
+    """The intake keeps the panel's row and says what helps; so does the audit."""
+    office.order("OD1", at_panel=False)
+    line, shirt = (OrderLine(line_id=name, sku="SHIRT", quantity=1) for name in ("ITEM-77", "L1"))
+    shown = NewOrder(order_id="OD1", placed_at=START - DAY, lines=(line,))
+    office.shop.orders["OD1"] = shown
+    assert office.causes(office.audit()) == [("OD1", "line_missing", False)]
+    run = office.audit(fix=True)
+    (found,) = drift.findings(office.book, run_id=run["id"])
+    assert (found.cause, found.mended, found.fixable) == ("unreadable", False, False)
+    assert "calls the same pieces ITEM-77; no pieces were added" in found.message
+    assert found.do == "See the row: syncctl failed --account shop"
+    acts.ignore(office.book, [1], note="the same pieces", actor="asha", now=office.clock.now())
+    run = office.audit()
+    assert (run["state"], office.causes(run)) == ("OK", [("OD1", "set_aside", False)])
+    both = msgspec.structs.replace(shown, lines=(*shown.lines, shirt))
+    office.shop.orders["OD1"] = both
+    assert office.causes(office.audit()) == [("OD1", "line_missing", False)], "and one it knows"
+
+
+@pytest.mark.parametrize("quantity", [2, None])
+def test_pieces_of_two_lines_that_were_cancelled_by_their_sku_are_no_drift(
+    office: AuditOffice, quantity: int | None
+) -> None:
+    """Which lines it took hung on the stock of that day: those that had none."""
+    office.seller.stock("SHIRT", 1)
+    lines = tuple(
+        OrderLine(line_id=name, sku="SHIRT", quantity=count)
+        for name, count in (("L1", 2), ("L2", 1))
+    )
+    new = NewOrder(order_id="OD1", placed_at=START - DAY, lines=lines)
+    office.shop.orders["OD1"] = new
+    intake.take_orders(office.book, "shop", [new], source="test", now=office.clock.now())
+    cancelled = office.shop.tell("OD1", S.CANCELLED, sku="SHIRT", quantity=quantity)
+    office.seller.tell(cancelled)
+    office.seller.settle()
+    taken = ["FULFILLABLE", "CANCELLED", "CANCELLED"] if quantity else ["CANCELLED"] * 3
+    assert office.seller.positions("OD1") == taken
+    assert office.causes(office.audit()) == []

@@ -194,6 +194,23 @@ def test_a_parcel_of_which_a_part_has_left_is_not_opened(seller: Seller) -> None
     ]
 
 
+def test_what_left_of_a_parcel_that_is_cancelled_whole_is_recorded_once(seller: Seller) -> None:
+    """One piece is called back, the other cancelled in the house, by one fact."""
+    seller.stock("SHIRT", 1)
+    seller.stock("MUG", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+    seller.advance("OD1", Position.PACKED)
+    seller.tell(seller.change("OD1", Status.UNDELIVERED, line_id="L1", left_seller=True))
+    seller.settle()
+    seller.tell(seller.change("OD1", Status.CANCELLED))
+    seller.settle()
+    assert seller.positions("OD1") == ["RETURN_EXPECTED", "CANCELLED"]
+    assert seller.rows("SELECT item_id, code FROM decision WHERE event = 'CANCELLED'") == [
+        (2, "cancelled_after_invoice"), (1, "cancelled_after_dispatch"),
+    ]  # fmt: skip
+    assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
+
+
 def test_ship_short_keeps_parcel_and_invoice_and_says_so(seller: Seller) -> None:
     seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
     packed(seller, "a", "b", to=Position.READY_TO_SHIP)

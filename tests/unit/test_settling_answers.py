@@ -339,3 +339,35 @@ def test_a_return_noticed_in_the_moment_of_the_loss_answers_it(seller: Seller) -
     seller.settle()
     assert at - seller.clock.now() < timedelta(0)
     assert open_codes(seller) == []
+
+
+# --- claims
+
+
+@pytest.mark.parametrize("choice", ["claim_paid", "written_off"])
+def test_a_return_noticed_before_a_loss_that_is_paid_for_moves_no_stock(
+    seller: Seller, choice: str
+) -> None:
+    noticed = seller.change("OD1", Status.RETURN_NOTICED, return_type=RTO, return_id="R1")
+    left = seller.change("OD1", Status.DISPATCHED, occurred_at=noticed.occurred_at)
+    shipped(seller, (Status.DISPATCHED, {"occurred_at": left.occurred_at}), LOST)
+    settle(seller, choice)
+    moves, stock = seller.count("stock_move"), seller.stock_of("SHIRT")
+    seller.tell(noticed)
+    seller.settle()
+    assert seller.rows("SELECT position, return_type FROM item") == [("LOST", "RTO")]
+    assert (seller.count("stock_move"), seller.stock_of("SHIRT")) == (moves, stock)
+
+
+def test_what_is_lost_on_its_way_back_is_claimed_as_that_and_asked_about(seller: Seller) -> None:
+    """Between the notice of its return and a second delivery."""
+    shipped(seller, DELIVERED, (Status.RETURN_NOTICED, {"return_type": CIR, "return_id": "R1"}))
+    old = seller.change("OD1", Status.LOST)
+    tell(seller, Status.DELIVERED)
+    assert seller.positions("OD1") == ["CIR_CREATED"]
+    seller.tell(old)
+    seller.settle()
+    assert seller.positions("OD1") == ["LOST"]
+    assert seller.rows(
+        "SELECT code, severity FROM exceptions WHERE state = 'OPEN' ORDER BY code"
+    ) == [("lost_after_delivered", "warning"), ("lost_on_the_way_back", "warning")]
