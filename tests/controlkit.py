@@ -68,12 +68,14 @@ class Works:
         progress.emit(run_id, "ended", state=self.state.value, code="", message=self.message)
 
 
-def a_channel(name: str = "flipkart") -> LoadedChannel:
+def a_channel(name: str = "flipkart", *, title: str = "") -> LoadedChannel:
     """An enabled channel with every hook, that nobody ever calls."""
     channel = LoadedChannel(name, f"syncd-{name}", "0.1.0")
     channel.kinds = frozenset(Kind)
     channel.description = Channel(
-        title=name.title(), settings=Settings, unverified=("The courier's name is a guess.",)
+        title=title or name.title(),
+        settings=Settings,
+        unverified=("The courier's name is a guess.",),
     )
     return channel
 
@@ -81,13 +83,15 @@ def a_channel(name: str = "flipkart") -> LoadedChannel:
 class House:
     """A seller, an engine, a service and its server."""
 
-    def __init__(self, folder: Path, *, protocol: type[Connection] = Connection) -> None:
+    def __init__(
+        self, folder: Path, *, protocol: type[Connection] = Connection, title: str = ""
+    ) -> None:
         self.folder = folder
         self.socket = folder / "syncd.sock"
         self.seller = Seller(folder)
         self.book = self.seller.book
         self.works = Works(self.seller)
-        self.channels = Channels([a_channel()])
+        self.channels = Channels([a_channel(title=title)])
         self.config = Config(
             path=folder / "syncd.toml",
             state_dir=folder,
@@ -199,8 +203,10 @@ def _unchunked(body: bytes) -> bytes:
 
 
 @contextmanager
-def running(folder: Path, *, protocol: type[Connection] = Connection) -> Iterator[House]:
-    house = House(folder, protocol=protocol)
+def running(
+    folder: Path, *, protocol: type[Connection] = Connection, title: str = ""
+) -> Iterator[House]:
+    house = House(folder, protocol=protocol, title=title)
     house.start()
     try:
         yield house

@@ -18,9 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from syncd.book.sheet_rows import parcel_state
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
-from syncd.book.worksheet import parcel_state
 from syncd.rules import RANK, Position, Verb, roll_up
 from syncd.rules.laws import MOVES
 from syncd.rules.policies import CHANNEL_INVOICES
@@ -142,7 +142,7 @@ class Ledger:
 
     @cached_property
     def putaways_of(self) -> dict[int, list[Any]]:
-        return _by(self._table("putaway", "id item_id kind state disposition closed_at"), "item_id")
+        return _by(self._table("putaway", "id item_id kind state disposition"), "item_id")
 
     @cached_property
     def facts(self) -> dict[int, Any]:
@@ -404,15 +404,19 @@ def i06_the_moves_of_a_piece_are_a_path_to_where_it_is(ledger: Ledger) -> Iterat
 PUT_AWAY = (P.RETURN_ACKNOWLEDGED, P.CIR_COMPLETE)
 
 
-def _settled_at(ledger: Ledger, item: Any) -> int:
-    """When a person last moved the piece by settling an exception; a putaway before is past."""
+def _put_away_last(ledger: Ledger, item: Any) -> bool:
+    """Whether the piece was put away after a person last moved it by settling an exception.
+
+    By the order of the records: a clock may have been set back between the two.
+    """
     records = ledger.decisions_of.get(item.id, ())
     moved = (
-        d.decided_at
+        d.id
         for d in records
         if d.code.startswith(SETTLES) and d.before != d.after and d.after not in PUT_AWAY
     )  # the right name for a return that is put away moves no goods
-    return max(moved, default=0)
+    put_away = (d.id for d in records if d.outcome == "ACT" and d.event == "putaway")
+    return max(put_away, default=0) > max(moved, default=0)
 
 
 def _bucket_of(ledger: Ledger, item: Any) -> str:
@@ -422,7 +426,7 @@ def _bucket_of(ledger: Ledger, item: Any) -> str:
             if d.code in CLAIM_SETTLED:
                 return CLAIM_SETTLED[d.code].value
     for putaway in reversed(ledger.putaways_of.get(item.id, ())):
-        if putaway.state == "COMPLETED" and (putaway.closed_at or 0) >= _settled_at(ledger, item):
+        if putaway.state == "COMPLETED" and _put_away_last(ledger, item):
             return PUT_AWAY_IN[putaway.disposition].value
         if putaway.state in ("PENDING", "HELD"):
             return B.PUTAWAY_PENDING.value

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from syncd.channels import Channels, ChannelState, LoadedChannel, discover
+from syncd.cli.ctl_output import how_often
 from syncd.control.abilities import Abilities, Rate, Task, abilities_of
 from syncd.hookspecs import ReadsBy
 from syncd.statuses import STATUSES_OF, Kind, Status
@@ -41,26 +42,33 @@ def _page(channels: Sequence[LoadedChannel]) -> Iterator[str]:
     yield ""
     yield "How a status is asked for: by a `window` of time, by order `ids`, or by `both`. A blank"
     yield "says that the panel does not tell it, or that the plugin does not read it. A channel"
-    yield "with `files` also reads reports that a person hands in."
+    yield "with `files` also reads reports that a person hands in. Where an account may be read in"
+    yield "another way, by the word of its setting `source`, that way has a line of its own."
     yield ""
     yield "\\* What comes of these depends on the panel's words, and on the account's map of them"
     yield "where its settings have one."
     yield ""
     found = {channel: abilities_of(channel) for channel in channels}
     heads = ("channel", "new orders", *SHOWN, "files")
-    yield from _grid(heads, (_row(channel, can) for channel, can in found.items()))
+    yield from _grid(heads, (row for channel, can in found.items() for row in _rows(channel, can)))
     for channel, can in found.items():
         yield from ("", f"## {channel.title}", "")
         yield from _section(channel, can)
 
 
-def _row(channel: LoadedChannel, can: Abilities) -> list[str]:
+def _rows(channel: LoadedChannel, can: Abilities) -> Iterator[list[str]]:
+    yield _row(channel.title, can)
+    for word, other in can.sources.items():
+        yield _row(f"{channel.title}, `{word}`", other)
+
+
+def _row(title: str, can: Abilities) -> list[str]:
     orders = [task for task in can.tasks if task.kind is Kind.ORDERS]
     cells = [_how(orders)]
     for status in SHOWN:
         cells.append(_how([task for task in can.tasks if status in task.statuses]))
     open_end = "" if can.named else " \\*"
-    return [channel.title + open_end, *cells, "yes" if can.reads_reports else ""]
+    return [title + open_end, *cells, "yes" if can.reads_reports else ""]
 
 
 def _how(tasks: Iterable[Task]) -> str:
@@ -70,6 +78,13 @@ def _how(tasks: Iterable[Task]) -> str:
 
 def _section(channel: LoadedChannel, can: Abilities) -> Iterator[str]:
     yield f'`pip install {channel.distribution}`; an account says `channel = "{channel.name}"`.'
+    yield from _way(can)
+    for word, other in can.sources.items():
+        yield from ("", f'### {channel.title} with `source = "{word}"`')
+        yield from _way(other)
+
+
+def _way(can: Abilities) -> Iterator[str]:
     yield ""
     yield from _grid(("", ""), _facts(can))
     if can.unverified:
@@ -88,7 +103,8 @@ def _facts(can: Abilities) -> Iterator[tuple[str, str]]:
         yield "files", "reads the panel's report files"
     yield "looks back", f"{span(can.look_back)} at most" if can.look_back else "no limit known"
     yield "longest window", span(can.longest_window)
-    yield "orders in a call", str(can.orders_per_call)
+    if any(ReadsBy.ORDERS in task.by for task in can.tasks):
+        yield "orders in a call", str(can.orders_per_call)
     for one in can.paces:
         yield f"pace `{one.name}`", rate(one)
     yield "facts may be late by", span(can.safety_lag)
@@ -98,14 +114,8 @@ def _facts(can: Abilities) -> Iterator[tuple[str, str]]:
 
 def rate(one: Rate) -> str:
     """In the unit that fits: 2 a second, 5 at once."""
-    if one.per_second >= 1:
-        often = f"{one.per_second:g} a second"
-    elif one.per_second * 60 >= 1:
-        often = f"{one.per_second * 60:.3g} a minute"
-    else:
-        often = f"{one.per_second * 3600:.3g} an hour"
     header = f", or as the header {one.header} says" if one.header else ""
-    return f"{often}, {one.burst} at once{header}"
+    return f"{how_often(one.per_second)}, {one.burst} at once{header}"
 
 
 def span(seconds: float) -> str:

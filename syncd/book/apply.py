@@ -18,9 +18,10 @@ from syncd.book.facts import START, Fact, Key, facts_of, next_orders
 from syncd.book.order_facts import FactsUnreadable
 from syncd.book.passing import tenant_is_live
 from syncd.book.runs import Counts
+from syncd.book.shared import Shared
 from syncd.book.store import Book
 from syncd.book.worker import Task, Worker
-from syncd.book.worksheet import Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import Clock, to_micros
 from syncd.errors import StoreBusy, SyncdError
 from syncd.log import mask

@@ -10,7 +10,7 @@ import msgspec
 
 from syncd.book.causes import Cause
 from syncd.book.compare import Horizon
-from syncd.book.drift import Finding
+from syncd.book.drift import Finding, Question
 from syncd.book.inbox import cursor_of
 from syncd.book.store import Book
 from syncd.book.tables import UNSETTLED
@@ -49,6 +49,13 @@ def heard_since(book: Book, account_id: int, order_ids: Iterable[str], run_id: i
     """Of which of these orders this run, or one after it, has heard or decided something."""
     found = book.query(_HEARD, (account_id, _json(order_ids), run_id, run_id))
     return {order_id for (order_id,) in found}
+
+
+def opened_by(book: Book, account_id: int, run_id: int, *, since: bool = False) -> list[Question]:
+    """The open exceptions that this run opened; with ``since``, those of later runs too."""
+    only = -1 if since else run_id
+    rows = book.query(_OPENED, (account_id, run_id, only, run_id)).fetchall()
+    return [Question(*row) for row in rows]
 
 
 def horizon(book: Book, account_id: int, kind: Kind, *, by_window: bool) -> Horizon:
@@ -124,6 +131,13 @@ _HEARD: Final = """
 SELECT DISTINCT order_id FROM inbox WHERE account_id = ?
 AND order_id IN (SELECT value FROM json_each(?)) AND (run_id >= ? OR decided_run >= ?)
 """
+_OPENED: Final = (
+    "SELECT e.id, e.order_id, coalesce(i.line_id, ''), e.code FROM exceptions e "
+    "JOIN inbox f ON f.id = e.inbox_id LEFT JOIN item i ON i.id = e.item_id "
+    "WHERE e.account_id = ? AND e.state = 'OPEN' AND f.decided_run >= ? "
+    "AND ? IN (-1, f.decided_run) "
+    "AND e.opened_at >= (SELECT requested_at FROM run WHERE id = ?) ORDER BY e.id"
+)
 _PARKED: Final = (
     f"SELECT order_id, max(status), count(*) FROM inbox WHERE account_id = ? AND {UNSETTLED} "
     "AND state = 'PARKED' AND NOT EXISTS (SELECT 1 FROM orders o WHERE "

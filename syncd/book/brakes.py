@@ -14,9 +14,10 @@ from syncd.book.facts import Fact, open_of
 from syncd.book.passing import MAX_PLAN
 from syncd.book.runs import account_id_of
 from syncd.book.setaside import check_note, ignore_many
+from syncd.book.shared import Shared
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
-from syncd.book.worksheet import Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import to_micros
 from syncd.errors import Refused
 from syncd.rules import Brake, Event, foresee, trips

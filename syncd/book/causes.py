@@ -29,6 +29,7 @@ class Cause(StrEnum):
     LINE_MISSING = "line_missing"
     QUANTITY = "quantity"
     UNKNOWN_TO_PANEL = "unknown_to_panel"
+    NOT_LOOKED_AGAIN = "not_looked_again"
 
 
 FIX: Final = "syncctl audit ACCOUNT --order ORDER --fix"
@@ -94,6 +95,10 @@ CAUSES: Final[Mapping[Cause, Words]] = MappingProxyType(
             "The panel does not know an open order of the book.",
             "A person must look: was it deleted, or is it another login's order? syncctl explain "
             "ORDER --account ACCOUNT",
+        ),
+        Cause.NOT_LOOKED_AGAIN: Words(
+            "An audit took in what the panel told and decided it, and could not compare again.",
+            f"Compare again: {FIX}",
         ),
     }
 )

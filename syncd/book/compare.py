@@ -22,10 +22,12 @@ from syncd.book.last_word import settled_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
+from syncd.book.sheet_rows import Order
 from syncd.book.store import Book
 from syncd.book.worker import AccountView, Ships
-from syncd.book.worksheet import Order, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
+from syncd.rules.overdue import RULES, Deed, doing
 from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
 
 Words = Mapping[str, int]
@@ -233,12 +235,15 @@ class Comparer:
         self, order: Order, line_id: str, expected: Words, moves: bool, case: _Case, marks: _Marks
     ) -> tuple[Cause, str]:
         """The first thing that explains it, the most telling first."""
-        if exception := marks.exception(line_id):
-            return Cause.CONTRADICTION, exception
         held = [fact for fact in case.held.get(order.order_id, ()) if _about(fact, line_id, order)]
         missed = [
             fact for fact in case.missed.get(order.order_id, ()) if _about(fact, line_id, order)
         ]
+        counts = line_words(order)[line_id]
+        if exception := marks.exception(line_id):
+            if missed and line_words(case.after.orders[order.order_id])[line_id] != counts:
+                return Cause.MISSED, self._of_missed(missed[0])  # the word that it waits for
+            return Cause.CONTRADICTION, exception
         first = min(held, key=lambda fact: _STATES_FIRST.index(fact.state), default=None)
         if moves and missed and (first is None or first.state == "IGNORED"):
             return Cause.MISSED, self._of_missed(missed[0])
@@ -246,7 +251,6 @@ class Comparer:
             return _CAUSE_OF[first.state], _of_fact(first)
         if line_id in marks.by_hand:
             return Cause.AHEAD_BY_HAND, marks.by_hand[line_id]
-        counts = line_words(order)[line_id]
         surplus = Counter(counts) - Counter(expected)
         if set(expected) - set(counts) <= {OPEN} and OPEN not in surplus:
             return Cause.AHEAD, ""
@@ -340,6 +344,8 @@ def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _
     wanted = _json(order_ids)
     marks: dict[str, _Marks] = {}
     for order_id, line_id, number, code in book.query(_OPEN_EXCEPTIONS, (account_id, wanted)):
+        if code in _TIMERS:
+            continue
         marks.setdefault(order_id, _Marks()).open[line_id] = f"Exception {number}: {code}."
     for (order_id, line_id), count in settled_pieces(book, account_id, order_ids).items():
         marks.setdefault(order_id, _Marks()).settled[line_id] = count
@@ -440,6 +446,8 @@ def _json(values: Iterable[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
+_TIMERS: Final = frozenset(RULES[wait].code for wait in doing(Deed.OPEN))
+"""What waits too long contradicts nothing."""
 _SETTLED: Final = frozenset({"DONE", "TOMBSTONE"})
 _CAUSE_OF: Final[Mapping[str, Cause]] = {
     "REFUSED": Cause.REFUSED,

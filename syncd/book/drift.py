@@ -19,6 +19,7 @@ from syncd.errors import NotFound
 
 MAX_SHOWN: Final = 1_000
 KEPT_AUDITS: Final = 30  # findings of older audits of an account are dropped
+MAX_NAMED: Final = 5  # in a sentence
 _AT_ONCE: Final = 500
 _NAMES: Final = re.compile(r"\b(?:ORDER|ACCOUNT)\b")
 
@@ -40,6 +41,21 @@ class Finding(Struct, frozen=True, kw_only=True):
         return self.order_id, self.line_id, self.cause.value
 
 
+class Question(Struct, frozen=True):
+    """An open exception that a mending opened; of a whole order where ``line_id`` is empty."""
+
+    id: int
+    order_id: str
+    line_id: str
+    code: str
+
+    def about(self, order_id: str, line_id: str) -> bool:
+        """Whether it may be of this line; an empty one stands for the whole order."""
+        return self.order_id == order_id and (
+            not line_id or not self.line_id or self.line_id == line_id
+        )
+
+
 class Recorded(Struct, frozen=True):
     """How the findings of a part of an audit changed what stands recorded."""
 
@@ -55,12 +71,15 @@ def record(
     findings: Iterable[Finding],
     *,
     verified: bool = False,
+    unsure: str = "",
+    opened: Sequence[Question] = (),
 ) -> Recorded:
     """Store what was found of these orders; the same twice is stored once.
 
     With ``verified`` the orders were looked at again after mending: what is recorded and was
-    not found any more is marked as mended, what has another cause now is told by that one.
-    Inside one transaction of the caller.
+    not found any more is marked as mended, what has another cause now is told by that one. With
+    ``unsure``, why it was only a part that could be looked at, it is not called mended. The line
+    that is mended names what of ``opened`` is about it. Inside one transaction of the caller.
     """
     left = {finding.key: finding for finding in findings}
     lines = {key[:2] for key in left}
@@ -69,8 +88,14 @@ def record(
         if left.pop((order_id, line_id, cause), None) is not None:
             continue
         if verified and (order_id, line_id) not in lines:
-            mended += not done
-            book.query("UPDATE drift SET mended = 1 WHERE id = ?", (row_id,))
+            if done:
+                continue
+            if unsure:
+                book.query(_UNSURE, (Cause.NOT_LOOKED_AGAIN.value, unsure, row_id))
+            else:
+                mended += 1
+                asks = [one for one in opened if one.about(order_id, line_id)]
+                book.query(_MEND, (opening(asks), row_id))
         elif not done:
             added -= 1
             book.query("DELETE FROM drift WHERE id = ?", (row_id,))
@@ -84,6 +109,25 @@ def record(
             ),
         )  # fmt: skip
     return Recorded(added, mended)
+
+
+def opening(asked: Sequence[Question], account: str = "") -> str:
+    """The sentence that a mending opened these exceptions, with what shows them.
+
+    Of those of a whole ``account`` it names some.
+    """
+    if not asked:
+        return ""
+    names = [f"{one.id} ({one.code})" for one in asked[:MAX_NAMED]]
+    if len(asked) > MAX_NAMED:
+        names.append(f"{len(asked) - MAX_NAMED} more")
+    if len(names) == 1:
+        which, see = f"exception {names[0]}", f"it: syncctl exceptions show {asked[0].id}"
+    else:
+        which = f"exceptions {', '.join(names[:-1])} and {names[-1]}"
+        see = "them: syncctl exceptions"
+        see += f" --account {shlex.quote(account)}" if account else ""
+    return f"The mending opened {which}, which a person must settle. See {see}"
 
 
 def _recorded(book: Book, run_id: int, order_ids: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -235,6 +279,11 @@ _SELECT: Final = (
     "SELECT d.id, d.run_id, a.name, d.order_id, d.line_id, d.cause, d.book_says, d.panel_says, "
     "d.message, d.mended, EXISTS (SELECT 1 FROM brake b WHERE b.account_id = d.account_id "
     "AND b.state = 'OPEN') FROM drift d JOIN account a ON a.id = d.account_id"
+)
+_MEND: Final = "UPDATE drift SET mended = 1, message = trim(message || ' ' || ?) WHERE id = ?"
+_UNSURE: Final = (
+    "UPDATE drift SET cause = ?, message = ltrim(message || ' Not compared again: ' || ?) "
+    "WHERE id = ?"
 )
 _ADD: Final = (
     "INSERT INTO drift (run_id, account_id, order_id, line_id, item_id, cause, book_says, "

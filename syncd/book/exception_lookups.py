@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from syncd.book.contradictions import brought_by
+from syncd.book.desk import bucket_of
 from syncd.book.lookups import MAX_LIMIT, Filter, moment, page_size
 from syncd.book.questions import Case, cases_of, lead_of, question_of
 from syncd.book.runs import account_id_of
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Piece
 from syncd.book.store import Book
-from syncd.book.verbs import bucket_of
 from syncd.book.views import ChoiceView, EvidenceView, ExceptionDetail, ExceptionView
 from syncd.book.wording import PUTAWAYS, STANDS, advice, told
-from syncd.book.worksheet import Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
 from syncd.errors import NotFound
 from syncd.rules import options_for
@@ -120,7 +122,7 @@ def _evidence(book: Book, inbox_id: int | None) -> EvidenceView | None:
     what = f"line {line_id}" if line_id else f"SKU {sku}" if sku else "the order"
     many = (quantity or 1) > 1
     subject = what if quantity is None else f"{quantity} of {what}"
-    says = f"{channel.title()} said that {subject} {told(event, many=many)}"
+    says = f"{book.title_of(channel)} said that {subject} {told(event, many=many)}"
     says += f" (its word: {native})" if native else ""
     says += f", tracking number {tracking}" if tracking else ""
     says += f", because: {why}" if why else ""

@@ -79,8 +79,8 @@ def explain(
         waits = tuple(waits_of_order(book, account_id, order_id, own, present, zone)) if at else ()
         drifted = findings(book, account=name, order_id=order_id)
         held = [one.words for one in brakes(book, account=name)] if _undecided(facts) else []
-    title = channel.title()
-    story = _with_exceptions(tell(title, order, facts, records), opened)
+    title = book.title_of(channel)
+    story = _with_exceptions(tell(book.title_of, channel, order, facts, records), opened)
     now = (*_now(order_id, name, title, order), *waits)
     pending = (*_pending(facts, braked=bool(held)), *_disagreements(drifted))
     to_do = tuple(dict.fromkeys([

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from syncd.book.documents import package_code
 from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
 from syncd.book.intake_known import Desk, Known, Tombstone, load_known, load_tombstones, unpark
+from syncd.book.intake_names import compare_names, wanted as wanted_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import refresh_orders
 from syncd.book.replacing import ambiguous, open_exception, replaced_order, stands_in_for
@@ -21,8 +21,6 @@ from syncd.book.wording import pieces
 from syncd.clock import to_micros
 from syncd.rules import Event, Piece, Position, Reason, choose, roll_up
 from syncd.statuses import NewOrder, OrderLine
-
-MAX_NAMED: Final = 5
 
 _FREE_STATES: Final = frozenset(
     {Position.PENDING_VERIFICATION, Position.UNFULFILLABLE, Position.LOCATION_NOT_SERVICEABLE}
@@ -50,6 +48,7 @@ class Batch:
         self._used_tombstones: dict[int, int] = {}
         self._facts_rows: list[tuple[str, str, int]] = []
         self._doubtful: list[tuple[int]] = []  # tombstones that may mean a line or its replacement
+        self._name_rows: list[tuple[str, int, str]] = []
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
 
@@ -87,22 +86,32 @@ class Batch:
         if known is None:
             self._take_new(order, facility_id)
             return
-        added: list[Piece] = []
-        if renamed := self._renamed(order, known):
-            self.problems.append(Problem(order.order_id, renamed, kept=True, raw=order.raw))
-        else:
-            added = self._add_pieces(order, known, facility_id, to_micros(order.placed_at))
+        naming = compare_names(order, known, self._desk.source)
+        if naming.problem:
+            self.problems.append(Problem(order.order_id, naming.problem, kept=True, raw=order.raw))
+        self._adopt(order, known, naming.adopted)
+        taken = structs.replace(order, lines=tuple(naming.lines))
+        added = self._add_pieces(taken, known, facility_id, to_micros(order.placed_at))
         merged = _merged(order.order_id, known.facts, order.facts)
         replaces = known.replaces or replaced_order(order)
         if (merged, replaces) != (known.facts, known.replaces):
             known.facts, known.replaces = merged, replaces
             self._facts_rows.append((merged, replaces, known.pk))
-        elif not added:
+        elif not (added or naming.adopted):
             self.known += 1
             return
         self.changed += 1
         if added:
             self._widened.add(known.pk)
+
+    def _adopt(self, order: NewOrder, known: Known, names: Sequence[tuple[str, str]]) -> None:
+        """Give lines that the book had named by their SKU the panel's ids."""
+        for line_id, sku in names:
+            known.lines[line_id] = known.lines.pop(sku)
+            self._name_rows.append((line_id, known.pk, sku))
+            text = f"The line that was known by its SKU {sku} alone is {line_id} at the channel."
+            self.notes.append(Note(order.order_id, text))
+            self._grown.append(order.order_id)  # what was told of this id has waited
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
         facts = _facts_text(order.facts)
@@ -127,7 +136,7 @@ class Batch:
         """The pieces that the book lacks, as new rows."""
         pieces: list[Piece] = []
         for line in order.lines:
-            wanted = _wanted(line)
+            wanted = wanted_pieces(line)
             have = known.lines.setdefault(line.line_id, [])
             self._compare(order, line, wanted, have)
             stands_in = known.stands_in.get(line.line_id) or stands_in_for(order, line)
@@ -148,29 +157,6 @@ class Batch:
             self._grown.append(order.order_id)
             self._settle(order, known, facility_id, placed_at, pieces)
         return pieces
-
-    def _renamed(self, order: NewOrder, known: Known) -> str:
-        """Why lines that are new by their ids alone are not, in a sentence; empty if they may be.
-
-        What one source tells in parts are further lines. Another that names no line as the book
-        does, and shows nothing that the book has not got, names the same pieces otherwise.
-        """
-        if known.source == self._desk.source or any(
-            line.line_id in known.lines or stands_in_for(order, line) for line in order.lines
-        ):
-            return ""
-        kept = Counter(sku for skus in known.lines.values() for sku in skus)
-        if Counter(sku for line in order.lines for sku, _ in _wanted(line)) - kept:
-            return ""
-        told = ", ".join(line.line_id for line in order.lines[:MAX_NAMED])
-        have = ", ".join([*known.lines][:MAX_NAMED])
-        return (
-            f"Order {order.order_id} came from {known.source} with the line ids {have}, and "
-            f"{self._desk.source} calls the same pieces {told}; no pieces were added. Book its way "
-            f"by hand, syncctl warehouse {shlex.quote(order.order_id)} DISPATCHED, and give the "
-            "next file the panel's line ids. If these are further pieces, import the order with "
-            "all its lines in one file."
-        )
 
     def _compare(
         self,
@@ -300,6 +286,7 @@ class Batch:
         book.executemany(_ADD_ORDER, self._order_rows)
         book.executemany(_ADD_PACKAGE, self._package_rows)
         book.executemany(_ADD_ITEM, self._item_rows)
+        book.executemany(_NAME_LINE, self._name_rows)
         book.executemany("UPDATE orders SET facts = ?, replaces = ? WHERE id = ?", self._facts_rows)
         book.executemany(_ADD_DECISION, self._decision_rows)
         book.executemany(
@@ -316,17 +303,6 @@ class Batch:
         self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
         book.executemany(_DECIDE_TOMBSTONE, self._doubtful)
         self.unparked += len(self._doubtful)
-
-
-def _wanted(line: OrderLine) -> list[tuple[str, str]]:
-    """SKU and bundle of each piece that a line asks for, in the order of their numbers."""
-    if not line.components:
-        return [(line.sku, "")] * line.quantity
-    return [
-        (sku, f"{line.line_id}#{number}")
-        for number in range(line.quantity)
-        for sku in line.components
-    ]
 
 
 def _skus(lines: Iterable[OrderLine]) -> Iterable[str]:
@@ -377,6 +353,7 @@ _ADD_DECISION: Final = (
     "run_id, actor, occurred_at, decided_at, steps, implied, note) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'cancel_item', 0, '')"
 )
+_NAME_LINE: Final = "UPDATE item SET line_id = ? WHERE order_id = ? AND line_id = ?"
 _TELL: Final = (
     "INSERT INTO outbox (inbox_id, account_id, topic, created_at) "
     "VALUES (?, ?, 'order.changed', ?) ON CONFLICT (inbox_id) DO NOTHING"

@@ -174,7 +174,11 @@ def _problems(
         (facts.exceptions, "Exceptions to settle for", "See: syncctl exceptions"),
         (facts.refused, "Facts refused for", "Why, and what helps: syncctl failed"),
         (facts.quarantined, "Rows that could not be read for", "See them: syncctl failed"),
-        (facts.parked, "Facts about orders that are not in the book, for", "Import these orders."),
+        (
+            facts.parked,
+            "Facts that wait for an order or a line that the book lacks, for",
+            "See them: syncctl failed",
+        ),
     ):
         if count:
             yield f"{what} {name}: {count}. {advice}"

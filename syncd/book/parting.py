@@ -15,9 +15,11 @@ from msgspec import Struct
 
 from syncd.book.records import Act, Record, write_records
 from syncd.book.runs import account_id_of
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Order, Package, Piece
 from syncd.book.store import Book
 from syncd.book.succession import MERGED, PARTED, SPLITTED, close_repack
-from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import RANK, Position, has_left

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from syncd.book.desk import Act, Desk, bucket_of, move_to, parcel_of
+from syncd.book.sheet_rows import Order, Package, Piece
 from syncd.book.stock import Bucket
-from syncd.book.verbs import VERBS, Act, Desk, allocate, bucket_of, move_to, parcel_of
-from syncd.book.worksheet import Piece
+from syncd.book.verbs import VERBS, allocate
 from syncd.rules import Position, Reason, Step, Verb, has_left
 
 _OPEN: Final = ("PENDING", "HELD")
@@ -52,7 +53,7 @@ def release_putaway(desk: Desk, piece: Piece, step: Step) -> None:
 
 def unblock_parcel(desk: Desk, piece: Piece, step: Step) -> None:
     """The parcel may leave, unless another of its pieces is cancelled on the manifest."""
-    package = parcel_of(desk, piece)
+    package = parcel_of(desk, piece) or _blocked_for_nobody(desk.order)
     if package is None or not package.blocked:
         return
     within = [one for one in desk.order.pieces if one.package_id == package.id]
@@ -63,6 +64,12 @@ def unblock_parcel(desk: Desk, piece: Piece, step: Step) -> None:
     package.dirty = True
     if any(p.position is not Position.CANCELLED and not has_left(p.position) for p in within):
         desk.notes.append(f"parcel {package.code} may leave")
+
+
+def _blocked_for_nobody(order: Order) -> Package | None:
+    """The parcel that the piece was just taken out of: without an invoice of ours, it leaves it."""
+    held = {p.package_id for p in order.pieces if p.hold == Reason.CANCELLED_AFTER_MANIFEST}
+    return next((one for one in order.packages if one.blocked and one.id not in held), None)
 
 
 _CHANGED: Final[Mapping[tuple[str, Position], Position]] = {

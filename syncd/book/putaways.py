@@ -11,9 +11,9 @@ from msgspec import Struct
 from syncd.book.contradictions import close_answered
 from syncd.book.goods import allocate_waiting
 from syncd.book.records import Act, Record, refresh_orders, write_records
+from syncd.book.sheet_rows import parcel_state
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
-from syncd.book.worksheet import parcel_state
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import Position

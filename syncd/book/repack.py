@@ -16,8 +16,9 @@ from typing import Final
 from msgspec import Struct
 
 from syncd.book.facts import Fact
+from syncd.book.sheet_rows import Order, Package, Piece
 from syncd.book.succession import name_pieces
-from syncd.book.worksheet import Order, Package, Piece, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.rules import RANK, Outcome, PartialCancel, Position, Reason, has_left
 
 _LAST: Final = RANK[Position.READY_TO_SHIP] or 0

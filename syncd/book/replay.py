@@ -16,11 +16,13 @@ from syncd.book.documents import SequenceRow
 from syncd.book.facts import FIELDS, Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
 from syncd.book.records import Act
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Facility, Order, Package, Piece
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.succession import PARTED, name_pieces
 from syncd.book.worker import AccountView, Ships, Task, Worker
-from syncd.book.worksheet import Facility, Order, Package, Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.rules import Position
 
 _FIRST_PACKAGE: Final = 1 << 40  # no parcel of the book has such an id

@@ -92,6 +92,16 @@ def ignore_many(book: Book, ids: Sequence[int], *, note: str, actor: str, now: d
     return Ignored(tuple(fact.id for fact in facts))
 
 
+def ignore_read(book: Book, account_id: int, run_id: int, *, now: datetime) -> Ignored:
+    """Set rows of an unknown word aside that this run was told of anew and could read.
+
+    Each fact answers one row at most: that of its order, line (SKU where it names no line),
+    return and word of the panel.
+    """
+    ids = [pk for (pk,) in book.query(_READ_NOW, (account_id, run_id))]
+    return ignore_many(book, ids, note=f"read well in run {run_id}", actor="syncd", now=now)
+
+
 def check_note(note: str) -> None:
     """Raises Refused for a note that says nothing, or too much."""
     if not note.strip() or len(note) > MAX_NOTE:
@@ -119,6 +129,19 @@ def reopen_refused(book: Book, tenant_id: int, code: str, message: str) -> Reope
     return Reopened(count, tuple(names))
 
 
+_READ_NOW: Final = f"""
+WITH bad AS (
+  SELECT id, order_id, line_id, sku, return_id, native_status, row_number() OVER (
+    PARTITION BY order_id, line_id, sku, return_id, native_status ORDER BY id) AS place
+  FROM inbox WHERE account_id = ?1 AND {UNSETTLED} AND state = 'QUARANTINED'
+  AND order_id <> '' AND native_status <> '')
+SELECT bad.id FROM bad WHERE bad.place <= (
+  SELECT count(*) FROM inbox good WHERE good.account_id = ?1 AND good.order_id = bad.order_id
+  AND good.run_id = ?2 AND good.id > bad.id AND good.status <> 'UNKNOWN'
+  AND good.native_status = bad.native_status AND good.line_id = bad.line_id
+  AND (bad.line_id <> '' OR good.sku = bad.sku)
+  AND (bad.return_id = '' OR good.return_id IN ('', bad.return_id)))
+"""
 _SELECT: Final = (
     "SELECT f.id, a.name, f.state, f.status, o.id FROM inbox f "
     "JOIN account a ON a.id = f.account_id "

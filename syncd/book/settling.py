@@ -13,15 +13,17 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from syncd.book.desk import Desk, parcel_of
 from syncd.book.facts import Fact
 from syncd.book.person_verbs import PERSON_VERBS
 from syncd.book.questions import Case, cases_of, lead_of, question_of
 from syncd.book.records import Act, Record, write_records
 from syncd.book.repack import after_pull
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Order, Piece
 from syncd.book.store import Book
-from syncd.book.verbs import Desk, parcel_of
 from syncd.book.wording import steps_told
-from syncd.book.worksheet import Order, Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros, to_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import Event, Option, Policies, Reason, Verb, closes, options_for, roll_up

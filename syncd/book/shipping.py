@@ -11,9 +11,11 @@ from msgspec import Struct
 from syncd.book.facts import Fact, undone
 from syncd.book.lookups import find_order
 from syncd.book.runs import account_id_of
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Order, Piece
 from syncd.book.store import Book
 from syncd.book.wording import STANDS, words_for
-from syncd.book.worksheet import Order, Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import STOPPING, Fact as RulesFact, Position, Reason, Verdict, has_left, may_ship
@@ -199,7 +201,6 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     """The sentence of a verdict: which parcel, which lines, why, and what helps."""
     subject = f"Parcel {package}" if package else f"Order {order_id}"
     lines = ", ".join(dict.fromkeys(piece.line_id for piece in verdict.pieces if piece.line_id))
-    reason = words_for(verdict.reason) if verdict.reason else None
     if verdict.fact is not None:
         when = from_micros(verdict.fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
         said = f"{verdict.fact.event} of line {lines} at {when}"
@@ -223,7 +224,7 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
         )
     if verdict.code == "without_cancelled":
         return f"{subject} may leave, but without line {lines}, which is cancelled: take it out."
-    return _words(verdict.code, package or f"order {order_id}", reason.means if reason else "")
+    return _words(verdict.code, package or f"order {order_id}")
 
 
 def not_yet(position: Position, lines: str, order_id: str) -> str:
@@ -246,8 +247,8 @@ def _told_left(fact: RulesFact, said: str, order_id: str) -> str:
     )
 
 
-def _words(code: str, subject: str, more: str = "") -> str:
-    return f"{subject[:1].upper()}{subject[1:]}: {words_for(code).means} {more}".strip()
+def _words(code: str, subject: str) -> str:
+    return f"{subject[:1].upper()}{subject[1:]}: {words_for(code).means}"
 
 
 def _of_unknown(book: Book, order_id: str, account: str | None) -> ShipVerdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
@@ -44,6 +44,7 @@ class Book:
         self.database = database
         self.path = path
         self.clock = clock
+        self.titles: Mapping[str, str] = {}
         current_database.initialize(database)
 
     @classmethod
@@ -61,6 +62,10 @@ class Book:
             )
         migrations.migrate(path, clock)
         return cls(SqliteDatabase(str(path), pragmas=_PRAGMAS, timeout=BUSY_SECONDS), path, clock)
+
+    def title_of(self, channel: str) -> str:
+        """A channel as people call it: what its plugin says (``titles``), else its name."""
+        return self.titles.get(channel, channel)
 
     @contextmanager
     def connection(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -122,6 +122,7 @@ class Told(Struct, frozen=True):
 
 
 def tell(
+    title_of: Callable[[str], str],
     channel: str,
     order: OrderView | None,
     facts: Sequence[StoryFact],
@@ -139,19 +140,19 @@ def tell(
         else:
             acts[(record.event, record.decided_at, record.actor, record.inbox_id)].append(record)
     known = Told.of(order)
-    events = [] if order is None else [(0.0, event) for event in _beginning(order)]
+    events = [] if order is None else [(0.0, event) for event in _beginning(title_of, order)]
     for fact in facts:
         met = by_fact[fact.id]
         turn = met[-1].id if met else inf
-        events.append((turn, _of_fact(channel, known, fact, met)))
+        events.append((turn, _of_fact(title_of(channel), known, fact, met)))
     events += [(group[-1].id, _of_act(known, group)) for group in acts.values()]
     events.sort(key=lambda one: (one[1].at, one[0]))
     return [event for _, event in events]
 
 
-def _beginning(order: OrderView) -> Iterable[StoryEvent]:
+def _beginning(title_of: Callable[[str], str], order: OrderView) -> Iterable[StoryEvent]:
     yield StoryEvent(order.placed_at, "import", "The buyer placed the order.")
-    source = f" from {order.source}" if order.source else ""
+    source = f" from {title_of(order.source)}" if order.source else ""
     text = f"The order came into the book{source}; it has {pieces(len(order.pieces))} now."
     yield StoryEvent(order.imported_at, "import", text)
 

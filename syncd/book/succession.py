@@ -13,7 +13,8 @@ from syncd.book.contradictions import LATER_FACT
 from syncd.rules import Position, Reason, has_left
 
 if TYPE_CHECKING:
-    from syncd.book.worksheet import Order, Package, Piece, Worksheet
+    from syncd.book.sheet_rows import Order, Package, Piece
+    from syncd.book.worksheet import Worksheet
 
 SPLITTED: Final = "SPLITTED"
 MERGED: Final = "MERGED"

@@ -16,11 +16,13 @@ from msgspec import Struct
 from syncd.book.goods import allocate_waiting
 from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.runs import account_id_of
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Order, Package, Piece
 from syncd.book.shipping import check_pieces, not_yet
 from syncd.book.stock import Bucket
 from syncd.book.store import Book
 from syncd.book.succession import close_repack
-from syncd.book.worksheet import Order, Package, Piece, Shared, Worksheet
+from syncd.book.worksheet import Worksheet
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 from syncd.rules import USUAL, Policies, Position, closes, roll_up

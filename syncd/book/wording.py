@@ -173,6 +173,15 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
             "Import the order: syncctl trigger ACCOUNT --task orders, or from a file with: "
             "syncctl import --account ACCOUNT FILE",
         ),
+        Reason.LINE_UNKNOWN: Words(
+            "The order is in the book, but not the line that this is about; it is kept until the "
+            "line comes.",
+            "Compare the lines with the panel's: syncctl order ORDER --account ACCOUNT. If the "
+            "panel has this line too, fetch the order again: syncctl trigger ACCOUNT --task orders "
+            "--order ORDER. If it is another name of a line that the book has, do by hand what "
+            "this tells, such as syncctl warehouse ORDER DISPATCHED, and set it aside with: "
+            'syncctl failed --ignore ID --note "..."',
+        ),
         Reason.SEQUENCE_MISSING: Words(
             "The facility has no invoice sequence, so nothing was done for this order.",
             "Define the sequence, the order is then tried again: syncctl sequence set FACILITY "
@@ -249,9 +258,10 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
             "The row could not be used; it is kept as it came.",
-            "A word that is in no map: add it to the account's status_map. Else do by hand what "
-            "the row says, or update the plugin. Have it told again, and set this row aside "
-            'with: syncctl failed --ignore ID --note "..."',
+            "A word that is in no map: add it to the account's status_map and have it told again, "
+            "syncctl trigger ACCOUNT --days N; once it is read this row closes by itself. Else do "
+            "by hand what the row says, or update the plugin, and set the row aside with: syncctl "
+            'failed --ignore ID --note "..."',
         ),
         "internal_error": Words(
             "The program failed on this order and changed nothing of it; it is tried again.",

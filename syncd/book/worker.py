@@ -12,11 +12,14 @@ from typing import Final, cast
 import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
+from syncd.book.desk import Act, Desk
 from syncd.book.facts import Fact
 from syncd.book.order_facts import order_facts
+from syncd.book.parcel_verbs import leaves_apart
 from syncd.book.repack import after_cancel
-from syncd.book.verbs import VERBS, Act, Desk, leaves_apart, nothing
-from syncd.book.worksheet import Order, Piece, Worksheet
+from syncd.book.sheet_rows import Order, Piece
+from syncd.book.verbs import VERBS, nothing
+from syncd.book.worksheet import Worksheet
 from syncd.rules import (
     PLAIN,
     Cell,
@@ -174,9 +177,8 @@ class Worker:
             code = Reason.QUANTITY_EXCEEDS.value
             self._record_order(order, fact, Outcome.ESCALATE.value, code)
             return Verdict("DONE", Outcome.ESCALATE.value, code, message)
-        what = f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}"
-        message = f"The book has the order, but not its {what} yet."
-        code = Reason.ORDER_UNKNOWN.value
+        message = _lacks(order, fact)
+        code = Reason.LINE_UNKNOWN.value
         if fact.code != code:
             self._record_order(order, fact, Outcome.PARK.value, code)
         return Verdict("PARKED", Outcome.PARK.value, code, message)
@@ -397,6 +399,15 @@ def _recipe(steps: tuple[Step, ...]) -> _Recipe:
 MAX_RECIPES: Final = 2_000
 
 
+def _lacks(order: Order, fact: Fact) -> str:
+    """Which line the fact names, and which there are."""
+    what = f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}"
+    lines = list(dict.fromkeys(f"{piece.line_id} ({piece.sku})" for piece in order.pieces))
+    more = ", …" if len(lines) > _MOST_NAMED else ""
+    have = ", ".join(lines[:_MOST_NAMED]) + more
+    return f"The book has no {what} in this order; its lines are {have or 'none'}."
+
+
 def _state_of(pieces: Sequence[Piece]) -> str:
     if len(pieces) == 1:
         piece = pieces[0]
@@ -414,6 +425,7 @@ def _state_of_one(position: Position, allocated: bool) -> str:
     return roll_up([position], allocated=allocated)
 
 
+_MOST_NAMED: Final = 5
 _BEHIND: Final = "An earlier change of this piece is not decided yet; this one comes after it."
 _WAITING: Final = (
     "The channel reports a later state, but its dispatch is not known or not proven yet; tried "

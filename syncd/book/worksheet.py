@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
+from syncd.book import sheet_writing
 from syncd.book.contradictions import (
     LOAD_OPEN,
     LOAD_UNSOLD,
@@ -16,97 +17,22 @@ from syncd.book.contradictions import (
     load_answered,
     trouble_text,
 )
-from syncd.book.documents import (
-    DocumentKind,
-    SequenceRow,
-    package_code,
-    sequence_missing,
-    take_number,
-)
+from syncd.book.documents import DocumentKind, SequenceRow, package_code, take_number
 from syncd.book.facts import Fact
+from syncd.book.shared import Shared
+from syncd.book.sheet_rows import Order, Package, Piece, package_of, parcel_state, piece_of
 from syncd.book.stock import Bucket, Moves
 from syncd.book.store import Book
 from syncd.book.succession import name_pieces, take_names
-from syncd.rules import RANK, USUAL, InvoiceIssuer, Piece as RulesPiece, Policies, Position
+from syncd.rules import USUAL, InvoiceIssuer, Policies, Position
 
 _CHUNK: Final = 500
+
 WRITTEN_OFF: Final = {"claim_paid": Bucket.SOLD.value, "written_off": Bucket.OUTSIDE.value}
 """Where a lost piece counts once its claim was settled so."""
-K = TypeVar("K")
 
 Mark = tuple[str, str, str, str]
 """State, outcome, reason code and message of a journal row."""
-
-
-class Piece(RulesPiece, kw_only=True, gc=False):
-    """A row of ``item``, with what the verbs need beside what the rules look at."""
-
-    order_pk: int
-    facility_id: int
-    short: bool
-    written_off: str = ""  # of a lost piece whose claim has ended: the bucket it counts in
-    dirty: bool = False
-
-
-class Package(msgspec.Struct, kw_only=True, gc=False):
-    """A row of ``package`` and the number of its sale invoice, if it has one."""
-
-    id: int
-    order_pk: int
-    facility_id: int
-    code: str
-    state: str
-    shipment_id: str
-    tracking_number: str
-    courier: str
-    blocked: str
-    created_at: int
-    dispatched_at: int | None
-    successor_id: int | None = None
-    came_from_id: int | None = None
-    learned: bool = False  # its names are those of the pieces that left in it, and no others'
-    made_by: str = ""  # evidence of the fact that made it, in this batch
-    invoice: str = ""  # number; empty: none issued, or voided
-    fresh: bool = False
-    dirty: bool = False
-
-
-class Order(msgspec.Struct, kw_only=True):
-    """A row of ``orders`` with its pieces and packages, the tombstones of a live one with it."""
-
-    pk: int
-    order_id: str
-    state: str
-    facts: str
-    pieces: list[Piece]
-    packages: list[Package]
-    dirty: bool = False
-
-
-class Facility(msgspec.Struct, kw_only=True, gc=False):
-    """A row of ``facility``, and its sale invoice sequence if one is defined.
-
-    ``tenant`` is told where several have a facility of this code.
-    """
-
-    id: int
-    code: str
-    tenant: str = ""
-    active: bool
-    traceability: str
-    sequence: SequenceRow | None
-
-    @property
-    def plain(self) -> bool:
-        """Whether every gate that asks about the facility is open."""
-        return self.active and self.sequence is not None and self.traceability != "ITEM"
-
-    @property
-    def unnumbered(self) -> str:
-        """The sentence that no invoice can be numbered, and what helps; empty if one can."""
-        if self.sequence is not None:
-            return ""
-        return sequence_missing(self.code, tenant=self.tenant)
 
 
 class Worksheet:
@@ -200,7 +126,7 @@ class Worksheet:
                     pk=row[0], order_id=row[1], state=row[2], facts=row[3], pieces=[], packages=[]
                 )
                 orders[row[1]] = order
-            order.pieces.append(_piece(row))
+            order.pieces.append(piece_of(row))
 
     def load_left(self, left: Mapping[int, int]) -> None:
         """Read these parcels too, which pieces have left. ``left``: parcel id -> order pk."""
@@ -216,7 +142,7 @@ class Worksheet:
             for row in self.book.query(
                 _LOAD_PACKAGES.format(marks=",".join("?" * len(part))), part
             ):
-                package = _package(row)
+                package = package_of(row)
                 self.packages[package.id] = package
                 of_package[package.id].packages.append(package)
         came = [p for p in map(self.packages.__getitem__, wanted) if p.came_from_id is not None]
@@ -236,7 +162,7 @@ class Worksheet:
             part = wanted[start : start + _CHUNK]
             for row in self.book.query(_LOAD_FORMER.format(marks=",".join("?" * len(part))), part):
                 if row[0] not in self.packages:
-                    package = _package(row)
+                    package = package_of(row)
                     self.packages[package.id] = package
                     by_pk[package.order_pk].packages.append(package)
 
@@ -348,157 +274,8 @@ class Worksheet:
 
     def write(self) -> None:
         """Write everything. Inside one transaction of the caller."""
-        book = self.book
-        packages = [p for p in self.packages.values() if p.fresh or p.dirty]
-        book.insert(_ADD_PACKAGE, [_new_package(p) for p in packages if p.fresh])
-        old = [p for p in packages if not p.fresh or p.successor_id is not None]
-        book.executemany(_SET_PACKAGE, [_old_package(p) for p in old])
-        book.insert(_ADD_INVOICE, self.invoices)
-        book.executemany(_VOID_INVOICE, self.voided)
-        book.executemany(
-            _SET_ITEM, [_item(p) for o in self.orders.values() for p in o.pieces if p.dirty]
-        )
-        for state, pks in _grouped((o.state, o.pk) for o in self.orders.values() if o.dirty):
-            book.query(_SET_ORDERS, (state, msgspec.json.encode(pks).decode()))
-        self.moves.flush(book)
-        book.executemany(_END_PUTAWAY, self.ended_putaways)
-        book.executemany(_FREE_PUTAWAY, self.freed_putaways)
-        book.executemany(_ADD_PUTAWAY, self.putaways)
-        book.executemany(_HOLD_PUTAWAY, self.held_putaways)
-        book.executemany(_ADD_TROUBLE, self.troubles)
-        book.executemany(_CLOSE_TROUBLE, self.closed_troubles)
-        book.executemany(_ADD_ATTEMPT, self.attempts)
-        book.insert(_ADD_DECISION, self.decisions)
-        book.insert(_ADD_MESSAGE, self.messages)
-        for (state, outcome, code, message), ids in _grouped(self.marks):
-            text = msgspec.json.encode(ids).decode()
-            book.query(_MARK, (state, outcome, code, message, self.run_id, self.now, text))
-        self.shared.write_sequences()
+        sheet_writing.write(self)
 
-
-class Shared:
-    """What batches of one run have in common: facilities, running numbers, stock left."""
-
-    def __init__(self, book: Book) -> None:
-        self.book = book
-        self.facilities: dict[int, Facility] = {}
-        self.stock: dict[tuple[int, str], int] = {}
-        self.used_sequences: set[int] = set()
-        self.package_id = 0
-
-    def refresh(self) -> None:
-        """Forget what others may have changed since the last batch."""
-        self.facilities.clear()
-        self.stock.clear()
-        self.used_sequences.clear()
-        self.package_id = self.book.ids("package") - 1
-
-    def facility(self, facility_id: int) -> Facility:
-        found = self.facilities.get(facility_id)
-        if found is None:
-            kind = DocumentKind.SALE_INVOICE.value
-            row = self.book.query(_LOAD_FACILITY, (kind, facility_id)).fetchone()
-            found = Facility(
-                id=row[0], code=row[1], active=row[2] == "ACTIVE", traceability=row[3],
-                tenant=row[4],
-                sequence=None if row[5] is None else SequenceRow(*row[5:]),
-            )  # fmt: skip
-            self.facilities[facility_id] = found
-        return found
-
-    def on_hand(self, facility_id: int, sku: str) -> int:
-        """Sellable pieces on the shelf, counting what this run has already moved."""
-        key = (facility_id, sku)
-        left = self.stock.get(key)
-        if left is None:
-            row = self.book.query(_LOAD_STOCK, (facility_id, sku, Bucket.ON_HAND_GOOD)).fetchone()
-            left = self.stock[key] = 0 if row is None else int(row[0])
-        return left
-
-    def count(self, facility_id: int, sku: str, source: Bucket, target: Bucket) -> None:
-        """Keep ``on_hand`` right after a move."""
-        if source is Bucket.ON_HAND_GOOD:
-            self.stock[facility_id, sku] = self.on_hand(facility_id, sku) - 1
-        elif target is Bucket.ON_HAND_GOOD and (facility_id, sku) in self.stock:
-            self.stock[facility_id, sku] += 1
-
-    def write_sequences(self) -> None:
-        """Store how far the used sequences have come."""
-        used = (self.facilities[facility_id].sequence for facility_id in self.used_sequences)
-        rows = [(sequence.next_number, sequence.id) for sequence in used if sequence is not None]
-        self.book.executemany("UPDATE sequence SET next_number = ? WHERE id = ?", rows)
-
-
-def _grouped(pairs: Iterable[tuple[K, int]]) -> Iterable[tuple[K, list[int]]]:
-    """Row ids by what shall be written to them: few statements for many rows."""
-    groups: dict[K, list[int]] = {}
-    for key, row_id in pairs:
-        groups.setdefault(key, []).append(row_id)
-    return groups.items()
-
-
-def parcel_state(positions: Sequence[Position]) -> str:
-    """A parcel's state from its pieces: the least advanced that is not cancelled."""
-    live = [position for position in positions if position is not Position.CANCELLED]
-    if len(live) == 1:
-        return live[0]._value_
-    if not live:
-        return Position.CANCELLED.value
-    return min(live, key=lambda position: RANK[position] or _LOST_RANK).value
-
-
-_LOST_RANK: Final = 79  # lost on the way: further than shipped, not delivered
-
-
-def _piece(row: Sequence[Any]) -> Piece:
-    return Piece(
-        order_pk=row[0], item_id=row[4], facility_id=row[5], line_id=row[6], sku=row[7],
-        piece=row[8], bundle=row[9], position=_POSITIONS[row[10]], package_id=row[11],
-        allocated=bool(row[12]), short=bool(row[13]), hold=row[14], changed_at=row[15],
-        dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
-        return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
-        uncancelled_at=row[23], held_at=row[24], settled_at=row[25], replaces=row[26],
-        cancelled_at=row[27], lost_at=row[28],
-        shipment_id="", tracking_number="",
-    )  # fmt: skip
-
-
-def _package(row: Sequence[Any]) -> Package:
-    return Package(
-        id=row[0], order_pk=row[1], facility_id=row[2], code=row[3], state=row[4],
-        shipment_id=row[5], tracking_number=row[6], courier=row[7], blocked=row[8],
-        created_at=row[9], dispatched_at=row[10], invoice=row[11] or "", successor_id=row[12],
-        came_from_id=row[13], learned=bool(row[14]),
-    )  # fmt: skip
-
-
-def _item(p: Piece) -> tuple[Any, ...]:
-    # sqlite3 binds exact str and int fast; a bool or an enum goes through its slow adapters.
-    return (
-        p.position._value_, p.package_id, 1 if p.allocated else 0, 1 if p.short else 0, p.hold,
-        p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id,
-        p.return_noticed_at,
-        p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.settled_at,
-        p.cancelled_at, p.lost_at, p.item_id,
-    )  # fmt: skip
-
-
-def _new_package(p: Package) -> tuple[Any, ...]:
-    return (
-        p.id, p.order_pk, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
-        p.courier, p.blocked, p.created_at, p.dispatched_at, p.came_from_id,
-        1 if p.learned else 0,
-    )  # fmt: skip
-
-
-def _old_package(p: Package) -> tuple[Any, ...]:
-    return (
-        p.state, p.shipment_id, p.tracking_number, p.courier, p.blocked, p.dispatched_at,
-        p.successor_id, 1 if p.learned else 0, p.id,
-    )  # fmt: skip
-
-
-_POSITIONS: Final = {position.value: position for position in Position}
 
 _LOAD_PIECES: Final = """
 SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku, i.piece,
@@ -509,6 +286,7 @@ SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku
 FROM orders o JOIN item i ON i.order_id = o.id
 WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
 """
+
 _PACKAGES: Final = """
 SELECT p.id, p.order_id, p.facility_id, p.code, p.state, p.shipment_id, p.tracking_number,
        p.courier, p.blocked, p.created_at, p.dispatched_at, v.number, p.successor_id,
@@ -516,82 +294,14 @@ SELECT p.id, p.order_id, p.facility_id, p.code, p.state, p.shipment_id, p.tracki
 FROM package p LEFT JOIN invoice v
      ON v.package_id = p.id AND v.kind = 'SALE_INVOICE' AND v.state = 'ISSUED'
 """
+
 _LOAD_PACKAGES: Final = f"{_PACKAGES}WHERE p.id IN ({{marks}}) ORDER BY p.id"
+
 _LOAD_FORMER: Final = (
     f"{_PACKAGES}WHERE p.order_id IN ({{marks}}) AND p.successor_id IS NOT NULL ORDER BY p.id"
 )
+
 _LOAD_SHELVES: Final = (
     "SELECT p.item_id, p.state, p.disposition FROM json_each(?) wanted "
     "JOIN putaway p ON p.item_id = wanted.value ORDER BY p.opened_at, p.id"
-)
-_LOAD_FACILITY: Final = """
-SELECT f.id, f.code, f.state, f.traceability,
-       CASE WHEN EXISTS (SELECT 1 FROM facility o WHERE o.code = f.code AND o.id <> f.id)
-       THEN t.code ELSE '' END, s.id, s.prefix, s.next_number, s.width
-FROM facility f JOIN tenant t ON t.id = f.tenant_id
-LEFT JOIN sequence s ON s.facility_id = f.id AND s.kind = ? WHERE f.id = ?
-"""
-_LOAD_STOCK: Final = "SELECT quantity FROM stock WHERE facility_id = ? AND sku = ? AND bucket = ?"
-_ADD_PACKAGE: Final = (
-    "INSERT INTO package (id, order_id, facility_id, code, state, shipment_id, tracking_number, "
-    "courier, blocked, created_at, dispatched_at, came_from_id, learned) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_SET_PACKAGE: Final = (
-    "UPDATE package SET state = ?, shipment_id = ?, tracking_number = ?, courier = ?, "
-    "blocked = ?, dispatched_at = ?, successor_id = ?, learned = ? WHERE id = ?"
-)
-_ADD_INVOICE: Final = (
-    "INSERT INTO invoice (package_id, facility_id, kind, number, state, issued_at) "
-    "VALUES (?, ?, ?, ?, ?, ?)"
-)
-_VOID_INVOICE: Final = "UPDATE invoice SET state = 'VOIDED' WHERE package_id = ? AND kind = ?"
-_SET_ITEM: Final = (
-    "UPDATE item SET position = ?, package_id = ?, allocated = ?, short = ?, hold = ?, "
-    "changed_at = ?, dispatched_at = ?, delivered_at = ?, return_type = ?, return_id = ?, "
-    "return_noticed_at = ?, return_from = ?, withdrawn_at = ?, uncancelled_at = ?, "
-    "held_at = ?, settled_at = ?, cancelled_at = ?, lost_at = ? WHERE id = ?"
-)
-_SET_ORDERS: Final = "UPDATE orders SET state = ? WHERE id IN (SELECT value FROM json_each(?))"
-_ADD_PUTAWAY: Final = (
-    "INSERT INTO putaway (item_id, facility_id, kind, state, disposition, reason, opened_at, "
-    "actor) VALUES (?, ?, ?, 'PENDING', '', ?, ?, '') ON CONFLICT (item_id, kind) DO UPDATE SET "
-    "state = 'PENDING', disposition = '', reason = excluded.reason, opened_at = "
-    "excluded.opened_at, closed_at = NULL, actor = '' WHERE putaway.state = 'CANCELLED'"
-)
-_END_PUTAWAY: Final = (
-    "UPDATE putaway SET state = 'CANCELLED', closed_at = ?, actor = ?, reason = ? "
-    "WHERE item_id = ? AND state IN ('PENDING', 'HELD')"
-)
-_FREE_PUTAWAY: Final = (
-    "UPDATE putaway SET state = 'PENDING', reason = ? WHERE item_id = ? AND state = 'HELD'"
-)
-_HOLD_PUTAWAY: Final = (
-    "UPDATE putaway SET state = 'HELD', reason = ? WHERE item_id = ? AND state = 'PENDING'"
-)
-_ADD_TROUBLE: Final = (
-    "INSERT INTO exceptions (account_id, order_id, item_id, inbox_id, code, severity, message, "
-    "state, opened_at, closed_by, note, against_id) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, 'OPEN', ?, '', '', ?) "
-    "ON CONFLICT (item_id, code, inbox_id) DO NOTHING"
-)
-_CLOSE_TROUBLE: Final = (
-    "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ?, choice = ? "
-    "WHERE item_id = ? AND code = ? AND inbox_id IS ? AND state = 'OPEN'"
-)
-_ADD_ATTEMPT: Final = (
-    "INSERT INTO attempt (item_id, at) VALUES (?, ?) "
-    "ON CONFLICT (item_id) DO UPDATE SET at = max(at, excluded.at)"
-)
-_ADD_DECISION: Final = (
-    "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
-    "steps, implied, run_id, actor, note, occurred_at, decided_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_ADD_MESSAGE: Final = (
-    "INSERT INTO outbox (account_id, topic, inbox_id, created_at) VALUES (?, ?, ?, ?)"
-)
-_MARK: Final = (
-    "UPDATE inbox SET state = ?, outcome = ?, code = ?, message = ?, tries = tries + 1, "
-    "decided_run = ?, decided_at = ? WHERE id IN (SELECT value FROM json_each(?))"
 )

@@ -24,6 +24,7 @@ class Shared:
         self.json = False
         self.json_lines = False
         self.no_color = bool(os.environ.get("NO_COLOR"))
+        self.program = "syncctl"
 
     @property
     def clock(self) -> SystemClock:

@@ -66,7 +66,8 @@ class Failure(click.ClickException):
         if getattr(options, "json", False) or getattr(options, "json_lines", False):
             click.echo(self.as_json(), err=True)
             return
-        click.echo(f"syncctl: {self.message}", err=True)
+        program = getattr(self._options, "program", "syncctl")
+        click.echo(f"{program}: {self.message}", err=True)
         for problem in self.problem.get("problems", ()):
             click.echo(f"  {problem}", err=True)
         if self.do:

@@ -92,7 +92,7 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
 
 
-def table(columns: Sequence[Column], rows: Iterable[Row], *, empty: str) -> None:
+def table(columns: Sequence[Column], rows: Iterable[Any], *, empty: str) -> None:
     """A table as wide as the terminal at most; no word is broken.
 
     Columns fold between words. Where that is not enough the last ones get lines of their own
@@ -213,6 +213,15 @@ def how_long(seconds: float) -> str:
         if seconds >= size * (2 if unit == "h" else 1):
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
+
+
+def how_often(per_second: float) -> str:
+    """A rate in the unit that fits: ``2 a second``, ``30 a minute``."""
+    if per_second >= 1:
+        return f"{per_second:g} a second"
+    if per_second * 60 >= 1:
+        return f"{per_second * 60:.3g} a minute"
+    return f"{per_second * 3600:.3g} an hour"
 
 
 def took(run: Row, now: datetime) -> str:

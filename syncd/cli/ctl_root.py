@@ -32,7 +32,7 @@ class Root(Group):
 class Lone(click.Group):
     """A program that runs for long unless told otherwise: only what prints is guarded."""
 
-    prints = frozenset({"--help", "-h", "--version", "--check", "--example"})
+    prints = frozenset({"--help", "-h", "--version", "--check", "--example", "channels"})
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and end the process with the exit code."""

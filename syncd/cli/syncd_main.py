@@ -21,7 +21,7 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.group(
     cls=Lone,
     invoke_without_command=True,
-    subcommand_metavar="[simulate CHANNEL]",
+    subcommand_metavar="[simulate CHANNEL | channels [NAME]]",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
@@ -84,6 +84,26 @@ def simulate(channel: str, arguments: tuple[str, ...]) -> None:
         there = ", ".join(sorted(found)) or "none"
         raise click.UsageError(f'No simulator for "{channel}" is installed. Installed: {there}.')
     found[channel].load().main(arguments)
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def channels(name: str | None, as_json: bool) -> None:
+    """List the channels that are installed here, or show what one can do; needs no daemon.
+
+    A plugin that cannot be loaded is told with the reason.
+    """
+    import msgspec
+
+    from syncd.channels import discover
+    from syncd.cli.ctl_base import shared
+    from syncd.cli.ctl_channels import show
+    from syncd.control.abilities import told
+
+    options = shared()
+    options.program, options.json = "syncd", as_json
+    show([msgspec.to_builtins(told(one)) for one in discover().values()], name)
 
 
 def _mind_signals_while_loading() -> None:

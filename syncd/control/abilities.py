@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -51,8 +51,22 @@ class Abilities(Struct, frozen=True, kw_only=True):
     orders_per_call: int = 0
     paces: tuple[Rate, ...] = ()
     unverified: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    """Words of the setting ``source`` by which an account is read in another way than this."""
+    sources: dict[str, Abilities] = {}
+    """By a word of the setting ``source``: how an account of it is read in another way."""
+
+
+def told(channel: LoadedChannel) -> dict[str, Any]:
+    """An installed channel: its name and state, and what it can do."""
+    return {
+        "name": channel.name,
+        "title": channel.title,
+        "distribution": channel.distribution,
+        "version": channel.version,
+        "state": str(channel.state),
+        "reason": channel.reason,
+        "tasks": sorted(channel.kinds, key=list(Kind).index),
+        "abilities": abilities_of(channel),
+    }
 
 
 def abilities_of(channel: LoadedChannel) -> Abilities:
@@ -78,7 +92,7 @@ def abilities_of(channel: LoadedChannel) -> Abilities:
             if one.per_second < BOUNDLESS
         ),
         unverified=said.unverified,
-        sources=tuple(said.sources),
+        sources={word: abilities_of(source) for word, source in channel.sources.items()},
     )
 
 

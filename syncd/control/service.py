@@ -34,7 +34,7 @@ from syncd.channels import Channels
 from syncd.clock import Clock
 from syncd.config import Config
 from syncd.control import asking, doctor, importing, metrics, reporting
-from syncd.control.abilities import abilities_of
+from syncd.control.abilities import told
 from syncd.control.asking import Asked
 from syncd.control.doctor import Finding
 from syncd.control.importing import Imported, ImportFile
@@ -72,6 +72,7 @@ class Service:
         self.book = book
         self.engine = engine
         self.channels = channels
+        book.titles = {name: channel.title for name, channel in channels.items()}
         self.config = config
         self.clock = clock
         self.closing = threading.Event()
@@ -122,14 +123,7 @@ class Service:
             owners = queries.accounts(self.book)
         return [
             {
-                "name": channel.name,
-                "title": channel.title,
-                "distribution": channel.distribution,
-                "version": channel.version,
-                "state": str(channel.state),
-                "reason": channel.reason,
-                "tasks": sorted(channel.kinds, key=list(Kind).index),
-                "abilities": abilities_of(channel),
+                **told(channel),
                 "accounts": [one.name for one in owners if one.channel == channel.name],
             }
             for channel in self.channels.values()

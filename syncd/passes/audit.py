@@ -37,7 +37,6 @@ from syncd.windows import steps
 
 WIDER: Final = 4  # times as many at once where windows are read: each is read for a portion
 MAX_PARKED: Final = 1_000
-MAX_NAMED: Final = 5
 
 log = structlog.get_logger("syncd.passes")
 
@@ -123,16 +122,19 @@ class Audit:
                 if len(failed) == len(self._setup.channel.kinds)
                 else RunState.PARTIAL
             )
-            return state, failed[0][1].code, f"{failed[0][0]}: {failed[0][1].message}"
+            text = f"{failed[0][0]}: {failed[0][1].message} {self._asks()}"
+            return state, failed[0][1].code, text.rstrip()
         compared = f"{job.counts.compared} orders compared{self._set_apart()}"
         if left:
             text = f"{compared}, {left} disagreements. See them: syncctl drift {job.run_id}"
-            return RunState.PARTIAL, "drift_found", f"{text}{self._not_found()}"
+            return RunState.PARTIAL, "drift_found", f"{text}{self._also()}"
         mended = f", {job.counts.mended} disagreements mended" if job.counts.mended else ""
         aside = job.counts.disagreed - job.counts.mended
         but = f" but for {aside} set aside. See them: syncctl drift {job.run_id}" if aside else "."
         if self._place.unknown:
-            return RunState.PARTIAL, "order_unknown", f"{compared}{mended}{but}{self._not_found()}"
+            return RunState.PARTIAL, "order_unknown", f"{compared}{mended}{but}{self._also()}"
+        if asks := self._asks():
+            return RunState.OK, "", f"{compared}{mended}{but} {asks}"
         return RunState.OK, "", f"{compared}{mended}; book and panel agree{but}"
 
     # --- whose turn it is
@@ -230,8 +232,10 @@ class Audit:
             for _, portion in told:
                 self._take_in(portion)
         self._settle()
-        if any(note.state == "failed" for note in job.notes.values()):
-            return  # what is not told again may be what could not be asked
+        failed = [kind.value for kind, note in job.notes.items() if note.state == "failed"]
+        # What is not told again may be what could not be asked.
+        unsure = f"{', '.join(failed)} could not be read." if failed else ""
+        opened = auditing.opened_by(job.book, job.account_id, job.run_id, since=True)
         for ids, portion in told:
             left = [*comparer.compare(ids, portion).findings, *self._absent(ids, portion)]
             # Where nothing came of it, a panel that says less than before has mended nothing.
@@ -240,8 +244,9 @@ class Audit:
             with job.book.write():
                 told_now = [one for one in left if one.order_id in heard]
                 drift.record(
-                    job.book, job.run_id, job.account_id, sorted(heard), told_now, verified=True
-                )
+                    job.book, job.run_id, job.account_id, sorted(heard), told_now, verified=True,
+                    unsure=unsure, opened=opened,
+                )  # fmt: skip
             job.check_stop()
 
     def _disagreeing(self) -> list[list[str]]:
@@ -412,13 +417,24 @@ class Audit:
         count = sum(note.not_shipped for note in self._job.notes.values())
         return f", {count} of them the seller ships: these are not comparable" if count else ""
 
+    def _asks(self) -> str:
+        """Which exceptions stand on what this audit has decided, and how to see them."""
+        job = self._job
+        return drift.opening(auditing.opened_by(job.book, job.account_id, job.run_id), job.name)
+
+    def _also(self) -> str:
+        """The end of a message: what a person is asked, and which orders nobody knows."""
+        return f" {self._asks()}".rstrip() + self._not_found()
+
     def _not_found(self) -> str:
         """Which of the chosen orders nobody knows, and what helps; the end of a message."""
         unknown = self._place.unknown
         if not unknown:
             return ""
-        names = ", ".join(unknown[:MAX_NAMED])
-        more = f" and {len(unknown) - MAX_NAMED} more" if len(unknown) > MAX_NAMED else ""
+        names = ", ".join(unknown[: drift.MAX_NAMED])
+        more = (
+            f" and {len(unknown) - drift.MAX_NAMED} more" if len(unknown) > drift.MAX_NAMED else ""
+        )
         return (
             f" Not found, neither here nor by asking the panel for them: {names}{more}. Look at "
             "the spelling, or import them: "

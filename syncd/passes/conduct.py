@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from syncd.book import acts, brakes, goods, passing, reports, runs
+from syncd.book import acts, brakes, goods, passing, reports, runs, setaside
 from syncd.book.apply import Clerk, TenantNotLive
 from syncd.book.runs import Counts, RunState
 from syncd.book.store import Book
@@ -376,6 +376,8 @@ def _write_end(job: Job, end: End) -> None:
             plan=end.plan,
             now=now,
         )
+        if not job.dry_run:
+            setaside.ignore_read(job.book, job.account_id, job.run_id, now=now)
         if job.purpose == runs.REPORT:
             reports.drop(job.book, job.run_id)
         if job.purpose == runs.AUDIT:

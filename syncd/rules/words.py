@@ -145,6 +145,7 @@ class Reason(StrEnum):
     CHANNEL_NOT_SHIPPING = "channel_not_shipping"
     ITEM_TRACEABILITY_NEEDS_SCAN = "item_traceability_needs_scan"
     FACILITY_INACTIVE = "facility_inactive"
+    LINE_UNKNOWN = "line_unknown"
     QUANTITY_EXCEEDS = "quantity_exceeds"
     AMBIGUOUS_REPLACEMENT = "ambiguous_replacement"
     ACCOUNT_AUTH_FAILED = "account_auth_failed"

@@ -60,7 +60,7 @@ def make(name: str, into: Path, title: str = "") -> Path:
     if find_spec("copier") is None:
         raise CannotMake(
             "The library copier, which fills in the template, is not installed.",
-            "Install it: pip install 'syncd[kit]'",
+            "Install it: pip install copier (the extra syncd[kit] has it, and all for tests)",
         )
     _fill(target, name, title)
     return target

@@ -54,20 +54,22 @@ class Simulator(PanelServer, ABC):
 
     @classmethod
     def main(cls, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
-        """Run it alone until SIGTERM, SIGINT or the end of standard input.
+        """Run it alone until SIGTERM, SIGINT or the end of a pipe to standard input.
 
         The first line of output is a JSON object: its address, and the settings of each seller.
         """
-        wish = _arguments(prog or f"syncd simulate {cls.channel}").parse_args(arguments)
-        clock: Clock = SystemClock()
-        if wish.hand_clock:
-            clock = HandClock(datetime.fromisoformat(wish.hand_clock).astimezone(UTC))
+        parser = _arguments(prog or f"syncd simulate {cls.channel}")
+        wish = parser.parse_args(arguments)
+        clock: Clock = HandClock(wish.hand_clock) if wish.hand_clock else SystemClock()
         world = cls.new_world(clock, seed=wish.seed)
         for number in range(2, wish.sellers + 1):
             world.add_seller(f"seller-{number}", [f"location-{number}"])
         gc.disable()  # many small records that all stay: nothing to collect
         populate(world, wish.orders, dispatched=wish.dispatched)
-        server = cls.over(world, clock, port=wish.port)
+        try:
+            server = cls.over(world, clock, port=wish.port)
+        except (OSError, OverflowError) as error:
+            parser.error(f"port {wish.port} cannot be taken: {error}")
         server.warm()
         gc.freeze()
         gc.enable()
@@ -96,7 +98,17 @@ def _arguments(prog: str) -> argparse.ArgumentParser:
         metavar="TIME",
         nargs="?",
         const="2026-11-20T06:00:00Z",
+        type=_moment,
         help="time stands still until POST /control/clock moves it",
     )
-    parser.add_argument("--no-stdin", action="store_true", help="do not end with standard input")
+    parser.add_argument(
+        "--no-stdin", action="store_true", help="go on when a pipe to standard input ends"
+    )
     return parser
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time") from None

@@ -86,6 +86,8 @@ class BazaarSimulator(Simulator):
         feed.extend([] if request.asks("empty") else rows[start : start + PAGE])
         if len(rows) > start + PAGE:
             feed.set("cursor", f"c{start + PAGE}")
+        if request.asks("ring"):
+            feed.set("cursor", f"c{start}")
         if request.asks("garble") and len(feed):
             feed[0] = Element("movement", broken="yes")
         return _reply(feed)

@@ -342,10 +342,15 @@ def test_a_pipe_that_is_closed_early_is_no_disaster(daemon: Daemon) -> None:
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that a command loads."""
+    """The modules that a command of syncctl loads."""
+    return modules(command(*arguments))
+
+
+def modules(python: list[str]) -> set[str]:
+    """The modules that a run of Python loads."""
     result = subprocess.run(
-        [sys.executable, "-X", "importtime", *command(*arguments)[1:]], capture_output=True,
-        text=True, timeout=PATIENCE, cwd=ROOT, check=False,
+        [python[0], "-X", "importtime", *python[1:]], capture_output=True, text=True,
+        timeout=PATIENCE, cwd=ROOT, check=False,
     )  # fmt: skip
     lines = [line for line in result.stderr.splitlines() if line.startswith("import time:")]
     return {line.rsplit("|", 1)[1].strip() for line in lines}
@@ -358,18 +363,8 @@ def test_syncctl_loads_nothing_of_the_daemon(arguments: tuple[str, ...]) -> None
     assert not {name for name in found if any(name == h or name.startswith(f"{h}.") for h in HEAVY)}
 
 
-def test_syncctl_starts_at_once(tmp_path: Path) -> None:
-    """Against Python itself with click, so that a slow machine is no failure."""
-    env = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
-
-    def best_of(arguments: list[str]) -> float:
-        times = []
-        for _ in range(7):
-            begun = time.perf_counter()
-            subprocess.run(arguments, env=env, cwd=ROOT, capture_output=True, check=True)
-            times.append(time.perf_counter() - begun)
-        return min(times)
-
-    bare = best_of([sys.executable, "-c", "import click, json, socket"])
-    ours = best_of(command("--version"))
-    assert ours - bare < 0.04, f"{ours * 1000:.0f} ms, of which Python and click {bare * 1000:.0f}"
+def test_syncctl_loads_little_beside_what_it_needs_anyway() -> None:
+    """How soon it starts is measured by bench.start; here, that nothing came in by the way."""
+    bare = modules([sys.executable, "-c", "import click, json, locale, runpy, socket"])
+    more = {name for name in loaded("--version") - bare if not name.startswith("syncd.cli.")}
+    assert more == {"syncd", "syncd.cli"}

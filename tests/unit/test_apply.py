@@ -401,7 +401,7 @@ def test_too_many_pieces_are_told_and_the_rest_is_applied(seller: Seller) -> Non
 def test_a_line_that_the_book_lacks_waits_for_it(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 1))
     settle(seller, Status.DISPATCHED, line_id="L2", quantity=1)
-    assert seller.journal() == [("PARKED", "PARK", "order_unknown")]
+    assert seller.journal() == [("PARKED", "PARK", "line_unknown")]
     seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SHOE", 1))
     seller.settle()
     assert seller.positions("OD1") == ["UNFULFILLABLE", "DISPATCHED"]
@@ -531,7 +531,7 @@ def test_a_line_of_a_known_sku_that_the_book_lacks_waits_as_well(seller: Seller)
     seller.order("OD1", ("L1", "SHIRT", 1))
     settle(seller, Status.DISPATCHED, line_id="L1", quantity=1)
     settle(seller, Status.DISPATCHED, line_id="L2", sku="SHIRT", quantity=1)
-    assert seller.journal()[1] == ("PARKED", "PARK", "order_unknown")
+    assert seller.journal()[1] == ("PARKED", "PARK", "line_unknown")
     seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SHIRT", 1))
     seller.settle()
     assert seller.positions("OD1") == ["DISPATCHED", "DISPATCHED"]

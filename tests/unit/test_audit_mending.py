@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.book import drift, runs, shipping
+from syncd.book import drift, intake, runs, shipping
+from syncd.clock import to_micros
+from syncd.errors import PanelBusy
 from syncd.hookspecs import ReadsBy
 from syncd.passes import Conductor
 from syncd.passes.job import TaskNote
@@ -230,3 +232,158 @@ def test_a_run_over_one_order_proves_nothing_of_the_dispatch_of_another(
         office.run(orders=("OD1",))
     assert office.seller.positions("OD1") == ["DISPATCHED"]
     assert office.seller.positions("OD2") == ["UNFULFILLABLE"]
+
+
+def test_what_the_mending_asks_of_a_person_is_named_by_the_line_and_by_the_audit(
+    office: AuditOffice,
+) -> None:
+    office.seller.stock("SHIRT", 3)
+    for number in range(3):
+        office.order(f"OD{number}")
+    for number in range(2):
+        office.seller.tell(
+            office.shop.tell(f"OD{number}", S.CANCELLED, occurred_at=START - 6 * HOUR)
+        )
+    office.seller.settle()
+    for number in range(3):
+        office.shop.tell(f"OD{number}", S.DISPATCHED, occurred_at=START - 4 * HOUR)
+    run = office.audit(fix=True)
+    assert (run["state"], run["counts"]["mended"]) == ("OK", 3)
+    assert run["message"] == (
+        "3 orders compared, 3 disagreements mended. The mending opened exceptions 1 "
+        "(dispatched_after_cancel) and 2 (dispatched_after_cancel), which a person must settle. "
+        "See them: syncctl exceptions --account shop"
+    )
+    asking, other, plain = drift.findings(office.book, run_id=run["id"])
+    assert asking.message.endswith(
+        " The mending opened exception 1 (dispatched_after_cancel), which a person must settle. "
+        "See it: syncctl exceptions show 1"
+    )
+    assert other.message.endswith("syncctl exceptions show 2")
+    assert plain.mended
+    assert "exception" not in plain.message
+    again = office.audit(fix=True)
+    assert again["message"] == "3 orders compared; book and panel agree."
+
+
+def test_of_many_exceptions_the_audit_names_some_and_no_older_one(office: AuditOffice) -> None:
+    office.seller.stock("SHIRT", 7)
+    for number in range(7):
+        office.order(f"OD{number}")
+        cancelled = office.shop.tell(f"OD{number}", S.CANCELLED, occurred_at=START - 6 * HOUR)
+        office.seller.tell(cancelled)
+        office.shop.tell(f"OD{number}", S.DISPATCHED, occurred_at=START - 4 * HOUR)
+    office.seller.settle()
+    only_at_panel(office, "OD9")
+    office.seller.tell(office.shop.tell("OD9", S.DISPATCHED))
+    office.seller.settle()
+    with office.book.write():  # as the watch does
+        office.book.query(
+            "INSERT INTO exceptions (account_id, order_id, inbox_id, code, severity, message, "
+            "state, opened_at, closed_by, note) SELECT 1, 'OD9', id, 'order_unknown_too_long', "
+            "'warning', '', 'OPEN', ?, '', '' FROM inbox WHERE order_id = 'OD9'",
+            (to_micros(START - HOUR),),
+        )
+    run = office.audit(fix=True)
+    assert office.seller.positions("OD9") == ["DISPATCHED"]
+    assert run["message"].endswith(
+        "2 (dispatched_after_cancel), 3 (dispatched_after_cancel), 4 (dispatched_after_cancel), "
+        "5 (dispatched_after_cancel), 6 (dispatched_after_cancel) and 2 more, which a person must "
+        "settle. See them: syncctl exceptions --account shop"
+    )
+    assert "order_unknown_too_long" not in run["message"]
+    told = [one.message for one in drift.findings(office.book, run_id=run["id"])]
+    assert not any("order_unknown_too_long" in one for one in told)
+
+
+def test_only_the_line_that_is_asked_about_names_the_exception(office: AuditOffice) -> None:
+    office.seller.stock("SHIRT", 2)
+    office.order("OD1")
+    line = OrderLine(line_id="L2", sku="SHIRT", quantity=1)
+    shown = office.shop.orders["OD1"]
+    office.shop.orders["OD1"] = msgspec.structs.replace(shown, lines=(*shown.lines, line))
+    intake.take_orders(
+        office.book, "shop", [office.shop.orders["OD1"]], source="test", now=office.clock.now()
+    )
+    cancelled = office.shop.tell("OD1", S.CANCELLED, line_id="L1", occurred_at=START - 6 * HOUR)
+    office.seller.tell(cancelled)
+    office.seller.settle()
+    for line_id in ("L1", "L2"):
+        office.shop.tell("OD1", S.DISPATCHED, line_id=line_id, occurred_at=START - 4 * HOUR)
+    run = office.audit(fix=True)
+    told = {one.line_id: one.message for one in drift.findings(office.book, run_id=run["id"])}
+    assert "exception 1 (dispatched_after_cancel)" in told["L1"]
+    assert "exception" not in told["L2"]
+
+
+def test_what_could_not_be_looked_at_again_is_not_told_as_unheard(office: AuditOffice) -> None:
+    """The returns fail in the mending: what it took in is neither called mended nor missed."""
+    office.seller.stock("SHIRT", 2)
+    for number in range(2):
+        office.order(f"OD{number}")
+    office.shop.tell("OD0", S.CANCELLED)
+    silent = iter([[office.shop.tell("OD1", S.CANCELLED)]])
+    office.shop.facts.pop()
+    asked = iter([False])
+
+    def returns(_window: Window, _refs: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        if next(asked, True):
+            raise PanelBusy("no answer")
+        yield from ()
+
+    def cancelled(_window: Window, refs: Sequence[OrderRef]) -> Iterator[Page[Any]]:
+        if any(ref.order_id == "OD1" for ref in refs):
+            yield Page(rows=next(silent, []))
+
+    office.shop.scripts = {Kind.RETURNS: returns, Kind.CANCELLED: cancelled}
+    run = office.audit(fix=True)
+    assert (run["state"], run["counts"]["mended"]) == ("PARTIAL", 0)
+    assert office.seller.positions("OD0") == ["CANCELLED"]
+    taken, missed = sorted(
+        drift.findings(office.book, run_id=run["id"]), key=lambda one: one.order_id
+    )
+    assert (taken.cause, taken.mended, taken.fixable) == ("not_looked_again", False, False)
+    assert "took in what the panel told" in taken.means
+    assert taken.do == "Compare again: syncctl audit shop --order OD0 --fix"
+    assert taken.message.endswith("Not compared again: returns could not be read.")
+    assert missed.cause == "missed", "nothing was heard of it, so it still is"
+    office.shop.scripts.clear()
+    assert office.causes(office.audit(orders=("OD0",))) == []
+    assert [one.order_id for one in drift.findings(office.book)] == ["OD1"]
+
+
+WAITED = [
+    ("rto_overdue", [S.DISPATCHED, S.RETURN_NOTICED], S.RETURNED),
+    ("no_word_after_attempt", [S.DISPATCHED], S.DELIVERED),
+    ("lost_in_transit", [S.DISPATCHED, S.LOST], S.DELIVERED),
+]
+
+
+@pytest.mark.parametrize(("code", "known", "missed"), WAITED, ids=[row[0] for row in WAITED])
+def test_what_no_pass_heard_is_told_as_missed_where_an_exception_waits_for_it(
+    office: AuditOffice, code: str, known: list[Status], missed: Status
+) -> None:
+    """Nothing contradicts: the word that the exception waits for is at the panel."""
+    office.seller.stock("SHIRT", 1)
+    office.order("OD1")
+    back: dict[str, Any] = {"return_type": ReturnType.RTO, "tracking_number": "T"}
+    for hours, status in enumerate([*known, missed]):
+        more = back if status in (S.RETURN_NOTICED, S.RETURNED) else {}
+        told = office.shop.tell("OD1", status, occurred_at=START - (9 - hours) * HOUR, **more)
+        if status is not missed:
+            office.seller.tell(told)
+    office.seller.settle()
+    if code != "lost_in_transit":
+        with office.book.write():  # as the watch does
+            office.book.query(
+                "INSERT INTO exceptions (account_id, order_id, item_id, code, severity, message, "
+                "state, opened_at, closed_by, note) SELECT 1, 'OD1', id, ?, 'warning', '', "
+                "'OPEN', ?, '', '' FROM item",
+                (code, to_micros(START)),
+            )
+    assert office.seller.rows("SELECT code FROM exceptions WHERE state = 'OPEN'") == [(code,)]
+    look = office.audit()
+    assert office.causes(look) == [("OD1", "missed", False)]
+    (found,) = drift.findings(office.book, run_id=look["id"])
+    assert found.do == "Mend it: syncctl audit shop --order OD1 --fix"
+    assert office.causes(office.audit(fix=True)) == [("OD1", "missed", True)]

@@ -224,6 +224,61 @@ def test_a_word_is_told_back_and_is_about_what_the_brake_covers(tmp_path: Path) 
     assert cancelled(office) == 5
 
 
+def test_what_was_let_through_and_still_waits_is_not_dropped_with_the_next(tmp_path: Path) -> None:
+    """The second flood comes before the first is decided; of one order each has a line."""
+    office = office_of(tmp_path, orders=9)
+    office.seller.order("OD9", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+    lines = [said(f"OD{n}", Status.CANCELLED, line_id="L1") for n in (0, 1, 9)]
+    office.shop.scripts = {Kind.CANCELLED: pages(*lines)}
+    assert office.run()["state"] == "HELD"
+    say(office, acts.release, "true")
+    more = [said(f"OD{n}", Status.CANCELLED, occurred_at=START) for n in (3, 4, 5)]
+    other = said("OD9", Status.CANCELLED, line_id="L2", occurred_at=START)
+    office.shop.scripts = {Kind.CANCELLED: pages(other, *more)}
+    assert office.run()["state"] == "HELD"
+    held = [("OD9", "L2"), ("OD3", ""), ("OD4", ""), ("OD5", "")]
+    listed = queries.held(office.book, "shop").held
+    assert [(one.order_id, one.line_id) for one in listed] == held
+    office.run(dry_run=True)
+    ((plan,),) = office.seller.rows("SELECT plan FROM run ORDER BY id DESC LIMIT 1")
+    assert [(one["order_id"], one["line_id"]) for one in json.loads(plan)] == held
+    assert say(office, acts.drop, "a mistake").dropped == 4
+    assert decide(office) == "OK"
+    assert cancelled(office) == 3
+
+
+def test_a_flood_with_orders_that_are_unknown_in_it_is_held_whole(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    cancels(office, [77, 0, 78, 1, 2])
+    assert office.run()["state"] == "HELD"
+    assert [one.order_id for one in queries.held(office.book, "shop").held] == ["OD0", "OD1", "OD2"]
+
+
+def test_every_run_tells_of_how_many_it_is_held(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    cancels(office, range(3))
+    first, second = office.run(), office.run()
+    assert first["message"] == second["message"]
+    assert "3 of 10 open orders of shop" in second["message"]
+    say(office, acts.release)
+    for word in (acts.release, acts.drop):
+        with pytest.raises(Refused, match=r"^The safety brake of shop is not on\."):
+            say(office, word)
+
+
+def test_the_plan_of_what_is_held_says_where_all_the_pieces_stand(tmp_path: Path) -> None:
+    office = office_of(tmp_path, orders=4)
+    office.seller.stock("MUG", 1)
+    office.seller.order("OD8", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+    office.shop.scripts = {
+        Kind.CANCELLED: pages(*(said(f"OD{n}", Status.CANCELLED) for n in (8, 0, 1)))
+    }
+    assert office.run(dry_run=True)["state"] == "HELD"
+    ((plan,),) = office.seller.rows("SELECT plan FROM run")
+    stands = "UNFULFILLABLE, FULFILLABLE"
+    assert (json.loads(plan)[0]["before"], json.loads(plan)[0]["after"]) == (stands, stands)
+
+
 def test_what_is_held_is_listed_whole_in_the_plan_and_in_the_list(tmp_path: Path) -> None:
     office = office_of(tmp_path, orders=4)
     office.seller.order("OD8", ("L1", "SHIRT", 1), ("L2", "MUG", 1))

@@ -44,6 +44,24 @@ def test_a_status_is_asked_by_what_its_kinds_are_asked_by() -> None:
     assert "| Shop | window |  | ids |  |  | ids |  |  |  |  |  |  |" in page(Channels([channel]))
 
 
+def test_another_source_has_a_line_and_a_part_of_its_own() -> None:
+    channel = loaded({Kind.ORDERS, Kind.DISPATCHED})
+    channel.sources["files"] = loaded(
+        {Kind.DISPATCHED}, reads_by=frozenset({ReadsBy.WINDOW}), unverified=("The columns.",)
+    )
+    told = page(Channels([channel]))
+    assert "| Shop \\* | both | both |" in told
+    assert "| Shop, `files` \\* |  | window |" in told
+    assert '### Shop with `source = "files"`' in told
+    assert "* The columns." in told
+
+
+def test_how_many_ids_go_into_a_call_is_told_where_ids_are_asked() -> None:
+    by_window = loaded({Kind.ORDERS}, reads_by=frozenset({ReadsBy.WINDOW}))
+    assert "orders in a call" not in page(Channels([by_window]))
+    assert "| orders in a call | 100 |" in page(Channels([loaded({Kind.ORDERS})]))
+
+
 def test_without_a_list_a_channel_tells_all_that_its_kinds_allow() -> None:
     (cancelled,) = abilities_of(loaded({Kind.CANCELLED})).tasks
     assert set(cancelled.statuses) == {

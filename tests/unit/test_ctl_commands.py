@@ -133,18 +133,18 @@ def test_lists_as_json_lines_are_one_object_a_line(house: House) -> None:
     assert [json.loads(line)["id"] for line in lines] == [2, 1]
 
 
-def test_channels_are_listed_in_one_line_each(house: House) -> None:
-    head, line = ran(house, "channels").splitlines()
-    assert head.split() == [
-        "CHANNEL",
-        "STATE",
-        "VERSION",
-        "ACCOUNTS",
-        "SHIPS",
-        "UNCONFIRMED",
-        "TASKS",
+def test_channels_are_listed_with_what_they_tell_and_their_limits(house: House) -> None:
+    states, answers, limits = ran(house, "channels").split("\n\n")
+    assert [line.split() for line in states.splitlines()] == [
+        ["CHANNEL", "STATE", "VERSION", "ACCOUNTS", "SHIPS"],
+        ["flipkart", "enabled", "0.1.0", "shop", "the", "channel"],
     ]
-    assert line.split()[:6] == ["flipkart", "enabled", "0.1.0", "shop", "the", "channel"]
+    assert "flipkart  window or ids  new orders, DISPATCHED, " in answers
+    assert "RETURN_NOTICED" in answers
+    assert [line.split() for line in limits.splitlines()] == [
+        ["CHANNEL", "LOOKS", "BACK", "WINDOW", "IDS", "A", "CALL", "CALLS", "UNCONFIRMED"],
+        ["flipkart", "no", "limit", "known", "1", "d", "100", "-", "1"],
+    ]
 
 
 def test_a_channel_is_shown_with_what_it_tells_and_what_is_not_confirmed(house: House) -> None:
@@ -300,6 +300,18 @@ def test_the_pieces_of_one_fact_are_told_together(house: House) -> None:
     assert "1 2  shop  OD1  critical  dispatched_after_cancel  2 pieces" in text
     assert text.count("    Do  ") == 1
     assert "syncctl exceptions show" in text
+
+
+def test_a_channel_is_called_as_its_plugin_calls_it(tmp_path: Path) -> None:
+    with running(tmp_path, title="FlipKart of India") as house:
+        shipped_after_cancel(house)
+        assert "FlipKart of India said that" in ran(house, "exceptions", "show", "1")
+        with house.book.write():
+            house.book.query("UPDATE orders SET source = 'flipkart'")
+        text = ran(house, "explain", "OD1")
+    assert "OD1 of shop (FlipKart of India) is" in text
+    assert "FlipKart of India said that the order was dispatched" in text
+    assert "came into the book from FlipKart of India; it has" in text
 
 
 def test_an_exception_is_shown_and_settled(house: House) -> None:

@@ -126,6 +126,73 @@ def test_another_source_may_bring_further_pieces(
     assert (taken.problems, taken.changed) == ([], 1)
 
 
+def lines_of(seller: Seller) -> list[tuple[str, str, int]]:
+    return seller.rows("SELECT line_id, sku, count(*) FROM item GROUP BY line_id ORDER BY line_id")
+
+
+def test_a_line_known_by_its_sku_takes_the_id_that_a_later_report_has(seller: Seller) -> None:
+    take(seller, new("OD1", ("SHIRT", "SHIRT", 2), ("SOCK", "SOCK", 1)))
+    seller.tell(seller.change("OD1", Status.DISPATCHED, line_id="9001"))
+    seller.settle()
+    assert seller.journal() == [("PARKED", "PARK", "line_unknown")]
+
+    taken = take(seller, new("OD1", ("9001", "SHIRT", 2), ("9002", "SOCK", 1), ("9003", "CAP", 1)))
+    assert (taken.changed, taken.pieces, taken.unparked, taken.problems) == (1, 1, 1, [])
+    assert lines_of(seller) == [("9001", "SHIRT", 2), ("9002", "SOCK", 1), ("9003", "CAP", 1)]
+    assert [note.text for note in taken.notes][:1] == [
+        "The line that was known by its SKU SHIRT alone is 9001 at the channel."
+    ]
+    seller.settle()
+    assert seller.positions("OD1")[:2] == ["DISPATCHED", "DISPATCHED"]
+
+
+def test_a_line_known_by_its_sku_takes_the_id_that_another_source_has(seller: Seller) -> None:
+    take(seller, new("OD1", ("SHIRT", "SHIRT", 2)))
+    taken = from_elsewhere(seller, new("OD1", ("9001", "SHIRT", 2)))
+    assert (taken.pieces, taken.problems) == (0, [])
+    assert lines_of(seller) == [("9001", "SHIRT", 2)]
+
+
+def test_a_report_without_line_ids_speaks_of_the_lines_that_are_there(seller: Seller) -> None:
+    take(seller, new("OD1", ("9001", "SHIRT", 2), ("9002", "SHIRT", 1)))
+    taken = take(seller, new("OD1", ("SHIRT", "SHIRT", 3), ("SOCK", "SOCK", 1)))
+    assert (taken.pieces, taken.problems) == (1, [])
+    assert lines_of(seller)[:2] == [("9001", "SHIRT", 2), ("9002", "SHIRT", 1)]
+
+    before = seller.dump()
+    again = take(seller, new("OD1", ("SHIRT", "SHIRT", 3)))
+    assert (again.known, seller.dump()) == (1, before)
+
+
+@pytest.mark.parametrize(
+    ("book", "report"),
+    [
+        ([("SHIRT", "SHIRT", 2)], [("9001", "SHIRT", 1), ("9002", "SHIRT", 1)]),
+        ([("SHIRT", "SHIRT", 2)], [("9001", "SHIRT", 1)]),
+        ([("SHIRT", "SHIRT", 1)], [("9001", "SHIRT", 2)]),
+        ([("9001", "SHIRT", 1)], [("SHIRT", "SHIRT", 2)]),
+        ([("9001", "SHIRT", 2)], [("SHIRT", "SHIRT", 1)]),
+    ],
+)
+def test_where_the_names_do_not_meet_nothing_is_added_and_a_person_is_told(
+    seller: Seller, book: list[tuple[str, str, int]], report: list[tuple[str, str, int]]
+) -> None:
+    take(seller, new("OD1", *book))
+    taken = take(seller, new("OD1", *report, ("SOCK", "SOCK", 1)))
+    (problem,) = taken.problems
+    assert (problem.kept, taken.pieces) == (True, 1)  # the sock, which nothing is unclear about
+    assert lines_of(seller) == sorted([*book, ("SOCK", "SOCK", 1)])
+    assert "SHIRT" in problem.reason
+
+
+def test_a_line_with_an_id_beside_the_one_named_by_its_sku_is_a_further_line(
+    seller: Seller,
+) -> None:
+    take(seller, new("OD1", ("SHIRT", "SHIRT", 1)))
+    taken = take(seller, new("OD1", ("SHIRT", "SHIRT", 1), ("9001", "SHIRT", 1)))
+    assert (taken.pieces, taken.problems) == (1, [])
+
+
 def test_one_source_may_tell_an_order_line_by_line(seller: Seller) -> None:
     take(seller, new("OD1", ("1", "SHIRT", 1)))
     assert take(seller, new("OD1", ("2", "SHIRT", 1))).pieces == 1

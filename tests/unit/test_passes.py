@@ -10,9 +10,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from syncd.book import inbox, runs
+from syncd.book import inbox, queries, runs
 from syncd.book.tables import Task
 from syncd.channels import LoadedChannel
 from syncd.clock import to_micros
@@ -368,6 +369,53 @@ def test_an_order_that_nobody_knows_is_asked_for_a_few_times_only(office: Office
     asked = [orders for kind, _, orders in office.shop.asked if kind is Kind.ORDERS]
     assert asked == [("GHOST",)] * 3
     assert office.seller.journal() == [("PARKED", "PARK", "order_unknown")]
+
+
+def odd(order_id: str, word: str, **more: Any) -> StatusChange:
+    row = said(order_id, Status.UNKNOWN, problem=f"{word} is no word", raw=f"{more}", **more)
+    return msgspec.structs.replace(row, native_status=word)
+
+
+def read(order_id: str, word: str, **more: Any) -> StatusChange:
+    return msgspec.structs.replace(said(order_id, **more), native_status=word)
+
+
+def test_a_row_of_a_new_word_closes_once_it_is_read(office: Office) -> None:
+    office.seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    rows = [odd("OD1", "ZORG", line_id="L1"), odd("OD1", "ZORG", line_id="L2"), odd("OD1", "BLIP")]
+    office.shop.scripts[Kind.DISPATCHED] = pages(*rows)
+    assert office.run(Kind.DISPATCHED)["counts"]["quarantined"] == 3
+    office.shop.scripts[Kind.DISPATCHED] = pages(read("OD1", "ZORG", line_id="L1"))
+    run = office.run(Kind.DISPATCHED)
+    assert (run["state"], run["counts"]["applied"]) == ("OK", 1)
+    assert office.seller.rows("SELECT line_id, native_status, state, message FROM inbox") == [
+        ("L1", "ZORG", "IGNORED", "ignored by syncd: read well in run 2"),
+        ("L2", "ZORG", "QUARANTINED", "ZORG is no word"),
+        ("", "BLIP", "QUARANTINED", "BLIP is no word"),
+        ("L1", "ZORG", "DONE", ""),
+    ]
+    (one, two) = queries.failed(office.seller.book).facts
+    assert {one.line_id, two.line_id} == {"L2", ""}
+
+
+def test_one_fact_closes_one_row_of_its_word_and_no_later_one(office: Office) -> None:
+    office.seller.order("OD1", ("L1", "SHIRT", 3))
+    first, second = (odd("OD1", "ZORG", line_id="L1", evidence_id=f"e{n}") for n in (1, 2))
+    good = read("OD1", "ZORG", line_id="L1", quantity=1, evidence_id="g1")
+    for rows in ((first, second), (good,), (good, odd("OD1", "ZORG", line_id="L1"))):
+        office.shop.scripts[Kind.DISPATCHED] = pages(*rows)
+        office.run(Kind.DISPATCHED)
+    states = office.seller.rows("SELECT state FROM inbox WHERE status = 'UNKNOWN' ORDER BY id")
+    assert states == [("IGNORED",), ("QUARANTINED",), ("QUARANTINED",)]
+
+
+def test_a_rehearsal_closes_no_row(office: Office) -> None:
+    office.seller.order("OD1", ("L1", "SHIRT", 1))
+    office.shop.scripts[Kind.DISPATCHED] = pages(odd("OD1", "ZORG", line_id="L1"))
+    office.run(Kind.DISPATCHED)
+    office.shop.scripts[Kind.DISPATCHED] = pages(read("OD1", "ZORG", line_id="L1"))
+    office.run(Kind.DISPATCHED, dry_run=True)
+    assert office.seller.rows("SELECT state FROM inbox") == [("QUARANTINED",)]
 
 
 def test_an_unreadable_order_is_set_aside_with_its_reason(office: Office) -> None:

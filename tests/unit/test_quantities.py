@@ -105,7 +105,7 @@ def test_what_is_exactly_all_exceeds_nothing(seller: Seller) -> None:
 def test_a_line_that_is_not_there_yet_waits(seller: Seller) -> None:
     ordered(seller, L1=1)
     assert told(seller, say(seller, CANCELLED, line_id="L2")) == ["FULFILLABLE"]
-    assert seller.journal() == [("PARKED", "PARK", "order_unknown")]
+    assert seller.journal() == [("PARKED", "PARK", "line_unknown")]
     seller.stock("SKU", 1)
     seller.order("OD1", ("L1", "SKU", 1), ("L2", "SKU", 1))
     assert told(seller) == ["FULFILLABLE", "FULFILLABLE"]
@@ -209,3 +209,27 @@ def test_parts_without_a_parcel_end_alike_in_whatever_order_they_are_heard(
     if last is not GONE:
         assert found.count(names.get(last, last.value)) == ends[last]
     assert seller.count("exceptions", "state = 'OPEN' AND code <> 'lost_in_transit'") == 0
+
+
+@pytest.mark.parametrize("named", [{}, {"line_id": "L1"}, {"sku": "SKU"}])
+def test_totals_of_two_parcels_that_only_their_tracking_numbers_tell_apart_are_two(
+    seller: Seller, named: dict[str, str]
+) -> None:
+    ordered(seller, L1=2)
+    for status in (GONE, Status.DELIVERED):
+        for number in ("T1", "T2", "T1"):
+            more = {"tracking_number": number, "quantity": 1, "cumulative": True, **named}
+            told(seller, say(seller, status, **more))
+    assert seller.positions("OD1") == ["DELIVERED", "DELIVERED"]
+    assert seller.rows("SELECT tracking_number FROM package ORDER BY id") == [("T1",), ("T2",)]
+    assert not seller.rows(EXCEEDS)
+
+
+def test_a_single_piece_that_gets_another_tracking_number_is_the_same_piece(
+    seller: Seller,
+) -> None:
+    ordered(seller, L1=1)
+    for number in ("T1", "T2"):
+        told(seller, say(seller, GONE, tracking_number=number, quantity=1, cumulative=True))
+    assert seller.positions("OD1") == ["DISPATCHED"]
+    assert not seller.rows(EXCEEDS)

@@ -132,7 +132,8 @@ def test_open_work_is_counted_and_each_kind_has_its_advice(seller: Seller) -> No
     )
     assert one.problems == (
         "Exceptions to settle for shop: 1. See: syncctl exceptions",
-        "Facts about orders that are not in the book, for shop: 1. Import these orders.",
+        "Facts that wait for an order or a line that the book lacks, for shop: 1. "
+        "See them: syncctl failed",
     )
 
 

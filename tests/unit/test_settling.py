@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncd.book import acts, queries
+from syncd.book import acts, queries, warehouse
 from syncd.book.wording import SETTLED
 from syncd.errors import ConfigError, NotFound, Refused
 from syncd.rules import InvoiceIssuer, PartialCancel, Policies, Position
@@ -452,6 +452,31 @@ def test_pulled_lets_the_rest_leave_short_by_policy(seller: Seller) -> None:
     assert seller.rows("SELECT blocked, state FROM package") == [("", "MANIFESTED")]
     assert seller.rows("SELECT state FROM invoice") == [("ISSUED",)]
     assert open_codes(seller) == ["ships_short"]
+
+
+def test_pulled_lets_the_rest_leave_where_the_channel_numbers_the_invoices(
+    seller: Seller,
+) -> None:
+    """The parcel has no invoice of ours, so the piece leaves it before the parcel is let go."""
+    by_channel = {"shop": Policies(invoice_issuer=InvoiceIssuer.CHANNEL)}
+    seller.stock("SHIRT", 3)
+    seller.order("OD1", ("L1", "SHIRT", 3))
+    warehouse.advance(
+        seller.book, "shop", "OD1", Position.MANIFESTED, actor="test", now=seller.clock.now(),
+        policies=by_channel["shop"],
+    )  # fmt: skip
+    tell(seller, Status.CANCELLED, line_id="L1", quantity=2)
+    settle(seller, "pulled", 1, policies=by_channel)
+    assert queries.of_order(seller.book, "OD1").code == "package_blocked", "the other is in it"
+    (answer,) = settle(seller, "pulled", 2, policies=by_channel).answers
+    assert answer.notes == ("parcel SP-1 may leave",)
+    assert queries.of_order(seller.book, "OD1").may_ship
+    warehouse.advance(
+        seller.book, "shop", "OD1", Position.DISPATCHED, actor="test", now=seller.clock.now(),
+        policies=by_channel["shop"],
+    )  # fmt: skip
+    assert seller.positions("OD1") == ["CANCELLED", "CANCELLED", "DISPATCHED"]
+    assert seller.count("invoice") == 0
 
 
 def test_the_rest_is_packed_again_once_nothing_in_the_parcel_waits(seller: Seller) -> None:

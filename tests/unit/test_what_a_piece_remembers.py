@@ -282,6 +282,45 @@ HISTORIES = [
         "RETURN_EXPECTED return_type=RTO return_id=R1 return_from=DISPATCHED dispatched=3 "
         "return_noticed=3 [SP-1 RETURN_EXPECTED S1 T9 left=3 INV/001 ISSUED]",
     ),
+    (
+        "DISPATCHED@1/S1 RETURN_NOTICED_RTO:R1@3 RETURN_WITHDRAWN_RTO:R1@6 "
+        "RETURN_WITHDRAWN_RTO:R1@4",
+        "DISPATCHED return_id=R1 dispatched=1 withdrawn=6 [SP-1 DISPATCHED S1 left=1 "
+        "INV/001 ISSUED]",
+    ),
+    (
+        "DISPATCHED@1/S1 RETURN_NOTICED_RTO:R1@3 RETURN_WITHDRAWN_RTO:R1@6 DELIVERED@5",
+        "DELIVERED return_id=R1 dispatched=1 delivered=5 withdrawn=6 [SP-1 DELIVERED S1 "
+        "left=1 INV/001 ISSUED]",
+    ),
+    (
+        "DISPATCHED@1/S1 CANCELLED@4 CANCELLED@2",
+        "RETURN_EXPECTED return_type=RTO return_from=DISPATCHED dispatched=1 "
+        "return_noticed=4 cancelled=4 [SP-1 RETURN_EXPECTED S1 left=1 INV/001 ISSUED]",
+    ),
+    (
+        "CANCEL_WITHDRAWN@4 CANCEL_WITHDRAWN@2 CANCEL_REQUESTED@3",
+        "FULFILLABLE uncancelled=4",
+    ),
+    (
+        "CANCEL_REQUESTED@1 CANCEL_WITHDRAWN@5 CANCEL_WITHDRAWN@3 CANCEL_REQUESTED@4",
+        "FULFILLABLE uncancelled=5",
+    ),
+    (
+        "DELIVERED@5 RETURN_WITHDRAWN_RTO:R1@7 DELIVERED@6 RETURN_NOTICED_RTO:R1@6",
+        "DELIVERED return_id=R1 dispatched=5 delivered=6 withdrawn=7 [SP-1 DELIVERED "
+        "left=5 INV/001 ISSUED]",
+    ),
+    (
+        "DISPATCHED@1/S1 LOST@4 RETURN_WITHDRAWN_RTO:R1@9 DELIVERED@6",
+        "DELIVERED return_id=R1 dispatched=1 delivered=6 withdrawn=9 lost=4 [SP-1 "
+        "DELIVERED S1 left=1 INV/001 ISSUED]",
+    ),
+    (
+        "RETURN_NOTICED_CIR:R1@3/S9/T9/C9 DISPATCHED@1/S1/T1/C1",
+        "CIR_CREATED return_type=CIR return_id=R1 return_from=DELIVERED dispatched=1 "
+        "delivered=3 return_noticed=3 [SP-1 CIR_CREATED S1 T1 C1 left=1 INV/001 ISSUED]",
+    ),
 ]
 
 

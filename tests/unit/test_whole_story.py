@@ -725,18 +725,18 @@ order: OD1, PROCESSING
 piece: L1.0, FULFILLABLE, allocated 1, changed_at 0m
 moved: SHIRT, outside > on_hand_good, quantity 1, received by test, at 0m
 moved: SHIRT, on_hand_good > allocated, quantity 1, L1.0, allocated, at 0m
-decision: fact 1, DISPATCHED, PROCESSING > PROCESSING, PARK, order_unknown, test, occurred_at
+decision: fact 1, DISPATCHED, PROCESSING > PROCESSING, PARK, line_unknown, test, occurred_at
     1m, decided_at 1m
-decision: fact 2, DISPATCHED, PROCESSING > PROCESSING, PARK, order_unknown, test, occurred_at
+decision: fact 2, DISPATCHED, PROCESSING > PROCESSING, PARK, line_unknown, test, occurred_at
     2m, decided_at 2m
-decision: fact 3, DISPATCHED, PROCESSING > PROCESSING, PARK, order_unknown, test, occurred_at
+decision: fact 3, DISPATCHED, PROCESSING > PROCESSING, PARK, line_unknown, test, occurred_at
     3m, decided_at 3m
-fact: fact 1, PARKED, PARK, order_unknown, The book has the order, but not its line L9 yet.,
-    decided_at 1m
-fact: fact 2, PARKED, PARK, order_unknown, The book has the order, but not its SKU SHOE yet.,
-    decided_at 2m
-fact: fact 3, PARKED, PARK, order_unknown, The book has the order, but not its line L9 yet.,
-    decided_at 3m
+fact: fact 1, PARKED, PARK, line_unknown, The book has no line L9 in this order; its lines are
+    L1 (SHIRT)., decided_at 1m
+fact: fact 2, PARKED, PARK, line_unknown, The book has no SKU SHOE in this order; its lines
+    are L1 (SHIRT)., decided_at 2m
+fact: fact 3, PARKED, PARK, line_unknown, The book has no line L9 in this order; its lines are
+    L1 (SHIRT)., decided_at 3m
 """
     )
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-PATIENCE: Final = 20.0  # seconds that a child gets to start, or to end
+PATIENCE: Final = 20.0  # seconds that a child gets to end
+START_PATIENCE: Final = 120.0  # seconds to start: ten at once, perhaps on a busy machine
 
 
 class ChildError(Exception):
@@ -52,17 +53,22 @@ class Child:
     ) -> None:
         self.stop()
 
-    def announcement(self) -> dict[str, Any]:
-        """The JSON object that the child prints as its first line once it serves."""
+    def announcement(self, seconds: float = START_PATIENCE) -> dict[str, Any]:
+        """The JSON object that the child prints as its first line once it serves.
+
+        Raises ChildError when it ends before, or needs longer than this; it is then killed.
+        """
         assert self.process.stdout is not None
-        clock = threading.Timer(PATIENCE, self.process.kill)
+        clock = threading.Timer(seconds, self.process.kill)
         clock.start()
         try:
             line = self.process.stdout.readline()
         finally:
+            late = not clock.is_alive()
             clock.cancel()
         if not line:
-            raise ChildError(f"{self.name} did not start: {self.last_words()}")
+            within = f" within {seconds:g} s" if late else ""
+            raise ChildError(f"{self.name} did not start{within}: {self.last_words()}")
         answer = json.loads(line)
         assert isinstance(answer, dict)
         return answer

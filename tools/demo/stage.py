@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from tools.demo.book import Api
-from tools.demo.children import PATIENCE, Child, ChildError
+from tools.demo.children import START_PATIENCE, Child, ChildError
 from tools.demo.panels import SELLERS, PanelPeople, people_of, simulated
 from tools.demo.story import DELHI
 
@@ -139,7 +139,7 @@ class Stage:
         arguments = ["-m", "syncd", "--config", str(self.config)]
         daemon = self._ends.enter_context(Child("syncd", arguments, self.folder))
         self._children.append(daemon)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + START_PATIENCE
         while self._syncctl("--json", "status").returncode != 0:
             daemon.check()
             if time.monotonic() > until:

@@ -30,6 +30,7 @@ class TestAmazon(ChannelTests):
     cannot = frozenset(
         {
             *("foreign", "no_link", "stray_link"),  # pages have tokens, no links
+            "return_ids",  # a return by the courier has none
             "seller_ships",  # how far such a parcel is nobody tells; tests of our own say who ships
         }
     )
@@ -54,6 +55,7 @@ class TestAmazonV0(ChannelTests):
             *("foreign", "no_link", "stray_link"),
             "lines",  # which of several lines lost a piece is not said: that is for a person
             *("split", "quantities"),  # one state is told of the whole order
+            *("parcels", "return_ids"),
             "seller_ships",  # nor how far a parcel is that the seller ships
         }
     )

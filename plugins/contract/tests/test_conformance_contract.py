@@ -11,6 +11,7 @@ CANNOT = frozenset(
     {
         "empty", "ring", "foreign", "no_link", "stray_link",  # pages go by number
         "parts", "split",  # an item has one word for all its pieces
+        "return_ids",  # nor has a return a name
         "withdraw", "lost",  # the contract has no word for it
     }
 )  # fmt: skip

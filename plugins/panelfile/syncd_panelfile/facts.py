@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2b
@@ -35,16 +36,21 @@ class Reader:
     def changes(self) -> Iterator[StatusChange]:
         """What the file says became of orders; each fact once. Never raises: a file that is no
         table is one unreadable row."""
-        seen: set[str] = set()
+        seen: Counter[str] = Counter()
         try:
             table = read_table(self._file, self._plan)
             if not table.has_states:
                 return
             for line in data_lines(table):
                 change = self._change(table, line)
-                if change is not None and change.evidence_id not in seen:
-                    seen.add(change.evidence_id)
+                if change is None:
+                    continue
+                name = change.evidence_id
+                seen[name] += 1
+                if seen[name] == 1:
                     yield change
+                elif not self._plan.totals and not change.return_id and not change.problem:
+                    yield replace(change, evidence_id=f"{name}#{seen[name]}")  # one part more
         except PanelAnswer as error:
             yield self._no_table(str(error))
 
@@ -78,6 +84,9 @@ class Reader:
         except BadCell as error:
             return StatusChange(
                 order_id=row.order_id_or_none(),
+                line_id=row.id_or_none("line_id"),
+                sku=row.id_or_none("sku"),
+                return_id=row.id_or_none("return_id"),
                 status=Status.UNKNOWN,
                 native_status=row.text("status"),
                 occurred_at=self._at,
@@ -165,6 +174,7 @@ class _Order(Struct):
     place: str
     placed_at: datetime | None = None
     lines: dict[str, OrderLine] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)  # lines, each with a word of a state
     facts: dict[str, str] = field(default_factory=dict)
     problem: str = ""
     raw: str = ""
@@ -184,14 +194,31 @@ class _Order(Struct):
             quantity=row.quantity() or 1,
             title=row.text("title")[:MAX_TEXT],
         )
-        known = self.lines.setdefault(line.line_id, line)
+        known = self.lines.get(line.line_id)
+        if known is not None:
+            line = self._again(known, line, row)
+        self.lines[line.line_id] = line
+        self.told.add((line.line_id, same(row.text("status"))))
+        self.placed_at = min(placed, self.placed_at or placed)
+        self.facts.update(row.facts())
+
+    def _again(self, known: OrderLine, line: OrderLine, row: _Row) -> OrderLine:
+        """A line that stands there twice: the same again, or more of it. Raises BadCell."""
+        if row.is_part and known.sku == line.sku:
+            return replace(known, quantity=known.quantity + line.quantity)
         if (known.sku, known.quantity) != (line.sku, line.quantity):
             raise BadCell(
                 f"line {line.line_id} stands there twice, with {known.quantity} of {known.sku} and "
                 f"{line.quantity} of {line.sku}; which of them holds?"
             )
-        self.placed_at = min(placed, self.placed_at or placed)
-        self.facts.update(row.facts())
+        plain = not row.id("line_id") and not row.text("quantity")
+        if plain and (line.line_id, same(row.text("status"))) in self.told:
+            raise BadCell(
+                f"{line.sku} stands there twice, and nothing tells two pieces from one that is "
+                "told twice; name a column of line ids or of quantities, or set quantities = "
+                '"part" if each row is a piece'
+            )
+        return known
 
     def spoil(self, problem: str, raw: str) -> None:
         """The order is not whole: a person must look."""
@@ -220,6 +247,11 @@ class _Row:
             for ours, place in table.places.items()
         }
         self._plan = plan
+
+    @property
+    def is_part(self) -> bool:
+        """Whether each row is one part more, by the seller's word."""
+        return not self._plan.totals
 
     def text(self, column: str) -> str:
         return text_of(self._cells.get(column))

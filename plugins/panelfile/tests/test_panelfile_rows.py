@@ -199,6 +199,31 @@ def test_quantities_may_be_parts_by_the_sellers_word(open_shop: Callable[..., An
     assert (fact.quantity, fact.cumulative) == (2, False)
 
 
+def test_equal_rows_of_a_file_are_parts_by_the_sellers_word_and_the_file_again_is_none(
+    open_shop: Callable[..., Any],
+) -> None:
+    shop = open_shop(quantities="part")
+    rows = shop.hand_in(table(ROW, ROW))
+    again = shop.hand_in(table(ROW, ROW), "later.csv")
+    fewer = shop.hand_in(table(ROW), "latest.csv")
+
+    assert [row.quantity for row in rows] == [2, 2]
+    assert len({row.evidence_id for row in rows}) == 2
+    assert [row.evidence_id for row in again] == [row.evidence_id for row in rows]
+    assert [row.evidence_id for row in fewer] == [rows[0].evidence_id]
+
+
+def test_rows_that_cannot_be_read_or_name_a_return_are_no_parts(
+    open_shop: Callable[..., Any],
+) -> None:
+    shop = open_shop(quantities="part")
+    back = "O1,L1,MUG,1,Back,,BACK1,R1,Customer"
+    odd = "O1,L1,MUG,1,Zorg,,,,"
+    head = HEAD + ",Return ID,Return Type"
+
+    assert len(shop.hand_in(table(back, back, odd, odd, head=head))) == 2
+
+
 def test_a_return_has_its_type_its_own_parcel_and_its_own_count(shop: Any) -> None:
     head = HEAD + ",Return ID,Return Type"
     rows = shop.hand_in(
@@ -254,6 +279,32 @@ def test_orders_are_put_together_from_their_lines(shop: Any) -> None:
     assert first.location_id == "W1"
     assert first.facts == {"ships": "Self"}
     assert second.order_id == "O2"
+
+
+def test_rows_of_orders_are_parts_by_the_sellers_word(open_shop: Callable[..., Any]) -> None:
+    shop = open_shop(quantities="part")
+    mug, two = "O1,,MUG,,21/11/2026,,", "O1,L2,CAP,2,21/11/2026,,"
+    (order,) = shop.hand_in(table(mug, two, mug, two, mug, head=ORDERS))
+
+    assert [(line.line_id, line.quantity) for line in order.lines] == [("MUG", 3), ("L2", 4)]
+
+
+def test_equal_rows_without_line_id_and_quantity_are_asked_about(shop: Any) -> None:
+    mug = "O1,,MUG,,21/11/2026,,"
+    (order,) = shop.hand_in(table(mug, mug, head=ORDERS))
+
+    assert order.lines == ()
+    assert "MUG stands there twice" in order.problem
+    assert 'quantities = "part"' in order.problem
+
+
+def test_one_piece_in_two_states_is_one_piece(shop: Any) -> None:
+    head = HEAD + ",Ordered On"
+    rows = ["O1,,MUG,,Shipped,,,20/11/2026", "O1,,MUG,,Delivered,,,20/11/2026"]
+    order, *facts = shop.hand_in(table(*rows, head=head))
+
+    assert [line.quantity for line in order.lines] == [1]
+    assert [fact.status for fact in facts] == [Status.DISPATCHED, Status.DELIVERED]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ class TestPaytm(ChannelTests):
     cannot = frozenset(
         {
             "empty", "ring", "foreign", "no_link", "stray_link",  # a list has no pages
+            "return_ids",  # a return is a status of its item
             "odd_ids",  # whole numbers
             "seller_ships",  # shown nowhere
         }

@@ -16,6 +16,7 @@ class TestShopClues(ChannelTests):
     cannot = frozenset(
         {
             *("lines", "parts", "split"),  # one letter for all of an order
+            *("parcels", "return_ids"),  # which names nothing more
             *("no_link", "stray_link"),  # the link alone says whether there is more
             "odd_ids",  # the SKU is the line's id, which the kit would make two
             "seller_ships",

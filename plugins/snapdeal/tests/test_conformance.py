@@ -13,6 +13,7 @@ class TestSnapdeal(ChannelTests):
     cannot = frozenset(
         {
             *("lines", "quantities", "parts", "split"),  # a suborder is one piece
+            "return_ids",  # a return is a state of its suborder
             *("ring", "foreign", "no_link", "stray_link"),  # pages have numbers
             *("empty", "empty_body"),  # an empty page is the end, a body of nothing too
             "unknown_word",  # a return's state has no documented words; codes of items have tests

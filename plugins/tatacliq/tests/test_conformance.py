@@ -16,6 +16,7 @@ class TestTataCliq(ChannelTests):
         {
             *("empty", "ring", "foreign", "no_link", "stray_link"),  # one call, one order
             *("quantities", "parts"),  # a line is a piece
+            *("parcels", "return_ids"),  # a line has a code, which names nothing more
             "odd_ids",
         }
     )

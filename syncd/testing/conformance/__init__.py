@@ -16,6 +16,7 @@ from syncd.statuses import Kind
 from syncd.testing.conformance.base import Base, Shop
 from syncd.testing.conformance.described import DescribedRules
 from syncd.testing.conformance.history import HistoryRules
+from syncd.testing.conformance.naming import NamingRules
 from syncd.testing.conformance.paging import PagingRules
 from syncd.testing.conformance.reading import Plugin, Reader
 from syncd.testing.conformance.recorded import RecordedRules
@@ -31,6 +32,7 @@ __all__ = ["CANNOT", "Base", "ChannelTests", "HistoryRules", "Kind", "Plugin", "
 class ChannelTests(
     DescribedRules,
     RowRules,
+    NamingRules,
     WindowRules,
     PagingRules,
     WireRules,

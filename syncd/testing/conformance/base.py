@@ -165,29 +165,30 @@ class Base:
         shop.settle()
         return orders
 
-    def happen(self, shop: Shop, kind: Kind, order: Order, at: datetime) -> None:
-        """Bring about the main word of a kind for one order, at this time."""
-        world, one, before = shop.world, order.order_id, at - timedelta(minutes=10)
+    def happen(self, shop: Shop, kind: Kind, order: Order, at: datetime, line_id: str = "") -> None:
+        """Bring about the main word of a kind for one order, or a line of it, at this time."""
+        world, before = shop.world, at - timedelta(minutes=10)
+        one = order.order_id, "" if "whole" in self.cannot else line_id
         forward = world.ship if "pick_up" in self.cannot else world.pick_up
         if kind is Kind.DISPATCHED:
-            forward(one, at=at)
+            forward(*one, at=at)
         elif kind is Kind.DELIVERED:
-            forward(one, at=before)
-            world.deliver(one, at=at)
+            forward(*one, at=before)
+            world.deliver(*one, at=at)
         elif kind is Kind.CANCELLED:
-            world.cancel(one, at=at)
+            world.cancel(*one, at=at)
         elif kind is Kind.RETURNS:
-            self._come_back(shop, order, before, at)
+            self._come_back(shop, one, before, at)
 
-    def _come_back(self, shop: Shop, order: Order, before: datetime, at: datetime) -> None:
-        world, one = shop.world, order.order_id
-        world.ship(one, at=before)
+    def _come_back(self, shop: Shop, one: tuple[str, str], before: datetime, at: datetime) -> None:
+        world = shop.world
+        world.ship(*one, at=before)
         open_shown = shop.plugin.can_tell(Status.RETURN_NOTICED, Kind.RETURNS)
         if "courier_return" in self.cannot:
-            world.deliver(one, at=before)
-            backs = world.customer_return(one, at=at if open_shown else before)
+            world.deliver(*one, at=before)
+            backs = world.customer_return(*one, at=at if open_shown else before)
         else:
-            backs = world.courier_return(one, at=at if open_shown else before)
+            backs = world.courier_return(*one, at=at if open_shown else before)
         if not open_shown:
             for back in backs:
                 world.return_event(back.return_id, "completed", at=at)

@@ -117,6 +117,8 @@ class Journal:
                 elif row.cumulative:
                     # A total of cancellations is that of the line, in whichever parcel.
                     place = row.return_id or row.shipment_id
+                    if not place and row.status in (Status.DISPATCHED, Status.DELIVERED):
+                        place = row.tracking_number
                     place = "" if row.status is Status.CANCELLED else place
                     old = totals.get((key, row.line_id, place), 0)
                     totals[key, row.line_id, place] = max(old, row.quantity)
@@ -127,6 +129,11 @@ class Journal:
         return {**sums, **{key: sizes[key] for key in whole}}
 
     def _keys(self, row: StatusChange, sizes: Mapping[SkuKey, int]) -> list[SkuKey]:
+        must(
+            not row.line_id or row.line_id in self._sku,
+            f"No order has a line {row.line_id!r}: {row}",
+            "Give line_id as the orders have it; a panel that does not show it leaves it empty.",
+        )
         sku = self._sku.get(row.line_id, "") or row.sku
         if sku:
             return [(row.order_id, sku)] if (row.order_id, sku) in sizes else []

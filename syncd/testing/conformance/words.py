@@ -31,6 +31,8 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
         "lines": "an order has one line only, whose id may be the order's own",
         "quantities": "a line has one piece only",
         "split": "an order travels in one parcel",
+        "parcels": "a dispatch names no parcel: neither an id nor a tracking number",
+        "return_ids": "some returns have no id",
         "parts": "a line is cancelled or sent back whole, never a part of its pieces",
         "whole": "an order has one word: what befalls a part of it is never shown",
         "seller_ships": "no order is ever shipped by the seller",

@@ -1,0 +1,135 @@
+"""Line ids in the intake: when a line that is new by its id alone is one that the book has."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct, field
+
+from syncd.book.intake_known import Known
+from syncd.book.replacing import stands_in_for
+from syncd.book.wording import pieces
+from syncd.statuses import NewOrder, OrderLine
+
+MAX_NAMED: Final = 5
+
+
+class Naming(Struct):
+    """What became of the names: ``lines`` are those of the order that are still to be taken.
+
+    ``adopted`` are pairs of a line id and the SKU by which the book had named that line.
+    ``problem`` says in a sentence why a line was left out; empty for none.
+    """
+
+    lines: list[OrderLine] = field(default_factory=list)
+    adopted: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
+
+
+def compare_names(order: NewOrder, known: Known, source: str) -> Naming:
+    """Tell further lines from new names of the lines that the book has.
+
+    A report without line ids names a line by its SKU. Where a later one has the id, the book's
+    line takes it; where a later one has none, it speaks of the book's lines of that SKU.
+
+    What one source tells in parts are further lines. Another that names no line as the book
+    does, and shows nothing that the book has not got, names the same pieces otherwise.
+    """
+    naming = Naming()
+    unnamed: dict[str, list[OrderLine]] = defaultdict(list)
+    for line in order.lines:
+        if line.line_id in known.lines or line.components or stands_in_for(order, line):
+            naming.lines.append(line)
+        elif (line.line_id == line.sku) != _by_sku(known, line.sku):
+            unnamed[line.sku].append(line)
+        else:
+            naming.lines.append(line)
+    told = {line.line_id for line in order.lines}
+    for sku, lines in unnamed.items():
+        if _by_sku(known, sku):
+            _name(naming, order, known, sku, lines, told)
+        else:
+            _without_names(naming, order, known, lines[0])
+    met = naming.adopted or naming.problem
+    if naming.lines and not met and _otherwise(order, naming.lines, known, source):
+        naming.problem = _of_another_source(order, known, source)
+        naming.lines = []
+    return naming
+
+
+def _by_sku(known: Known, sku: str) -> bool:
+    """Whether the book has a line that is named by this SKU, for want of an id."""
+    return set(known.lines.get(sku, ())) == {sku}
+
+
+def _name(
+    naming: Naming, order: NewOrder, known: Known, sku: str, lines: Sequence[OrderLine],
+    told: set[str],
+) -> None:  # fmt: skip
+    """The book knows a line by its SKU only, and lines of that SKU come with an id."""
+    if sku in told or sku in known.stands_in:
+        naming.lines += lines  # the report has a line of that name beside them
+    elif len(lines) == 1 and known.lines[sku] == [sku] * lines[0].quantity:
+        naming.adopted.append((lines[0].line_id, sku))
+        naming.lines += lines
+    else:
+        ids = ", ".join(line.line_id for line in lines[:MAX_NAMED])
+        naming.problem = (
+            f"Order {order.order_id} has {pieces(len(known.lines[sku]))} of {sku} from a report "
+            f"without line ids, and this one calls {sum(line.quantity for line in lines)} of them "
+            f"{ids}; no pieces were added, for nothing tells which is which. {_by_hand(order)}"
+        )
+
+
+def _without_names(naming: Naming, order: NewOrder, known: Known, line: OrderLine) -> None:
+    """The book has line ids, and a report without them shows this SKU."""
+    have = [name for name, skus in known.lines.items() if line.sku in skus]
+    count = sum(known.lines[name].count(line.sku) for name in have)
+    if not have:
+        naming.lines.append(line)
+    elif count != line.quantity:
+        naming.problem = (
+            f"Order {order.order_id} has {pieces(count)} of {line.sku} in the lines "
+            f"{', '.join(have[:MAX_NAMED])}, and a report without line ids shows {line.quantity}; "
+            "it was left as it was. Give the report the panel's line ids."
+        )
+
+
+def _otherwise(order: NewOrder, lines: Sequence[OrderLine], known: Known, source: str) -> bool:
+    if known.source == source or any(
+        line.line_id in known.lines or stands_in_for(order, line) for line in lines
+    ):
+        return False
+    kept = Counter(sku for skus in known.lines.values() for sku in skus)
+    return not Counter(sku for line in lines for sku, _ in wanted(line)) - kept
+
+
+def _of_another_source(order: NewOrder, known: Known, source: str) -> str:
+    told = ", ".join(line.line_id for line in order.lines[:MAX_NAMED])
+    have = ", ".join([*known.lines][:MAX_NAMED])
+    return (
+        f"Order {order.order_id} came from {known.source} with the line ids {have}, and {source} "
+        f"calls the same pieces {told}; no pieces were added. {_by_hand(order)}"
+    )
+
+
+def _by_hand(order: NewOrder) -> str:
+    return (
+        f"Book its way by hand, syncctl warehouse {shlex.quote(order.order_id)} DISPATCHED, and "
+        "give the next file the panel's line ids. If these are further pieces, import the order "
+        "with all its lines in one file."
+    )
+
+
+def wanted(line: OrderLine) -> list[tuple[str, str]]:
+    """SKU and bundle of each piece that a line asks for, in the order of their numbers."""
+    if not line.components:
+        return [(line.sku, "")] * line.quantity
+    return [
+        (sku, f"{line.line_id}#{number}")
+        for number in range(line.quantity)
+        for sku in line.components
+    ]
