@@ -128,6 +128,7 @@ class Trade:
         self.channel = LoadedChannel("amazon", "syncd-amazon", "1")
         (entry,) = entry_points(group="syncd.channels", name="amazon")
         self.channel.load(entry)
+        self.seller.book.titles = {"amazon": self.channel.title}
         self.settings: dict[str, Any] = {}
         self.told: list[dict[str, Any]] = []
         self._kept: Panel | None = None

@@ -26,6 +26,7 @@ from syncd.shapes import BadRow
 from syncd.snapshots import Shown, status_hooks
 from syncd_shopclues.api import OrderRow, ShopClues
 from syncd_shopclues.facts import orders_of, shown_in
+from syncd_shopclues.files import FILES
 from syncd_shopclues.scans import read_scans
 from syncd_shopclues.settings import ShopCluesSettings
 from syncd_shopclues.statuses import UNVERIFIED
@@ -49,6 +50,7 @@ def describe_channel() -> Channel:
         },
         ships="as the account's channel_ships says",
         unverified=UNVERIFIED,
+        sources={"panelfile": FILES},
     )
 
 

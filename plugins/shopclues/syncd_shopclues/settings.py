@@ -17,6 +17,9 @@ class ShopCluesSettings(Settings):
     letter that stands in neither ``open_letters`` nor ``status_map`` is shown to a person.
     """
 
+    source: Literal["api", "panelfile"] = Field(
+        default="api", description="What the account is read from."
+    )
     base_url: str = "https://developer.shopclues.com/api/v1"
     login_url: PanelAddress = Field(
         default="https://auth.shopclues.com/loginToken.php",

@@ -28,6 +28,7 @@ from syncd.testing import (
     World,
     json_reply,
 )
+from syncd_panelfile.simulator import PanelfileSimulator
 from syncd_shopclues.api import EPOCH
 
 PREFIX: Final = "/api/v1"
@@ -227,3 +228,13 @@ class ShopCluesSimulator(Simulator):
 def seconds(moment: datetime) -> int:
     """Epoch seconds."""
     return (moment - EPOCH) // timedelta(seconds=1)
+
+
+class ShopCluesFilesSimulator(PanelfileSimulator):
+    """People who download the panel's report files, in made up columns and words."""
+
+    channel = "shopclues"
+
+    def settings(self, seller_id: str = "") -> Mapping[str, Any]:
+        """An account of this seller that is read from files alone."""
+        return {**super().settings(seller_id), "source": "panelfile"}

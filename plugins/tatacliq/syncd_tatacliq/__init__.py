@@ -28,9 +28,11 @@ from syncd import (
 from syncd.shapes import BadRow, odd_order
 from syncd.snapshots import Shown, status_hooks
 from syncd_tatacliq.api import Line, Order, given, moment, read_lines, read_orders
+from syncd_tatacliq.files import FILES
 from syncd_tatacliq.settings import TataCliqSettings
 
 __all__ = [
+    "FILES",
     "TataCliqSettings",
     "describe_channel",
     "fetch_cancelled",
@@ -74,6 +76,7 @@ def describe_channel() -> Channel:
         paces=PACES,
         ships="TSHIP: the channel; SSHIP: the seller; line by line",
         unverified=UNVERIFIED,
+        sources={"panelfile": FILES},
     )
 
 

@@ -19,6 +19,9 @@ code is public."""
 class TataCliqSettings(Settings):
     """Settings of a Tata CLiQ account. Access is switched on by the seller's account manager."""
 
+    source: Literal["api", "panelfile"] = Field(
+        default="api", description="What the account is read from."
+    )
     base_url: str = Field(
         min_length=1, description="The gateway's address, from your account manager."
     )

@@ -29,6 +29,7 @@ from syncd.testing import (
     World,
     json_reply,
 )
+from syncd_panelfile.simulator import PanelfileSimulator
 
 IST: Final = ZoneInfo("Asia/Kolkata")
 _CODE: Final = {text: code for code, text in MADE_UP.items()}
@@ -154,3 +155,13 @@ def _token_of(seller: str) -> str:
 
 def _stamp(at: datetime) -> str:
     return f"{at.astimezone(IST):%Y-%m-%d %H:%M:%S}.0"
+
+
+class TataCliqFilesSimulator(PanelfileSimulator):
+    """People who download the panel's report files, in made up columns and words."""
+
+    channel = "tatacliq"
+
+    def settings(self, seller_id: str = "") -> Mapping[str, Any]:
+        """An account of this seller that is read from files alone."""
+        return {**super().settings(seller_id), "source": "panelfile"}

@@ -1,4 +1,4 @@
-"""One Paytm account that hears of its orders by the API and of the rest by the panel's files."""
+"""Marketplaces whose panels give files: beside their API, and in its place."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ status_map = {{ "901" = "DISPATCHED", "902" = "DELIVERED", "921" = "RETURN_NOTIC
 folder = "{folder}/reports"
 settle_seconds = 0
 columns = {{ status = "Status", quantity = "Quantity", sku = "SKU", return_type = "Kind" }}
+"""
+FILES_ALONE = """\
+[syncd]
+state_dir = "{folder}/state"
+socket = "{folder}/syncd.sock"
+
+{timers}
+[accounts.flip]
+channel = "{channel}"
+tenant = "acme"
+facility = "BLR"
+
+[accounts.flip.settings]
+source = "panelfile"
+folder = "{folder}/reports"
+settle_seconds = 0
+statuses = {{ "Gone" = "DISPATCHED" }}
+columns = {{ order_id = "Order ID", line_id = "Item ID", status = "Status", quantity = "Quantity", \
+sku = "SKU", placed_at = "Ordered" }}
 """
 HEAD = "Order ID,Item ID,ID,SKU,Kind,Status,Quantity\n"
 
@@ -113,3 +132,41 @@ def test_both_tell_of_the_same_pieces_and_none_counts_twice(program: Beside) -> 
     assert found.code == 0, found
     counts = found.json["runs"][0]["counts"]
     assert (counts["compared"], counts["disagreed"]) == (2, 0), found
+
+
+class Alone(Program):
+    """A seller whose one account is read from files, whatever its channel could ask."""
+
+    def __init__(self, folder: Path, channel: str) -> None:
+        super().__init__(folder)
+        self.channel = channel
+
+    def __enter__(self) -> Alone:
+        for name in ("state", "reports"):
+            (self.folder / name).mkdir(mode=0o700)
+        self.config_path.write_text(
+            FILES_ALONE.format(folder=self.folder, channel=self.channel, timers=NO_TIMERS)
+        )
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
+
+@pytest.mark.parametrize("channel", ["paytm", "shopclues", "tatacliq"])
+def test_an_account_may_be_read_from_files_in_place_of_the_api(
+    tmp_path: Path, channel: str
+) -> None:
+    with Alone(tmp_path, channel) as program:
+        program.go_live(stock={"MUG": 9})
+        file = tmp_path / "reports" / "orders.csv"
+        file.write_text(
+            "Order ID,Item ID,SKU,Quantity,Ordered,Status\n"
+            "A-1,L1,MUG,1,20/11/2026 10:00,Gone\nA-2,L2,MUG,1,20/11/2026 10:00,Sold\n"
+        )
+        assert program.sync().code == 1
+        assert program.positions("A-1") == ["DISPATCHED"]
+        assert program.positions("A-2") == ["FULFILLABLE"]
+        (odd,) = program.rows("failed")
+        assert '"Sold" is not among the statuses' in odd["message"]
