@@ -73,9 +73,17 @@ class Clean:
             self.shop.server.faults.clear()
 
     def raises(
-        self, what: str, *faults: Fault, wanted: type[PanelError] = PanelError
+        self,
+        what: str,
+        *faults: Fault,
+        wanted: type[PanelError] = PanelError,
+        unless: str = "",
     ) -> PanelError:
-        """The error with which the pass fails. Raises Broken where it does not, or wrongly."""
+        """The error with which the pass fails. Raises Broken where it does not, or wrongly.
+
+        ``unless`` is the word of ``cannot`` for a panel at which this cannot happen.
+        """
+        cannot = f' If this panel cannot do that, say cannot = {{"{unless}"}}.' if unless else ""
         try:
             rows = self.read(*faults)
         except wanted as error:
@@ -90,7 +98,7 @@ class Clean:
         fail(
             f"{self.kind}, {what}: no error, and {len(rows)} rows instead of {len(self.rows)}.",
             "Never take a broken answer for an empty one: give each answer a shape with the fields "
-            "that must be there, and let what the panel raises through.",
+            f"that must be there, and let what the panel raises through.{cannot}",
         )
 
     def complete(self, what: str, do: str, *faults: Fault) -> None:

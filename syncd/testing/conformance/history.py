@@ -114,7 +114,9 @@ class HistoryRules(Base):
         try:
             from hypothesis import HealthCheck, Phase, given, settings, strategies as st
         except ImportError:
-            fail("hypothesis is not installed.", "Install it with the kit: pip install syncd[kit].")
+            fail(
+                "hypothesis is not installed.", "Install it with the kit: the extra `kit` of syncd."
+            )
 
         wish = os.environ.get(MORE, "")
         must(

@@ -246,8 +246,8 @@ class WireRules(FaultRules):
             must(
                 count[0],
                 f"{clean.kind}: native_status {native!r} stands in no row of the panel.",
-                "Put the panel's word into native_status as it came, or say "
-                'cannot = {"unknown_word"}.',
+                "Put the panel's word into native_status as it came. Where rows carry no such word "
+                'say cannot = {"unknown_word"}; where answers are no JSON, cannot = {"json"}.',
             )
             self._check_new_word(clean, first, rows)
 
