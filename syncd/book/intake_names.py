@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,8 +35,8 @@ def compare_names(order: NewOrder, known: Known, source: str) -> Naming:
     A report without line ids names a line by its SKU. Where a later one has the id, the book's
     line takes it; where a later one has none, it speaks of the book's lines of that SKU.
 
-    What one source tells in parts are further lines. Another that names no line as the book
-    does, and shows nothing that the book has not got, names the same pieces otherwise.
+    What one source tells in parts are further lines. Of another that names no line as the book
+    does, lines of the book's SKUs may be the same pieces: they are told to a person, not added.
     """
     naming = Naming()
     unnamed: dict[str, list[OrderLine]] = defaultdict(list)
@@ -54,9 +54,12 @@ def compare_names(order: NewOrder, known: Known, source: str) -> Naming:
         else:
             _without_names(naming, order, known, lines[0])
     met = naming.adopted or naming.problem
-    if naming.lines and not met and _otherwise(order, naming.lines, known, source):
-        naming.problem = _of_another_source(order, known, source)
-        naming.lines = []
+    if not met and _otherwise(order, known, source):
+        have = {sku for skus in known.lines.values() for sku in skus}
+        twice = [line for line in naming.lines if have & {sku for sku, _ in wanted(line)}]
+        if twice:
+            naming.problem = _of_another_source(order, twice, known, source)
+            naming.lines = [line for line in naming.lines if line not in twice]
     return naming
 
 
@@ -98,21 +101,21 @@ def _without_names(naming: Naming, order: NewOrder, known: Known, line: OrderLin
         )
 
 
-def _otherwise(order: NewOrder, lines: Sequence[OrderLine], known: Known, source: str) -> bool:
-    if known.source == source or any(
-        line.line_id in known.lines or stands_in_for(order, line) for line in lines
-    ):
-        return False
-    kept = Counter(sku for skus in known.lines.values() for sku in skus)
-    return not Counter(sku for line in lines for sku, _ in wanted(line)) - kept
+def _otherwise(order: NewOrder, known: Known, source: str) -> bool:
+    """Whether another source than the book's names no line as the book does."""
+    return known.source != source and not any(
+        line.line_id in known.lines or stands_in_for(order, line) for line in order.lines
+    )
 
 
-def _of_another_source(order: NewOrder, known: Known, source: str) -> str:
-    told = ", ".join(line.line_id for line in order.lines[:MAX_NAMED])
+def _of_another_source(
+    order: NewOrder, lines: Sequence[OrderLine], known: Known, source: str
+) -> str:
+    told = ", ".join(f"{line.line_id} ({line.sku})" for line in lines[:MAX_NAMED])
     have = ", ".join([*known.lines][:MAX_NAMED])
     return (
         f"Order {order.order_id} came from {known.source} with the line ids {have}, and {source} "
-        f"calls the same pieces {told}; no pieces were added. {_by_hand(order)}"
+        f"calls pieces of the same SKU {told}; none of these were added. {_by_hand(order)}"
     )
 
 

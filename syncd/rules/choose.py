@@ -278,7 +278,14 @@ def _implied(piece: Piece, fact: Fact) -> bool:
         later += [piece.delivered_at, piece.lost_at]
     elif fact.event is Event.DELIVERED and piece.position in _CIR:
         at = piece.delivered_at
+    elif piece.position is _ARRIVED.get(fact.event):
+        at, later = piece.return_noticed_at, [piece.changed_at]
     return at is not None and at > fact.occurred_at and at in later
+
+
+_ARRIVED: Final = {
+    Event.RETURN_NOTICED_RTO: P.RETURNED, Event.RETURN_NOTICED_CIR: P.CIR_COMPLETE,
+}  # fmt: skip
 
 
 def _counted(piece: Piece, event: Event) -> bool:

@@ -298,7 +298,7 @@ def test_lines_that_another_source_named_otherwise_are_not_to_be_mended_again_an
     run = office.audit(fix=True)
     (found,) = drift.findings(office.book, run_id=run["id"])
     assert (found.cause, found.mended, found.fixable) == ("unreadable", False, False)
-    assert "calls the same pieces ITEM-77; no pieces were added" in found.message
+    assert "calls pieces of the same SKU ITEM-77 (SHIRT); none of these were added" in found.message
     assert found.do == "See the row: syncctl failed --account shop"
     acts.ignore(office.book, [1], note="the same pieces", actor="asha", now=office.clock.now())
     run = office.audit()

@@ -233,3 +233,21 @@ def test_a_single_piece_that_gets_another_tracking_number_is_the_same_piece(
         told(seller, say(seller, GONE, tracking_number=number, quantity=1, cumulative=True))
     assert seller.positions("OD1") == ["DISPATCHED"]
     assert not seller.rows(EXCEEDS)
+
+
+@pytest.mark.parametrize(("kind", "stands"), [("RTO", "DISPATCHED"), ("CIR", "DELIVERED")])
+@pytest.mark.parametrize("turn", list(permutations(range(2))))
+def test_a_return_and_its_notice_are_of_one_piece_whichever_is_heard_first(
+    seller: Seller, kind: str, stands: str, turn: tuple[int, ...]
+) -> None:
+    """A piece that came back was on its way back: a late notice expects no second one."""
+    ordered(seller, L1=2)
+    of_one: dict[str, Any] = {"line_id": "L1", "quantity": 1, "return_type": ReturnType(kind)}
+    away = Status.DELIVERED if kind == "CIR" else GONE
+    told(seller, say(seller, away, line_id="L1"))
+    notice = say(seller, Status.RETURN_NOTICED, **of_one)
+    back = say(seller, Status.RETURNED, **of_one)
+    found = told(seller, *((notice, back)[one] for one in turn))
+    assert sorted(found) == sorted([stands, "CIR_COMPLETE" if kind == "CIR" else "RETURNED"])
+    told(seller, say(seller, Status.RETURN_NOTICED, **of_one))
+    assert stands not in seller.positions("OD1"), "a second notice is of the second piece"

@@ -426,7 +426,7 @@ def test_each_outcome_of_a_known_order_has_its_record(tmp_path: Path) -> None:
         ("OD1", "CANCELLED", was, was, "PARK", "sequence_missing", 1, "asha", 1),
         ("OD2", "CANCELLED", was, done, "APPLY", "cancelled_on_channel", 1, "asha", 1),
         ("OD2", "CANCELLED", done, done, "NOOP", "already_at_or_past", 1, "asha", 1),
-        ("OD3", "DISPATCHED", "CREATED", "CREATED", "PARK", "order_unknown", 1, "asha", 1),
+        ("OD3", "DISPATCHED", "CREATED", "CREATED", "PARK", "line_unknown", 1, "asha", 1),
     ]
     office.clock.advance(HOUR)
     count = office.seller.count("decision")
