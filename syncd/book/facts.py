@@ -18,7 +18,6 @@ class Fact(RulesFact, kw_only=True, gc=False):
     evidence: str
     order_id: str
     native_status: str
-    return_type: str
     courier: str
     facts: str
     told_in: int  # the run that heard of it

@@ -169,6 +169,11 @@ class Worker:
             known = any(p.line_id == fact.line_id for p in order.pieces)
         else:
             known = not fact.sku or any(p.sku == fact.sku for p in order.pieces)
+        if known and fact.event is Event.RETURN_WITHDRAWN:
+            code = Reason.RETURN_WITHDRAWN_UNSEEN.value
+            self._record_order(order, fact, Outcome.NOOP.value, code)
+            message = "Every piece that it may mean is in another return, which goes on."
+            return Verdict("DONE", Outcome.NOOP.value, code, message)
         if known:
             self.sheet.open_trouble(
                 None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now

@@ -30,6 +30,12 @@ _RELEASE: Final = Step(Verb.RELEASE_HOLD)
 _INVOICE: Final = Step(Verb.CREATE_INVOICE)
 _RENEW: Final = (Step(Verb.RENEW_HOLD),)
 _PARK: Final = (Step(Verb.PARK),)
+_RETURNING: Final = frozenset(
+    {
+        Position.RETURN_EXPECTED, Position.RETURNED, Position.RETURN_ACKNOWLEDGED,
+        Position.CIR_CREATED, Position.CIR_COMPLETE, Position.LOST,
+    }
+)  # fmt: skip
 
 
 def _plain(cell: Cell) -> Decision:
@@ -72,7 +78,8 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     of a parcel that is to be packed again is off its shelf, so that only a putaway frees it. What
     a person has settled stays so until something newer happens than they had before them, or
     something else is told than they were asked about. What had left unsold and does not come
-    back after all is invoiced then.
+    back after all is invoiced then. A buyer's return that is called off says nothing of a parcel
+    that the courier brings back, nor the other way about.
     """
     position = piece.position
     if piece.unsold:
@@ -80,6 +87,9 @@ def decide(piece: Piece, fact: Fact, rulings: Rulings = PLAIN) -> Decision:
     if piece.settled and is_answered(piece, fact):
         met = rulings.all[position][fact.event]
         return _but(met, Outcome.NOOP, position, Reason.SETTLED_BY_PERSON, ())
+    if fact.event is Event.RETURN_WITHDRAWN and _of_other_type(piece, fact):
+        met = rulings.all[position][fact.event]
+        return _but(met, Outcome.NOOP, position, Reason.RETURN_WITHDRAWN_UNSEEN, ())
     if piece.off_shelf and position is Position.CREATED and fact.event is Event.CANCELLED:
         position = Position.PICKED  # somebody has it in hand
     if not piece.hold:
@@ -186,6 +196,14 @@ def _withdrawn(piece: Piece, fact: Fact) -> int | None:
 
 def _of_another(piece: Piece, fact: Fact) -> bool:
     return bool(fact.return_id and piece.return_id and fact.return_id != piece.return_id)
+
+
+def _of_other_type(piece: Piece, fact: Fact) -> bool:
+    """Whether the piece is, or was lost, in a return of the type that the fact is not about."""
+    if fact.return_id and fact.return_id == piece.return_id:
+        return False  # the same return, whatever it is called
+    other = fact.return_type and piece.return_type and fact.return_type != piece.return_type
+    return bool(other) and piece.position in _RETURNING
 
 
 def _withdrawn_earlier(piece: Piece, fact: Fact) -> int | None:

@@ -93,5 +93,6 @@ class Fact(Struct, kw_only=True):
     shipment_id: str = ""
     tracking_number: str = ""
     return_id: str = ""
+    return_type: str = ""
     left_seller: bool = False
     waited: bool = False

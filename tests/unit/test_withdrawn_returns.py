@@ -102,3 +102,51 @@ def test_a_late_dispatch_mends_the_date_of_the_parcel_as_well(seller: Seller) ->
     left = to_micros(START + timedelta(hours=1))
     assert seller.rows("SELECT dispatched_at FROM item") == [(left,)]
     assert seller.rows("SELECT dispatched_at FROM package") == [(left,)]
+
+
+@pytest.mark.parametrize("named", [{}, {"return_id": "R9"}])
+@pytest.mark.parametrize(
+    ("kind", "other", "stands"), [(RTO, CIR, "RETURN_EXPECTED"), (CIR, RTO, "CIR_CREATED")]
+)
+def test_a_return_of_the_other_type_that_is_called_off_ends_no_return(
+    seller: Seller, kind: ReturnType, other: ReturnType, stands: str, named: dict[str, object]
+) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    dated(seller, DISPATCHED, 1)
+    dated(seller, DELIVERED if kind is CIR else DISPATCHED, 2)
+    dated(seller, (Status.RETURN_NOTICED, {"return_type": kind, "return_id": "R1"}), 3)
+    dated(seller, (Status.RETURN_WITHDRAWN, {"return_type": other, **named}), 4)
+    assert seller.positions("OD1") == [stands]
+    assert seller.journal()[-1] == ("DONE", "NOOP", "return_withdrawn_unseen")
+    dated(seller, (Status.RETURN_WITHDRAWN, {"return_type": kind, "return_id": "R1"}), 5)
+    assert seller.positions("OD1") == ["DELIVERED" if kind is CIR else "DISPATCHED"]
+    assert open_codes(seller) == []
+
+
+def test_a_return_is_called_off_by_its_id_whatever_its_type_is_called(seller: Seller) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    dated(seller, DISPATCHED, 1)
+    dated(seller, (Status.RETURN_NOTICED, {"return_type": RTO, "return_id": "R1"}), 3)
+    dated(seller, CIR_OFF, 4)
+    assert seller.positions("OD1") == ["DISPATCHED"]
+
+
+def test_a_buyers_return_that_is_called_off_is_of_the_piece_that_was_delivered(
+    seller: Seller,
+) -> None:
+    seller.order("OD2", ("L1", "SHIRT", 2))
+    seller.clock.advance(timedelta(hours=40))
+
+    def say(hours: int, status: Status, **more: object) -> None:
+        at = START + timedelta(hours=hours)
+        seller.tell(seller.change("OD2", status, occurred_at=at, line_id="L1", **more))
+        seller.settle()
+
+    one = {"quantity": 1}
+    say(1, Status.DISPATCHED)
+    say(2, Status.RETURN_NOTICED, return_type=RTO, **one)
+    say(3, Status.DELIVERED, **one)
+    say(5, Status.RETURN_WITHDRAWN, return_type=CIR, **one)
+    say(4, Status.RETURN_NOTICED, return_type=CIR, **one)  # older, and heard late
+    assert sorted(seller.positions("OD2")) == ["DELIVERED", "RETURN_EXPECTED"]
+    assert open_codes(seller) == []
