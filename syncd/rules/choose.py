@@ -12,9 +12,8 @@ always give the same choice, in whatever order the pieces are handed in:
   single piece told of twice is no contradiction. A contradiction is the last resort.
 * Among equals: the most advanced for a dispatch, what is most likely for the rest; then by line
   and number of the piece.
-* A total («2 of 3 so far») is first filled by the pieces that are there already; one of a parcel
-  not by those that went in another. So is a dispatch or a delivery by a piece of which a later
-  word has told that it must have happened.
+* A total («2 of 3 so far») is first filled by the pieces that are there already. So is a dispatch
+  or a delivery by a piece of which a later word has told that it must have happened.
 * Pieces of one bundle count as one and are chosen together.
 
 A cancellation, and a buyer's wish for one, is about what has not left the seller. A parcel that
@@ -221,7 +220,7 @@ def _row(piece: Piece, fact: Fact) -> _Row:
     if fact.event in _CANCELS:
         stage = _stage(piece, fact, outcome)
         return _Row(piece, near, contradicts, (stage, near, *queue), stage)
-    appetite = _appetite(piece, fact, outcome, near)
+    appetite = _appetite(piece, fact, outcome)
     bound = near in (_RETURN, _PARCEL) and not (contradicts and _stayed_behind(piece, fact))
     key = (near, appetite, 0, *queue) if bound else (_FREE, appetite, near, *queue)
     return _Row(piece, near, contradicts, key)
@@ -255,13 +254,12 @@ def _comes_back(piece: Piece) -> bool:
     return piece.position in _COMING_BACK
 
 
-def _appetite(piece: Piece, fact: Fact, outcome: Outcome, near: int) -> int:
+def _appetite(piece: Piece, fact: Fact, outcome: Outcome) -> int:
     """0: the fact is about such a piece. 1: it changes nothing there. 2: it contradicts.
 
     -1: it has been counted there already, or was taken for granted.
     """
-    other = near == _ELSEWHERE and fact.event in _OUTWARD  # it went in another parcel
-    if _implied(piece, fact) or (fact.cumulative and not other and _counted(piece, fact.event)):
+    if _implied(piece, fact) or (fact.cumulative and _counted(piece, fact.event)):
         return -1
     if outcome is Outcome.ESCALATE:
         return 2

@@ -211,17 +211,25 @@ def test_parts_without_a_parcel_end_alike_in_whatever_order_they_are_heard(
     assert seller.count("exceptions", "state = 'OPEN' AND code <> 'lost_in_transit'") == 0
 
 
-@pytest.mark.parametrize("named", [{}, {"line_id": "L1"}, {"sku": "SKU"}])
-def test_totals_of_two_parcels_that_only_their_tracking_numbers_tell_apart_are_two(
-    seller: Seller, named: dict[str, str]
-) -> None:
+def test_a_total_is_of_the_line_whatever_tracking_number_stands_beside_it(seller: Seller) -> None:
+    """A parcel gets another label, a courier another number for the last mile."""
+    ordered(seller, L1=3)
+    for count, number in ((1, "T1"), (1, "T2"), (2, "T3")):
+        more = {"tracking_number": number, "quantity": count, "cumulative": True}
+        told(seller, say(seller, GONE, line_id="L1", **more))
+    assert sorted(seller.positions("OD1")) == ["DISPATCHED", "DISPATCHED", "FULFILLABLE"]
+    for _ in range(2):
+        more = {"tracking_number": "B9", "quantity": 1, "cumulative": True}
+        told(seller, say(seller, Status.DELIVERED, line_id="L1", **more))
+    assert sorted(seller.positions("OD1")) == ["DELIVERED", "DISPATCHED", "FULFILLABLE"]
+
+
+def test_a_total_in_a_parcel_that_has_an_id_is_of_that_parcel(seller: Seller) -> None:
     ordered(seller, L1=2)
-    for status in (GONE, Status.DELIVERED):
-        for number in ("T1", "T2", "T1"):
-            more = {"tracking_number": number, "quantity": 1, "cumulative": True, **named}
-            told(seller, say(seller, status, **more))
-    assert seller.positions("OD1") == ["DELIVERED", "DELIVERED"]
-    assert seller.rows("SELECT tracking_number FROM package ORDER BY id") == [("T1",), ("T2",)]
+    for parcel in ("A1", "A2", "A1"):
+        more = {"shipment_id": parcel, "tracking_number": parcel, "quantity": 1}
+        told(seller, say(seller, GONE, line_id="L1", cumulative=True, **more))
+    assert seller.positions("OD1") == ["DISPATCHED", "DISPATCHED"]
     assert not seller.rows(EXCEEDS)
 
 

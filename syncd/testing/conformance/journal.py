@@ -117,8 +117,6 @@ class Journal:
                 elif row.cumulative:
                     # A total of cancellations is that of the line, in whichever parcel.
                     place = row.return_id or row.shipment_id
-                    if not place and row.status in (Status.DISPATCHED, Status.DELIVERED):
-                        place = row.tracking_number
                     place = "" if row.status is Status.CANCELLED else place
                     old = totals.get((key, row.line_id, place), 0)
                     totals[key, row.line_id, place] = max(old, row.quantity)
