@@ -73,9 +73,6 @@ SETTLED_OUTCOMES: Final = {
 }  # fmt: skip
 """A run's counts, by the outcomes of the facts that it settled."""
 
-OF_AN_ORDER: Final = {"quantity_exceeds", "ambiguous_replacement"}
-"""Codes of facts that were settled with an exception of the order, and of no piece."""
-
 PARCELS_AT_REST: Final = {"SPLITTED", "MERGED"}
 """States of a parcel that is only a trace of what became of it."""
 
@@ -547,8 +544,7 @@ def ledger_a_facts_mark_is_what_its_records_say(ledger: Ledger) -> Iterator[str]
                 yield f"fact {fact.id} is {fact.state}, but decision {effects[0].id} carried it out"
             continue
         if not effects:
-            if fact.code not in OF_AN_ORDER:
-                yield f"fact {fact.id} is done as {fact.outcome}, but nothing records it"
+            yield f"fact {fact.id} is done as {fact.outcome}, but nothing records it"
             continue
         strongest = max(effects, key=lambda d: (WEIGHT[d.outcome], -d.id))
         if (fact.outcome, fact.code) != (strongest.outcome, strongest.code):

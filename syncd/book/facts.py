@@ -28,11 +28,16 @@ class Fact(RulesFact, kw_only=True, gc=False):
     decided_run: int | None  # the run that decided it last, and left it open
 
 
-FIELDS: Final = (
-    "id, evidence, order_id, line_id, sku, quantity, cumulative, status, return_type, return_id, "
-    "native_status, shipment_id, tracking_number, courier, left_seller, facts, occurred_at, "
-    "observed_at, run_id, state, outcome, code, tries, decided_run"
-)
+NAMES: Final = (
+    "id", "evidence", "order_id", "line_id", "sku", "quantity", "cumulative", "status",
+    "return_type", "return_id", "native_status", "shipment_id", "tracking_number", "courier",
+    "left_seller", "facts", "occurred_at", "observed_at", "run_id", "state", "outcome", "code",
+    "tries", "decided_run",
+)  # fmt: skip
+LINE: Final = "CASE WHEN as_line = '' THEN line_id ELSE as_line END"
+"""The line of a fact: as the channel told it, or as a person says that it is called here."""
+_READ: Final = {"line_id": LINE, "sku": "CASE WHEN as_line = '' THEN sku ELSE '' END"}
+FIELDS: Final = ", ".join(_READ.get(name, name) for name in NAMES)
 # A fact that a run left open is taken up by the next one; unless it is NEW again, because what
 # it waited for has come.
 _THIS_TURN: Final = "(state = 'NEW' OR decided_run IS NULL OR decided_run < ?)"
@@ -54,7 +59,9 @@ _OPEN_OF: Final = (
 _UNDONE: Final = (
     f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND (state IN "
     "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE') OR (state = 'DONE' "
-    "AND outcome = 'SKIPPED' AND code = 'channel_not_shipping' AND status <> 'DISPATCHED'))"
+    "AND outcome = 'SKIPPED' AND code = 'channel_not_shipping' AND status <> 'DISPATCHED') OR "
+    "(state = 'DONE' AND code = 'ambiguous_replacement' AND EXISTS (SELECT 1 FROM exceptions e "
+    "WHERE e.inbox_id = inbox.id AND e.state = 'OPEN')))"
 )
 
 Key = tuple[int, int]
@@ -111,6 +118,17 @@ def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
         fact.waited = True
     return in_order(facts)
 
+
+def decided_for(book: Book, fact_id: int) -> set[int]:
+    """The pieces (row ids) for which this fact has been decided, and not only put off."""
+    rows = book.query(_DECIDED_FOR, (fact_id,))
+    return {item_id for (item_id,) in rows}
+
+
+_DECIDED_FOR: Final = (
+    "SELECT item_id FROM decision WHERE inbox_id = ? AND item_id IS NOT NULL "
+    "AND outcome NOT IN ('PARK', 'REFUSED', 'ACT')"
+)
 
 F = TypeVar("F", bound=Fact)
 

@@ -11,7 +11,15 @@ from msgspec import structs
 from syncd.book.documents import package_code
 from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
-from syncd.book.intake_known import Desk, Known, Tombstone, load_known, load_tombstones, unpark
+from syncd.book.intake_known import (
+    Desk,
+    Known,
+    Tombstone,
+    load_known,
+    load_tombstones,
+    reopen,
+    unpark,
+)
 from syncd.book.intake_names import compare_names, wanted as wanted_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import refresh_orders
@@ -51,6 +59,7 @@ class Batch:
         self._name_rows: list[tuple[str, int, str]] = []
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
+        self._raised: dict[str, set[str]] = {}  # known orders, with the lines that have new pieces
 
     def take(self) -> None:
         """Work the batch through and write it."""
@@ -103,6 +112,8 @@ class Batch:
         self.changed += 1
         if added:
             self._widened.add(known.pk)
+            lines = {piece.line_id for piece in added if not piece.replaces}
+            self._raised.setdefault(order.order_id, set()).update(lines)
 
     def _adopt(self, order: NewOrder, known: Known, names: Sequence[tuple[str, str]]) -> None:
         """Give lines that the book had named by their SKU the panel's ids."""
@@ -301,6 +312,7 @@ class Batch:
         self._moves.flush(book)
         refresh_orders(book, self._widened)
         self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
+        self.unparked += reopen(book, self._desk.account_id, self._raised)
         book.executemany(_DECIDE_TOMBSTONE, self._doubtful)
         self.unparked += len(self._doubtful)
 

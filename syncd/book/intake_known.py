@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
+from syncd.book.facts import LINE
 from syncd.book.store import Book
 from syncd.rules import Event, Fact
 
@@ -151,3 +153,23 @@ def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
         (account_id, *ids),
     )
     return done.rowcount
+
+
+def reopen(book: Book, account_id: int, grown: Mapping[str, set[str]]) -> int:
+    """Have what was said of whole orders or lines, or of more pieces than there were, decided for
+    pieces that came since; how many facts. ``grown``: order id -> its lines that have grown."""
+    done = 0
+    for order_id, lines in grown.items():
+        names = msgspec.json.encode(["", *lines]).decode()
+        done += book.query(_REOPEN, (account_id, order_id, names)).rowcount
+    return done
+
+
+_REOPEN: Final = f"""
+UPDATE inbox SET state = 'NEW', message = 'The order has grown; to be decided for what is new.'
+WHERE account_id = ? AND order_id = ? AND state = 'DONE' AND status <> 'UNKNOWN'
+AND outcome IN ('NOOP', 'NOTE', 'APPLY', 'APPLY_CHAIN', 'HOLD', 'ESCALATE', 'TOMBSTONE')
+AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?))
+AND (quantity IS NULL OR EXISTS (SELECT 1 FROM exceptions e WHERE e.inbox_id = inbox.id
+  AND e.code = 'quantity_exceeds' AND e.item_id IS NULL))
+"""

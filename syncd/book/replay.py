@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from syncd.book.documents import SequenceRow
-from syncd.book.facts import FIELDS, Fact, fact_of, in_order
+from syncd.book.facts import FIELDS, NAMES, Fact, fact_of, in_order
 from syncd.book.inbox import COLUMNS, Journal
 from syncd.book.records import BY_HAND, Act
 from syncd.book.shared import Shared
@@ -140,7 +140,7 @@ class Replay:
     def _play(self, sheet: Worksheet, facts: Sequence[Known]) -> Played:
         task = Task(
             account=self._account, run_id=0, actor="audit", ships=self._ships, sweep_done=True,
-            rehearsal=True,
+            rehearsal=True, afresh=True,
         )  # fmt: skip
         undecided = facts
         for _ in range(2):  # what waits for a fact that comes after it has its chance as well
@@ -267,7 +267,8 @@ def _known(row: Sequence[Any]) -> Known:
     return Known(**values, kind=row[-3], status=row[_STATUS], message=row[-2], decided_at=row[-1])
 
 
-_FIELDS: Final = (*FIELDS.split(", "), "kind", "message", "decided_at")
+_MORE: Final = ("kind", "message", "decided_at")
+_FIELDS: Final = (*NAMES, *_MORE)
 _STATUS: Final = _FIELDS.index("status")
 _PUT_INTO: Final = (
     "SELECT d.item_id, p.id FROM json_each(?) wanted "
@@ -284,6 +285,6 @@ _TAKEN_FOR: Final = (
     "GROUP BY d.inbox_id, i.line_id"
 )
 _KNOWN: Final = (
-    f"SELECT {', '.join(_FIELDS)} FROM inbox WHERE account_id = ? AND order_id IN ({{marks}}) "
-    "AND status <> 'UNKNOWN'"
+    f"SELECT {FIELDS}, {', '.join(_MORE)} FROM inbox "
+    "WHERE account_id = ? AND order_id IN ({marks}) AND status <> 'UNKNOWN'"
 )

@@ -56,22 +56,43 @@ def retry(
     ids: Sequence[int] = (),
     account: str | None = None,
     code: str | None = None,
+    line: str = "",
     actor: str,
     now: datetime,
 ) -> Retried:
     """Have facts decided again: these ``ids``, or all unsettled ones of an account or a code.
 
-    Raises NotFound for an unknown id or account, Refused when an id is settled or nothing is
-    named. Run the accounts returned to have them decided now.
+    With ``line``, a line of the book, the facts named by ``ids`` are taken to be of that line:
+    for what a channel or a report calls otherwise than the book does.
+
+    Raises NotFound for an unknown id, account or line, Refused when an id is settled or nothing
+    is named. Run the accounts returned to have them decided now.
     """
+    if line and not ids:
+        raise Refused("Name the facts that are of this line by their ids.", code="nothing_named")
     with book.write():
         facts = _by_id(book, ids) if ids else _by_filter(book, account, code)
         _check_states(facts, RETRYABLE, "tried again")
         _check_readable(facts)
-        _set_state(book, facts, "NEW", f"to be tried again, asked by {actor}")
-        write_records(book, _records(facts, Act.RETRY, "NEW", actor, now, ""))
+        note = _take_for(book, facts, line) if line else ""
+        _set_state(book, facts, "NEW", f"to be tried again{note}, asked by {actor}")
+        write_records(book, _records(facts, Act.RETRY, "NEW", actor, now, note.lstrip()))
     accounts = sorted({fact.account for fact in facts})
     return Retried(tuple(fact.id for fact in facts), tuple(accounts))
+
+
+def _take_for(book: Book, facts: Sequence[_Fact], line: str) -> str:
+    """Have the facts be of this line of their orders; the words for it."""
+    for fact in facts:
+        lines = [one for (one,) in book.query(_LINES, (fact.order_pk,))]
+        if line not in lines:
+            told = ", ".join(lines) or "none: the order is not in the book"
+            raise NotFound(f"The order of fact {fact.id} has no line {line}; its lines are {told}.")
+        book.query("UPDATE inbox SET as_line = ? WHERE id = ?", (line, fact.id))
+    return f" as of line {line}"
+
+
+_LINES: Final = "SELECT DISTINCT line_id FROM item WHERE order_id = ? ORDER BY line_id LIMIT 50"
 
 
 def ignore(book: Book, ids: Sequence[int], *, note: str, actor: str, now: datetime) -> Ignored:

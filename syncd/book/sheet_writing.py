@@ -109,7 +109,7 @@ _ADD_TROUBLE: Final = (
 
 _CLOSE_TROUBLE: Final = (
     "UPDATE exceptions SET state = 'CLOSED', closed_at = ?, closed_by = ?, note = ?, choice = ? "
-    "WHERE item_id = ? AND code = ? AND inbox_id IS ? AND state = 'OPEN'"
+    "WHERE item_id IS ? AND code = ? AND inbox_id IS ? AND state = 'OPEN'"
 )
 
 _ADD_ATTEMPT: Final = (
@@ -124,7 +124,8 @@ _ADD_DECISION: Final = (
 )
 
 _ADD_MESSAGE: Final = (
-    "INSERT INTO outbox (account_id, topic, inbox_id, created_at) VALUES (?, ?, ?, ?)"
+    "INSERT INTO outbox (account_id, topic, inbox_id, created_at) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (inbox_id) DO UPDATE SET created_at = excluded.created_at, sent_at = NULL"
 )
 
 _MARK: Final = (

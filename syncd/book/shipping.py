@@ -204,6 +204,8 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     if verdict.fact is not None:
         when = from_micros(verdict.fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
         said = f"{verdict.fact.event} of line {lines} at {when}"
+        if verdict.code == "cancel_unclear":
+            return f"{subject} must stay here: {_unclear(verdict.fact, order_id)}"
         if verdict.code == "told_left":
             return f"{subject}: {_told_left(verdict.fact, said, order_id)}"
         return (
@@ -225,6 +227,17 @@ def _told(verdict: Verdict, package: str, order_id: str) -> str:
     if verdict.code == "without_cancelled":
         return f"{subject} may leave, but without line {lines}, which is cancelled: take it out."
     return _words(verdict.code, package or f"order {order_id}")
+
+
+def _unclear(fact: RulesFact, order_id: str) -> str:
+    """Which cancellation may be of these pieces, and what is to be done."""
+    when = from_micros(fact.occurred_at).strftime("%Y-%m-%d %H:%M UTC")
+    named = f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}"
+    what = f" of {named}" if fact.line_id or fact.sku else ""
+    return (
+        f"the channel said {fact.event}{what} at {when}, and nobody knows which piece of this "
+        f"order that is. Look at the order in the panel; what helps: syncctl explain {order_id}"
+    )
 
 
 def not_yet(position: Position, lines: str, order_id: str) -> str:

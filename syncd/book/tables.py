@@ -359,6 +359,7 @@ class Inbox(Table):
     tries = IntegerField(default=0)
     decided_run = IntegerField(null=True)
     decided_at = BigIntegerField(null=True)
+    as_line = TextField(constraints=[SQL("DEFAULT ''")], default="")  # its line, by a person's word
 
     class Meta:
         # The order id stands first so that neighbours in time are neighbours in the index:

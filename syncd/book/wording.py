@@ -178,8 +178,8 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
             "line comes.",
             "Compare the lines with the panel's: syncctl order ORDER --account ACCOUNT. If the "
             "panel has this line too, fetch the order again: syncctl trigger ACCOUNT --task orders "
-            "--order ORDER. If it is another name of a line that the book has, do by hand what "
-            "this tells, such as syncctl warehouse ORDER DISPATCHED, and set it aside with: "
+            "--order ORDER. If it is another name of a line that the book has, say of which: "
+            "syncctl retry ID --as-line LINE. If it is about nothing here, set it aside: "
             'syncctl failed --ignore ID --note "..."',
         ),
         Reason.SEQUENCE_MISSING: Words(
@@ -302,6 +302,11 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
         "cancel_undecided": Words(
             "The channel has cancelled some of it, or the buyer asked for that, and no pass has "
             "decided it yet; it must stay here until then."
+        ),
+        "cancel_unclear": Words(
+            "The channel has cancelled something, or the buyer asked for that, of a line that the "
+            "book lacks or cannot tell from its replacement; it must stay here until somebody "
+            "knows which."
         ),
         "told_left": Words(
             "The panel already says it has left, and the book has not followed yet; it must not "

@@ -13,7 +13,7 @@ import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
 from syncd.book.desk import Act, Desk
-from syncd.book.facts import Fact
+from syncd.book.facts import Fact, decided_for
 from syncd.book.order_facts import order_facts
 from syncd.book.parcel_verbs import leaves_apart
 from syncd.book.repack import after_cancel
@@ -73,6 +73,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     sweep_done: bool
     swept: frozenset[str] = frozenset()
     rehearsal: bool = False  # undone afterwards, so the tenant need not be live
+    afresh: bool = False  # played from the start, as if nothing had been decided before
     policies: Policies = Policies()
 
 
@@ -108,6 +109,14 @@ class Worker:
             return self._ambiguous(order, fact)
         if not pieces:
             return self._no_piece(order, fact)
+        again = self._is_again(fact)
+        if again:  # it is for the pieces that it has not met
+            met = decided_for(self.sheet.book, fact.id)
+            pieces = [piece for piece in pieces if piece.item_id not in met]
+            if not choice.excess:
+                self._no_more_excess(fact)
+            if not pieces:
+                return Verdict("DONE", fact.outcome, fact.code)
         held = self._held(pieces)
         if held:
             return self._park(order, fact, pieces, held, _BEHIND)
@@ -125,11 +134,11 @@ class Worker:
             self._carry_out(order, fact, piece, decision)
         if fact.event is Event.CANCELLED:
             self._mend_parcels(order, fact, wanted)
-        if choice.excess:
-            self.sheet.open_trouble(
-                None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
-            )
-        return self._settled(order, fact, decisions)
+        exceeds = bool(choice.excess) and not again
+        verdict = self._settled(order, fact, decisions, exceeds=exceeds, again=again)
+        if exceeds:
+            self._exceeds(order, fact)
+        return verdict
 
     def _rulings_of(self, piece: Piece) -> Rulings:
         """The account's; but an invoice of the seller's from before a change of policy is his."""
@@ -161,6 +170,7 @@ class Worker:
         code = Reason.AMBIGUOUS_REPLACEMENT.value
         more = "It names no line, and the order holds a line and its replacement."
         self.sheet.open_trouble(None, order, fact, code, "warning", self.now, more)
+        self._record_order(order, fact, Outcome.ESCALATE.value, code)
         return Verdict("DONE", Outcome.ESCALATE.value, code, more)
 
     def _no_piece(self, order: Order, fact: Fact) -> Verdict:
@@ -175,18 +185,32 @@ class Worker:
             message = "Every piece that it may mean is in another return, which goes on."
             return Verdict("DONE", Outcome.NOOP.value, code, message)
         if known:
-            self.sheet.open_trouble(
-                None, order, fact, Reason.QUANTITY_EXCEEDS.value, "warning", self.now
-            )
+            self._exceeds(order, fact)
             message = "Every piece of this line has already had its share of such changes."
-            code = Reason.QUANTITY_EXCEEDS.value
-            self._record_order(order, fact, Outcome.ESCALATE.value, code)
-            return Verdict("DONE", Outcome.ESCALATE.value, code, message)
+            return Verdict("DONE", Outcome.ESCALATE.value, Reason.QUANTITY_EXCEEDS.value, message)
         message = _lacks(order, fact)
         code = Reason.LINE_UNKNOWN.value
         if fact.code != code:
             self._record_order(order, fact, Outcome.PARK.value, code)
         return Verdict("PARKED", Outcome.PARK.value, code, message)
+
+    def _exceeds(self, order: Order, fact: Fact) -> None:
+        """The fact speaks of more pieces than there are: a person is told."""
+        code = Reason.QUANTITY_EXCEEDS.value
+        if not self._is_again(fact):  # then it is told already
+            self.sheet.open_trouble(None, order, fact, code, "warning", self.now)
+            self._record_order(order, fact, Outcome.ESCALATE.value, code)
+
+    def _is_again(self, fact: Fact) -> bool:
+        """Whether the fact was carried out before, and its order has grown since."""
+        if self.task.afresh or fact.state != "NEW" or fact.outcome not in _CARRIED_OUT:
+            return False
+        return fact.outcome != Outcome.TOMBSTONE or bool(decided_for(self.sheet.book, fact.id))
+
+    def _no_more_excess(self, fact: Fact) -> None:
+        """The order has grown to what the fact speaks of: nobody need look any more."""
+        code, note = Reason.QUANTITY_EXCEEDS.value, "The order has all these pieces now."
+        self.sheet.closed_troubles.append((self.now, LATER_FACT, note, "", None, code, fact.id))
 
     def set_aside(self, facts: Sequence[Fact], message: str, code: str) -> str:
         """This order cannot be worked: its facts are refused whole. Gives the plan's lines."""
@@ -360,18 +384,24 @@ class Worker:
         event = fact.event._value_
         self.plan.append(f"{fact.order_id}\x1f{event}\x1f{fact.evidence}\x1f{outcome}\x1f{code}\n")
 
-    def _settled(self, order: Order, fact: Fact, decisions: Sequence[Decision]) -> Verdict:
+    def _settled(
+        self, order: Order, fact: Fact, decisions: Sequence[Decision], *, exceeds: bool, again: bool
+    ) -> Verdict:
         """The order's roll-up, the message for others, and the fact's own mark."""
         strongest = decisions[0]
         for decision in decisions:
             if _WEIGHT[decision.outcome] > _WEIGHT[strongest.outcome]:
                 strongest = decision
-        if strongest.outcome in _CHANGES:
+        if exceeds or strongest.outcome in _CHANGES:
             state = _state_of(order.pieces)
             if state != order.state:
                 order.state = state
                 order.dirty = True
             self.sheet.messages.append((self.task.account.id, "order.changed", fact.id, self.now))
+        if exceeds and strongest.outcome is not Outcome.ESCALATE:
+            return _done(Outcome.ESCALATE, Reason.QUANTITY_EXCEEDS)
+        if again and _WEIGHT[fact.outcome] >= _WEIGHT[strongest.outcome]:
+            return Verdict("DONE", fact.outcome, fact.code)  # it was decided before, for more
         return _done(strongest.outcome, strongest.reason)
 
 
@@ -439,6 +469,12 @@ _WAITING: Final = (
     "again at the next pass."
 )
 _TROUBLE: Final = frozenset({Outcome.ESCALATE, Outcome.HOLD})
+_CARRIED_OUT: Final = frozenset(
+    {
+        Outcome.NOOP, Outcome.NOTE, Outcome.APPLY, Outcome.APPLY_CHAIN, Outcome.HOLD,
+        Outcome.ESCALATE, Outcome.TOMBSTONE,
+    }
+)  # fmt: skip
 _CHANGES: Final = frozenset(
     {Outcome.APPLY, Outcome.APPLY_CHAIN, Outcome.HOLD, Outcome.ESCALATE, Outcome.NOTE}
 )

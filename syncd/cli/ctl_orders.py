@@ -214,9 +214,11 @@ def _say_fact(fact: Mapping[str, Any], now: datetime) -> None:
 @click.argument("ids", nargs=-1, type=click.IntRange(1), metavar="[ID]...")
 @click.option("--account", metavar="NAME", help="All that waits of this account.")
 @click.option("--code", metavar="CODE", help="All with this reason.")
-def retry(ids: Sequence[int], account: str | None, code: str | None) -> None:
+@click.option("--as-line", "line", default="", metavar="LINE",
+              help="They are about this line, which the channel calls otherwise.")  # fmt: skip
+def retry(ids: Sequence[int], account: str | None, code: str | None, line: str) -> None:
     """Have failed changes decided again now: by id, account or reason."""
-    body = {"ids": list(ids), "account": account, "code": code}
+    body = {"ids": list(ids), "account": account, "code": code, "line": line}
     done = shared().client.send("POST", path_of("failed", "retry"), body)
     if emit(done):
         return

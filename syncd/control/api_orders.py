@@ -24,6 +24,7 @@ from syncd.control.deps import (
     Word,
 )
 from syncd.control.importing import ImportFile
+from syncd.statuses import MAX_ID_LENGTH
 
 MOST_IDS = 10_000
 Code = Annotated[str, Field(max_length=200)]
@@ -50,6 +51,7 @@ class Retry(Body):
     ids: Annotated[list[Count], Field(max_length=MOST_IDS, default_factory=list)]
     account: Word | None = None
     code: Word | None = None
+    line: Annotated[str, Field(max_length=MAX_ID_LENGTH)] = ""
 
 
 class Ignore(Body):
@@ -154,7 +156,10 @@ def failed(
 def retry(body: Retry, daemon: Daemon, actor: Actor) -> Response:
     """Have facts decided again, now."""
     return answer(
-        daemon.retry(ids=body.ids, account=body.account, code=body.code, actor=actor), 202
+        daemon.retry(
+            ids=body.ids, account=body.account, code=body.code, line=body.line, actor=actor
+        ),
+        202,
     )
 
 

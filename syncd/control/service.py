@@ -318,11 +318,19 @@ class Service:
     # --- what a person does
 
     def retry(
-        self, *, ids: Sequence[int], account: str | None, code: str | None, actor: str
+        self,
+        *,
+        ids: Sequence[int],
+        account: str | None,
+        code: str | None,
+        line: str = "",
+        actor: str,
     ) -> dict[str, Any]:
-        """Have facts decided again, now."""
-        now = self.clock.now()
-        done = acts.retry(self.book, ids=ids, account=account, code=code, actor=actor, now=now)
+        """Have facts decided again, now; with ``line`` as facts about that line."""
+        done = acts.retry(
+            self.book, ids=ids, account=account, code=code, line=line, actor=actor,
+            now=self.clock.now(),
+        )  # fmt: skip
         runs = self._decide(done.accounts, "retry", actor)
         return {"ids": done.ids, "accounts": done.accounts, "runs": runs}
 

@@ -51,6 +51,46 @@ def look_ahead(
     return stopped, left
 
 
+def doubted(pieces: Sequence[Piece], facts: Iterable[Fact]) -> dict[int, Fact]:
+    """The pieces here that a cancellation, or a wish for one, may mean and does not name.
+
+    Its line or SKU is none of the order's, or it may be of a line or of that line's replacement:
+    item id -> that fact. Nobody knows which piece it is, so none of them should leave meanwhile.
+    """
+    found: dict[int, Fact] = {}
+    for fact in facts:
+        meant = _perhaps(pieces, fact)
+        for piece in meant:
+            if fact.event is Event.CANCEL_WITHDRAWN:
+                asked = found.get(piece.item_id)
+                if asked is not None and _same_wish(asked, fact):
+                    del found[piece.item_id]
+            else:
+                found.setdefault(piece.item_id, fact)
+    return found
+
+
+def _perhaps(pieces: Sequence[Piece], fact: Fact) -> Sequence[Piece]:
+    if fact.event not in OF_CANCELS:
+        return ()
+    named = [
+        piece
+        for piece in pieces
+        if fact.line_id in ("", piece.line_id) and (fact.line_id or fact.sku in ("", piece.sku))
+    ]
+    if not named:
+        return pieces
+    return named if choose(pieces, fact).ambiguous else ()
+
+
+def _same_wish(asked: Fact, withdrawn: Fact) -> bool:
+    names = (asked.line_id, asked.sku) == (withdrawn.line_id, withdrawn.sku)
+    return asked.event is Event.CANCEL_REQUESTED and names
+
+
+OF_CANCELS: Final = frozenset({Event.CANCELLED, Event.CANCEL_REQUESTED, Event.CANCEL_WITHDRAWN})
+
+
 def _move(piece: Piece, fact: Fact, target: Position) -> None:
     """As far as later facts look at it."""
     piece.hold, piece.held_at = "", None

@@ -7,11 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from syncd.rules.foresee import has_left, look_ahead
+from syncd.rules.foresee import OF_CANCELS, doubted, has_left, look_ahead
 from syncd.rules.pieces import Fact, Piece
-from syncd.rules.words import Event, Position
+from syncd.rules.words import Position
 
-STOPPING: Final = frozenset({Event.CANCELLED, Event.CANCEL_REQUESTED, Event.CANCEL_WITHDRAWN})
+STOPPING: Final = OF_CANCELS
 """The events that stop a parcel, and the one that lets it go again."""
 
 _REPLACED: Final = ("SPLITTED", "MERGED")
@@ -33,7 +33,7 @@ class Verdict(Struct, frozen=True):
 
 
 def may_ship(
-    pieces: Sequence[Piece], inside: Iterable[int], facts: Iterable[Fact], blocked: str, state: str
+    pieces: Sequence[Piece], inside: Iterable[int], facts: Sequence[Fact], blocked: str, state: str
 ) -> Verdict:
     """The verdict over the parcel with the pieces ``inside`` (item ids) of an order's ``pieces``.
 
@@ -60,6 +60,10 @@ def may_ship(
     meant = tuple(piece for piece in waiting if piece.item_id in stopped)
     if meant:
         return Verdict(False, "cancel_undecided", meant, stopped[meant[0].item_id])
+    doubts = doubted(pieces, facts)
+    perhaps = tuple(piece for piece in waiting if piece.item_id in doubts)
+    if perhaps:
+        return Verdict(False, "cancel_unclear", perhaps, doubts[perhaps[0].item_id])
     gone = tuple(piece for piece in waiting if piece.item_id in left)
     if gone:
         return Verdict(False, "told_left", gone, left[gone[0].item_id])

@@ -34,7 +34,7 @@ def test_two_that_leave_under_one_name_share_a_parcel_after_one_that_was_cancell
     seller: Seller, name: dict[str, str]
 ) -> None:
     packed(seller, Position.PACKED, "a", names=False)
-    told(seller, seller.change("OD1", Status.CANCELLED))
+    told(seller, seller.change("OD1", Status.CANCELLED, line_id="a"))
     add(seller, line("a"), line("b"), line("c"))
     told(seller, left(seller, **name, line_id="b"))
     told(seller, left(seller, **name, line_id="c"))

@@ -692,13 +692,15 @@ exception: quantity_exceeds, warning, OPEN, fact 4, opened_at 4m, The channel sa
 decision: fact 1, L1.0, DISPATCHED, FULFILLABLE > DISPATCHED, APPLY, dispatched_on_channel,
     create_shipment,allocate,create_invoice,dispatch, test, note invoice INV/001, occurred_at
     1m, decided_at 1m
+decision: fact 1, DISPATCHED, COMPLETE > COMPLETE, ESCALATE, quantity_exceeds, test,
+    occurred_at 1m, decided_at 1m
 decision: fact 2, DISPATCHED, COMPLETE > COMPLETE, ESCALATE, quantity_exceeds, test,
     occurred_at 2m, decided_at 2m
 decision: fact 3, DISPATCHED, COMPLETE > COMPLETE, ESCALATE, quantity_exceeds, test,
     occurred_at 3m, decided_at 3m
 decision: fact 4, DISPATCHED, COMPLETE > COMPLETE, ESCALATE, quantity_exceeds, test,
     occurred_at 4m, decided_at 4m
-fact: fact 1, DONE, APPLY, dispatched_on_channel, decided_at 1m
+fact: fact 1, DONE, ESCALATE, quantity_exceeds, decided_at 1m
 fact: fact 2, DONE, ESCALATE, quantity_exceeds, Every piece of this line has already had its
     share of such changes., decided_at 2m
 fact: fact 3, DONE, ESCALATE, quantity_exceeds, Every piece of this line has already had its
@@ -850,6 +852,8 @@ piece: L2.0, UNFULFILLABLE, changed_at 0m
 exception: ambiguous_replacement, warning, OPEN, fact 1, opened_at 1m, The channel said
     DISPATCHED (DISPATCHED) at 2026-03-01 06:01 UTC of the order: ambiguous_replacement. It
     names no line, and the order holds a line and its replacement.
+decision: fact 1, DISPATCHED, CREATED > CREATED, ESCALATE, ambiguous_replacement, test,
+    occurred_at 1m, decided_at 1m
 fact: fact 1, DONE, ESCALATE, ambiguous_replacement, It names no line, and the order holds a
     line and its replacement., decided_at 1m
 """

@@ -1,0 +1,187 @@
+"""Orders that grow after something was said of them, and what is said of a line by another name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from syncd.book import acts, shipping
+from syncd.book.intake import take_orders
+from syncd.errors import NotFound, Refused
+from syncd.rules import Position
+from syncd.statuses import NewOrder, OrderLine, ReturnType, Status
+from tests.bookkit import Seller
+
+WHO = "uid 1000 (asha)"
+GONE, CANCELLED = Status.DISPATCHED, Status.CANCELLED
+
+
+@pytest.fixture
+def seller(tmp_path: Path) -> Seller:
+    found = Seller(tmp_path)
+    found.stock("SHIRT", 5)
+    found.stock("SOCK", 5)
+    return found
+
+
+def said(seller: Seller, status: Status, **more: object) -> list[str]:
+    seller.tell(seller.change("OD1", status, **more))
+    seller.settle()
+    return seller.positions("OD1")
+
+
+def may_ship(seller: Seller) -> tuple[bool, str]:
+    found = shipping.of_order(seller.book, "OD1")
+    return found.may_ship, found.code
+
+
+def open_codes(seller: Seller) -> list[str]:
+    return [code for (code,) in seller.rows("SELECT code FROM exceptions WHERE state = 'OPEN'")]
+
+
+def test_a_line_that_comes_after_its_order_was_cancelled_is_cancelled_too(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert said(seller, CANCELLED) == ["CANCELLED"]
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    assert may_ship(seller) == (False, "cancel_undecided")
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED", "CANCELLED"]
+    assert seller.stock_of("SOCK") == {"on_hand_good": 5}
+    assert seller.rows("SELECT item_id, outcome FROM decision WHERE inbox_id = 1 ORDER BY id") == [
+        (1, "APPLY"),
+        (2, "APPLY"),
+    ]
+    assert seller.settle().counts.taken_up == 0
+
+
+def test_an_order_that_was_cancelled_before_it_came_may_come_in_two_parts(seller: Seller) -> None:
+    seller.tell(seller.change("OD1", CANCELLED))
+    seller.settle()
+    for lines in ([("L1", "SHIRT", 1)], [("L1", "SHIRT", 1), ("L2", "SOCK", 1)]):
+        seller.order("OD1", *lines)
+        seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED", "CANCELLED"]
+    assert seller.journal() == [("DONE", "TOMBSTONE", "cancelled_before_import")]
+
+
+def test_a_line_that_comes_late_goes_the_way_of_its_order(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, GONE)
+    said(seller, Status.RETURN_NOTICED, return_type=ReturnType.RTO)
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    seller.settle()
+    assert seller.positions("OD1") == ["RETURN_EXPECTED", "RETURN_EXPECTED"]
+    assert seller.stock_of("SOCK") == {"on_hand_good": 4, "in_transit_back": 1}
+
+
+def test_what_was_said_of_one_line_is_not_said_of_another(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    said(seller, CANCELLED, line_id="L1", quantity=1)
+    said(seller, GONE, line_id="L1", quantity=1)
+    seller.order("OD1", ("L1", "SHIRT", 3), ("L2", "SOCK", 1))
+    seller.settle()
+    found = seller.positions("OD1")
+    assert (sorted(found[:2]), found[2:]) == (["CANCELLED", "DISPATCHED"], ["FULFILLABLE"] * 2)
+
+
+@pytest.mark.parametrize("cumulative", [False, True])
+@pytest.mark.parametrize("status", [CANCELLED, GONE])
+def test_what_exceeded_the_order_is_carried_out_when_the_pieces_come(
+    seller: Seller, status: Status, cumulative: bool
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    stands = [status.value] * 2
+    assert said(seller, status, line_id="L1", quantity=3, cumulative=cumulative) == stands
+    assert seller.journal() == [("DONE", "ESCALATE", "quantity_exceeds")]
+    assert open_codes(seller) == ["quantity_exceeds"]
+    seller.order("OD1", ("L1", "SHIRT", 3))
+    clerk = seller.settle()
+    assert seller.positions("OD1") == [status.value] * 3
+    assert (open_codes(seller), clerk.counts.taken_up) == ([], 1)
+
+
+def test_what_still_exceeds_the_order_stays_one_question(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, CANCELLED, line_id="L1", quantity=3)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED", "CANCELLED"]
+    assert open_codes(seller) == ["quantity_exceeds"]
+
+
+def test_that_a_fact_exceeds_the_order_is_in_the_plan(tmp_path: Path) -> None:
+    plans = []
+    for quantity in (1, 5):
+        folder = tmp_path / str(quantity)
+        folder.mkdir()
+        house = Seller(folder)
+        house.order("OD1", ("L1", "SHIRT", 1))
+        house.tell(house.change("OD1", GONE, line_id="L1", quantity=quantity, evidence_id="e"))
+        plans.append(house.settle().plan.hexdigest())
+    assert plans[0] != plans[1]
+
+
+@pytest.mark.parametrize("status", [CANCELLED, Status.CANCEL_REQUESTED])
+def test_a_cancellation_of_a_line_that_nobody_knows_stops_the_order(
+    seller: Seller, status: Status
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert may_ship(seller) == (True, "may_ship")
+    said(seller, status, line_id="L9")
+    assert may_ship(seller) == (False, "cancel_unclear")
+    assert "of line L9" in shipping.of_order(seller.book, "OD1").words
+    with pytest.raises(Refused, match="nobody knows which piece"):
+        seller.advance("OD1", Position.PACKED)
+    acts.ignore(seller.book, [1], note="of another shop", actor=WHO, now=seller.clock.now())
+    assert may_ship(seller) == (True, "may_ship")
+
+
+def test_a_wish_of_a_line_that_nobody_knows_may_be_withdrawn(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, Status.CANCEL_REQUESTED, line_id="L9")
+    said(seller, Status.CANCEL_WITHDRAWN, line_id="L8")
+    assert may_ship(seller) == (False, "cancel_unclear")
+    said(seller, Status.CANCEL_WITHDRAWN, line_id="L9")
+    assert may_ship(seller) == (True, "may_ship")
+
+
+def test_a_person_says_of_which_line_a_fact_is(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    told = seller.change("OD1", CANCELLED, line_id="9001", evidence_id="e1")
+    seller.tell(told)
+    seller.settle()
+    now = seller.clock.now()
+    with pytest.raises(NotFound, match="its lines are L1, L2"):
+        acts.retry(seller.book, ids=[1], line="L3", actor=WHO, now=now)
+    with pytest.raises(Refused, match="by their ids"):
+        acts.retry(seller.book, account="shop", line="L2", actor=WHO, now=now)
+    done = acts.retry(seller.book, ids=[1], line="L2", actor=WHO, now=now)
+    assert (done.ids, done.accounts) == ((1,), ("shop",))
+    seller.settle()
+    assert seller.positions("OD1") == ["FULFILLABLE", "CANCELLED"]
+    seller.tell(told)  # told again it is the same fact still
+    seller.settle()
+    assert seller.journal() == [("DONE", "APPLY", "cancelled_on_channel")]
+    (note,) = seller.rows("SELECT note FROM decision WHERE event = 'retry'")[0]
+    assert note == "as of line L2"
+
+
+def test_a_fact_of_a_line_or_its_replacement_stops_both_until_it_is_settled(
+    seller: Seller,
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    lines = [OrderLine(line_id="L1", sku="SHIRT", quantity=1),
+             OrderLine(line_id="L2", sku="SHIRT", quantity=1, replaces_line_id="L1")]  # fmt: skip
+    now = seller.clock.now()
+    order = NewOrder(order_id="OD1", placed_at=now, lines=tuple(lines))
+    take_orders(seller.book, "shop", [order], source="test", now=now)
+    seller.tell(seller.change("OD1", CANCELLED, sku="SHIRT"))
+    assert may_ship(seller) == (False, "cancel_unclear")
+    seller.settle()
+    assert seller.journal() == [("DONE", "ESCALATE", "ambiguous_replacement")]
+    assert seller.count("decision", "code = 'ambiguous_replacement'") == 1
+    assert may_ship(seller) == (False, "cancel_unclear")
+    acts.settle(seller.book, [1], "dismiss", note="of the first", actor=WHO,
+                now=seller.clock.now())  # fmt: skip
+    assert may_ship(seller) == (True, "may_ship")
