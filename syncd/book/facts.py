@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from msgspec import Struct
+
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
 from syncd.rules import EVENT_RANK, Event, Fact as RulesFact, event_of
@@ -119,15 +121,29 @@ def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
     return in_order(facts)
 
 
-def decided_for(book: Book, fact_id: int) -> set[int]:
-    """The pieces (row ids) for which this fact has been decided, and not only put off."""
-    rows = book.query(_DECIDED_FOR, (fact_id,))
-    return {item_id for (item_id,) in rows}
+class Decided(Struct, frozen=True):
+    """What a fact has come to before. ``effects`` counts pieces, a bundle as one."""
+
+    pieces: frozenset[int]  # row ids
+    effects: int
+    marks: tuple[tuple[str, str], ...]  # outcome and code of each record, in their order
+
+
+def decided_for(book: Book, fact_id: int) -> Decided:
+    """The records of a fact; those by which it was only put off do not count."""
+    rows = book.query(_DECIDED_FOR, (fact_id,)).fetchall()
+    of_pieces = [row for row in rows if row[0] is not None]
+    return Decided(
+        frozenset(row[0] for row in of_pieces),
+        len({row[1] for row in of_pieces if row[2] != "NOOP"}),
+        tuple((row[2], row[3]) for row in rows),
+    )
 
 
 _DECIDED_FOR: Final = (
-    "SELECT item_id FROM decision WHERE inbox_id = ? AND item_id IS NOT NULL "
-    "AND outcome NOT IN ('PARK', 'REFUSED', 'ACT')"
+    "SELECT d.item_id, CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END, d.outcome, d.code "
+    "FROM decision d LEFT JOIN item i ON i.id = d.item_id "
+    "WHERE d.inbox_id = ? AND d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') ORDER BY d.id"
 )
 
 F = TypeVar("F", bound=Fact)

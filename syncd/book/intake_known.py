@@ -170,6 +170,8 @@ UPDATE inbox SET state = 'NEW', message = 'The order has grown; to be decided fo
 WHERE account_id = ? AND order_id = ? AND state = 'DONE' AND status <> 'UNKNOWN'
 AND outcome IN ('NOOP', 'NOTE', 'APPLY', 'APPLY_CHAIN', 'HOLD', 'ESCALATE', 'TOMBSTONE')
 AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?))
-AND (quantity IS NULL OR EXISTS (SELECT 1 FROM exceptions e WHERE e.inbox_id = inbox.id
-  AND e.code = 'quantity_exceeds' AND e.item_id IS NULL))
+AND (quantity IS NULL OR cumulative OR quantity > (
+  SELECT count(DISTINCT CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END)
+  FROM decision d JOIN item i ON i.id = d.item_id WHERE d.inbox_id = inbox.id
+  AND d.outcome NOT IN ('NOOP', 'PARK', 'REFUSED', 'ACT')))
 """

@@ -13,7 +13,7 @@ import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
 from syncd.book.desk import Act, Desk
-from syncd.book.facts import Fact, decided_for
+from syncd.book.facts import Decided, Fact, decided_for
 from syncd.book.order_facts import order_facts
 from syncd.book.parcel_verbs import leaves_apart
 from syncd.book.repack import after_cancel
@@ -23,6 +23,7 @@ from syncd.book.worksheet import Worksheet
 from syncd.rules import (
     PLAIN,
     Cell,
+    Choice,
     Decision,
     Event,
     Gates,
@@ -103,20 +104,13 @@ class Worker:
             return self._unknown(fact)
         swept = not self.task.swept or fact.order_id in self.task.swept
         fact.waited = swept and (fact.waited or self.task.sweep_done)
-        choice = choose(order.pieces, fact)
+        before = self._before(fact)
+        choice = choose(order.pieces, fact) if before is None else self._anew(order, fact, before)
         pieces = cast(list[Piece], choice.pieces)  # of those it was given
         if choice.ambiguous:
             return self._ambiguous(order, fact)
         if not pieces:
-            return self._no_piece(order, fact)
-        again = self._is_again(fact)
-        if again:  # it is for the pieces that it has not met
-            met = decided_for(self.sheet.book, fact.id)
-            pieces = [piece for piece in pieces if piece.item_id not in met]
-            if not choice.excess:
-                self._no_more_excess(fact)
-            if not pieces:
-                return Verdict("DONE", fact.outcome, fact.code)
+            return self._no_piece(order, fact) if before is None else _standing(before.marks)
         held = self._held(pieces)
         if held:
             return self._park(order, fact, pieces, held, _BEHIND)
@@ -134,8 +128,9 @@ class Worker:
             self._carry_out(order, fact, piece, decision)
         if fact.event is Event.CANCELLED:
             self._mend_parcels(order, fact, wanted)
-        exceeds = bool(choice.excess) and not again
-        verdict = self._settled(order, fact, decisions, exceeds=exceeds, again=again)
+        exceeds = bool(choice.excess) and before is None
+        marks = () if before is None else before.marks
+        verdict = self._settled(order, fact, decisions, marks, exceeds=exceeds)
         if exceeds:
             self._exceeds(order, fact)
         return verdict
@@ -194,18 +189,33 @@ class Worker:
             self._record_order(order, fact, Outcome.PARK.value, code)
         return Verdict("PARKED", Outcome.PARK.value, code, message)
 
+    def _before(self, fact: Fact) -> Decided | None:
+        """What the fact was carried out for before, if its order has grown since."""
+        if self.task.afresh or not fact.outcome:
+            return None
+        before = decided_for(self.sheet.book, fact.id)
+        return before if before.marks else None
+
+    def _anew(self, order: Order, fact: Fact, before: Decided) -> Choice:
+        """What a fact that was carried out before means of what has come into its order since."""
+        if fact.quantity is None or fact.cumulative:
+            choice = choose(order.pieces, fact)
+            chosen = [piece for piece in choice.pieces if piece.item_id not in before.pieces]
+            choice = Choice(chosen, choice.excess, choice.ambiguous)
+        else:
+            left = max(0, fact.quantity - before.effects)
+            unmet = [piece for piece in order.pieces if piece.item_id not in before.pieces]
+            rest = msgspec.structs.replace(fact, quantity=max(1, left))
+            choice = choose(unmet, rest) if left and unmet else Choice([], left)
+        if not choice.excess:
+            self._no_more_excess(fact)
+        return choice
+
     def _exceeds(self, order: Order, fact: Fact) -> None:
         """The fact speaks of more pieces than there are: a person is told."""
         code = Reason.QUANTITY_EXCEEDS.value
-        if not self._is_again(fact):  # then it is told already
-            self.sheet.open_trouble(None, order, fact, code, "warning", self.now)
-            self._record_order(order, fact, Outcome.ESCALATE.value, code)
-
-    def _is_again(self, fact: Fact) -> bool:
-        """Whether the fact was carried out before, and its order has grown since."""
-        if self.task.afresh or fact.state != "NEW" or fact.outcome not in _CARRIED_OUT:
-            return False
-        return fact.outcome != Outcome.TOMBSTONE or bool(decided_for(self.sheet.book, fact.id))
+        self.sheet.open_trouble(None, order, fact, code, "warning", self.now)
+        self._record_order(order, fact, Outcome.ESCALATE.value, code)
 
     def _no_more_excess(self, fact: Fact) -> None:
         """The order has grown to what the fact speaks of: nobody need look any more."""
@@ -385,7 +395,13 @@ class Worker:
         self.plan.append(f"{fact.order_id}\x1f{event}\x1f{fact.evidence}\x1f{outcome}\x1f{code}\n")
 
     def _settled(
-        self, order: Order, fact: Fact, decisions: Sequence[Decision], *, exceeds: bool, again: bool
+        self,
+        order: Order,
+        fact: Fact,
+        decisions: Sequence[Decision],
+        marks: Sequence[tuple[str, str]],
+        *,
+        exceeds: bool,
     ) -> Verdict:
         """The order's roll-up, the message for others, and the fact's own mark."""
         strongest = decisions[0]
@@ -400,8 +416,8 @@ class Worker:
             self.sheet.messages.append((self.task.account.id, "order.changed", fact.id, self.now))
         if exceeds and strongest.outcome is not Outcome.ESCALATE:
             return _done(Outcome.ESCALATE, Reason.QUANTITY_EXCEEDS)
-        if again and _WEIGHT[fact.outcome] >= _WEIGHT[strongest.outcome]:
-            return Verdict("DONE", fact.outcome, fact.code)  # it was decided before, for more
+        if marks:  # it was decided before, for others
+            return _standing([*marks, (strongest.outcome.value, strongest.reason.value)])
         return _done(strongest.outcome, strongest.reason)
 
 
@@ -434,6 +450,12 @@ def _recipe(steps: tuple[Step, ...]) -> _Recipe:
 
 
 MAX_RECIPES: Final = 2_000
+
+
+def _standing(marks: Sequence[tuple[str, str]]) -> Verdict:
+    """The mark of a fact with these records: that of the weightiest, the first of equals."""
+    outcome, code = max(marks, key=lambda mark: _WEIGHT.get(mark[0], -1))
+    return Verdict("DONE", outcome, code)
 
 
 def _lacks(order: Order, fact: Fact) -> str:
@@ -469,12 +491,6 @@ _WAITING: Final = (
     "again at the next pass."
 )
 _TROUBLE: Final = frozenset({Outcome.ESCALATE, Outcome.HOLD})
-_CARRIED_OUT: Final = frozenset(
-    {
-        Outcome.NOOP, Outcome.NOTE, Outcome.APPLY, Outcome.APPLY_CHAIN, Outcome.HOLD,
-        Outcome.ESCALATE, Outcome.TOMBSTONE,
-    }
-)  # fmt: skip
 _CHANGES: Final = frozenset(
     {Outcome.APPLY, Outcome.APPLY_CHAIN, Outcome.HOLD, Outcome.ESCALATE, Outcome.NOTE}
 )
