@@ -122,7 +122,7 @@ def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
 
 
 class Decided(Struct, frozen=True):
-    """What a fact has come to before. ``effects`` counts pieces, a bundle as one."""
+    """What a fact has come to before. ``effects`` counts the pieces used up, a bundle as one."""
 
     pieces: frozenset[int]  # row ids
     effects: int
@@ -135,14 +135,22 @@ def decided_for(book: Book, fact_id: int) -> Decided:
     of_pieces = [row for row in rows if row[0] is not None]
     return Decided(
         frozenset(row[0] for row in of_pieces),
-        len({row[1] for row in of_pieces if row[2] != "NOOP"}),
+        len({row[1] for row in of_pieces if row[4]}),
         tuple((row[2], row[3]) for row in rows),
     )
 
 
+TOOK_A_PIECE: Final = (
+    "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') "
+    "AND NOT (d.outcome = 'NOOP' AND d.event = 'CANCELLED' AND d.before = 'CANCELLED')"
+)
+"""The condition of a record ``d`` that has used up one of the pieces that its fact speaks of.
+
+One more that is cancelled, of a line of which all were, is about a piece that is still to come.
+"""
 _DECIDED_FOR: Final = (
-    "SELECT d.item_id, CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END, d.outcome, d.code "
-    "FROM decision d LEFT JOIN item i ON i.id = d.item_id "
+    "SELECT d.item_id, CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END, d.outcome, d.code, "
+    f"{TOOK_A_PIECE} FROM decision d LEFT JOIN item i ON i.id = d.item_id "
     "WHERE d.inbox_id = ? AND d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') ORDER BY d.id"
 )
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from syncd.book.facts import LINE
+from syncd.book.facts import LINE, TOOK_A_PIECE
 from syncd.book.store import Book
 from syncd.rules import Event, Fact
 
@@ -173,5 +173,5 @@ AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?
 AND (quantity IS NULL OR cumulative OR quantity > (
   SELECT count(DISTINCT CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END)
   FROM decision d JOIN item i ON i.id = d.item_id WHERE d.inbox_id = inbox.id
-  AND d.outcome NOT IN ('NOOP', 'PARK', 'REFUSED', 'ACT')))
+  AND {TOOK_A_PIECE}))
 """

@@ -97,7 +97,7 @@ class Base(RuleBasedStateMachine):
 
     def placed(
         self, account: str, lines: Lines, *, place: bool = False,
-        delay: timedelta = timedelta(0), own: bool = False,
+        delay: timedelta = timedelta(0), own: bool = False, later: timedelta = timedelta(0),
     ) -> PanelOrder:  # fmt: skip
         """A new order at a panel. The toy channel ships all of them."""
         panel = self.office.panels[account]
@@ -112,6 +112,7 @@ class Base(RuleBasedStateMachine):
             "LOC-DEL" if place else "",
             delay,
             own=own and isinstance(panel, Bazaar),
+            later=later,
         )  # fmt: skip
 
     def deed(

@@ -51,9 +51,11 @@ NONSENSE = st.fixed_dictionaries(
 Deed = tuple[str, int, timedelta]
 DEEDS = ["ship", "ship", "ship", "cancel", "deliver", *WISHES, *FATES]
 
+DEEDS_OF = st.lists(st.tuples(st.sampled_from(DEEDS), NUMBER, DELAY), min_size=3, max_size=15)
+
 LIFE = rule(
     lines=LINES,
-    deeds=st.lists(st.tuples(st.sampled_from(DEEDS), NUMBER, DELAY), min_size=3, max_size=15),
+    deeds=DEEDS_OF,
     passes=PASSES,
 )
 
@@ -82,6 +84,18 @@ class BookMachine(PeopleRules, WatchingRules):
     ) -> None:
         """``own``: the seller ships it, where the channel knows of such orders."""
         self.placed(self.panel(number).name, lines, place=place, delay=delay, own=own)
+
+    @rule(number=NUMBER, lines=LINES, hours=st.integers(1, 30), deeds=DEEDS_OF, passes=PASSES)
+    def an_order_comes_in_parts(
+        self, number: int, lines: Lines, hours: int, deeds: list[Deed], passes: set[str]
+    ) -> None:
+        """The book hears of a part of it first, and of what becomes of all of it meanwhile."""
+        panel = self.panel(number)
+        order = self.placed(panel.name, lines, later=timedelta(hours=hours))
+        for deed, one, delay in deeds:
+            line = order.new.lines[one % len(order.new.lines)].line_id
+            self.deed(panel, order, line, deed, 1 + one % 3, delay)
+        self.some_passes(passes)
 
     @precondition(any_order)
     @LIFE

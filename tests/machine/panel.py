@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from msgspec import structs
+
 from syncd.hookspecs import Channel, ReadsBy, Settings, hookimpl
 from syncd.statuses import (
     STATUSES_OF,
@@ -69,6 +71,7 @@ class PanelOrder:
             line.line_id: [PanelPiece() for _ in range(line.quantity)] for line in new.lines
         }
         self.spoilt = False
+        self.whole_at = new.placed_at  # from when on all of it is told
 
     def truth(self) -> dict[str, Counter[str]]:
         """Pieces by state, for each line; a bundle counts as its components."""
@@ -111,14 +114,25 @@ class ToyPanel:
         return self.now
 
     def place(
-        self, lines: Sequence[OrderLine], location: str, delay: timedelta, *, own: bool = False
+        self,
+        lines: Sequence[OrderLine],
+        location: str,
+        delay: timedelta,
+        *,
+        own: bool = False,
+        later: timedelta = timedelta(0),
     ) -> PanelOrder:
+        """A new order. With ``later`` a part of it is told first, and all of it so much later."""
         new = NewOrder(
             order_id=f"OD{next(self._numbers)}", placed_at=self.moment(), lines=tuple(lines),
             location_id=location, facts=OWN if own else {},
         )  # fmt: skip
         order = self.orders[new.order_id] = PanelOrder(new)
-        self.told.append(Told(new, Kind.ORDERS, self.now + delay))
+        order.whole_at = self.now + delay + later
+        if later:
+            some = structs.replace(new, lines=tuple(lines[: (1 + len(lines)) // 2]))
+            self.told.append(Told(some, Kind.ORDERS, self.now + delay))
+        self.told.append(Told(new, Kind.ORDERS, self.now + delay + later))
         return order
 
     def ship(self, order: PanelOrder, line_id: str, quantity: int, delay: timedelta) -> bool:

@@ -40,8 +40,14 @@ class PeopleRules(Base):
         return [number for (number,) in self.office.rows(sql)]
 
     def settle(self, ids: list[int], choice: str, **more: Any) -> acts.Settled:
-        """As the API does it."""
+        """As the API does it. Who settles before all of the order is known may be mistaken."""
         o = self.office
+        for number in () if more.get("dry_run") else ids:
+            sql = "SELECT a.name, e.order_id FROM exceptions e JOIN account a ON a.id = "
+            ((account, order_id),) = o.rows(f"{sql} e.account_id WHERE e.id = ?", number)
+            order = o.panels[account].orders.get(order_id)
+            if order is not None and order.whole_at > o.now:
+                self.spoil(account, order_id)
         return acts.settle(
             o.book, ids, choice, note="I looked", actor=WHO, now=o.now, policies=o.policies, **more
         )
