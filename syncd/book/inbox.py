@@ -70,6 +70,7 @@ class Stored(msgspec.Struct, frozen=True):
     fetched: int
     new: int
     quarantined: int  # of the new ones
+    unread: tuple[str, ...] = ()  # the evidence of all that could not be used, new or known
 
     @property
     def known(self) -> int:
@@ -111,7 +112,8 @@ def store_page(
             for row, change in pairs
         ]
         new, bad = _insert(book, account_id, kind, rows, run_id, cursor)
-    return Stored(fetched=len(rows), new=new, quarantined=bad)
+    unread = tuple(row[_EVIDENCE] for row in rows if is_quarantined(row))
+    return Stored(fetched=len(rows), new=new, quarantined=bad, unread=unread)
 
 
 def _insert(
@@ -347,7 +349,7 @@ def _quarantined(
     return (
         account_id, kind.value, f"quarantine:{evidence}", text("order_id"), text("line_id"),
         text("sku"), None, False, Status.UNKNOWN.value, "", text("return_id"),
-        text("native_status"), text("shipment_id"), "", "", "", False, "", "",
+        text("native_status"), text("shipment_id"), text("tracking_number"), "", "", False, "", "",
         raw, observed, observed, run_id,
         "QUARANTINED", "QUARANTINED", "unreadable_row", problem, 0, None,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -113,13 +113,17 @@ def ignore_many(book: Book, ids: Sequence[int], *, note: str, actor: str, now: d
     return Ignored(tuple(fact.id for fact in facts))
 
 
-def ignore_read(book: Book, account_id: int, run_id: int, *, now: datetime) -> Ignored:
+def ignore_read(
+    book: Book, account_id: int, run_id: int, unread: Collection[str], *, now: datetime
+) -> Ignored:
     """Set rows of an unknown word aside that this run was told of anew and could read.
 
     Each fact answers one row at most: that of its order, line (SKU where it names no line),
-    return and word of the panel.
+    parcel, return and word of the panel. ``unread`` is the evidence of what this run could not
+    read: such a row stays.
     """
-    ids = [pk for (pk,) in book.query(_READ_NOW, (account_id, run_id))]
+    still = msgspec.json.encode(list(unread)).decode()
+    ids = [pk for (pk,) in book.query(_READ_NOW, (account_id, run_id, still))]
     return ignore_many(book, ids, note=f"read well in run {run_id}", actor="syncd", now=now)
 
 
@@ -152,15 +156,18 @@ def reopen_refused(book: Book, tenant_id: int, code: str, message: str) -> Reope
 
 _READ_NOW: Final = f"""
 WITH bad AS (
-  SELECT id, order_id, line_id, sku, return_id, native_status, row_number() OVER (
-    PARTITION BY order_id, line_id, sku, return_id, native_status ORDER BY id) AS place
+  SELECT *, row_number() OVER (PARTITION BY order_id, line_id, sku, shipment_id, tracking_number,
+    return_id, native_status ORDER BY id) AS place
   FROM inbox WHERE account_id = ?1 AND {UNSETTLED} AND state = 'QUARANTINED'
-  AND order_id <> '' AND native_status <> '')
+  AND order_id <> '' AND native_status <> ''
+  AND evidence NOT IN (SELECT value FROM json_each(?3)))
 SELECT bad.id FROM bad WHERE bad.place <= (
   SELECT count(*) FROM inbox good WHERE good.account_id = ?1 AND good.order_id = bad.order_id
   AND good.run_id = ?2 AND good.id > bad.id AND good.status <> 'UNKNOWN'
   AND good.native_status = bad.native_status AND good.line_id = bad.line_id
   AND (bad.line_id <> '' OR good.sku = bad.sku)
+  AND bad.shipment_id IN ('', good.shipment_id)
+  AND bad.tracking_number IN ('', good.tracking_number)
   AND (bad.return_id = '' OR good.return_id IN ('', bad.return_id)))
 """
 _SELECT: Final = (

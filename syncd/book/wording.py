@@ -258,10 +258,12 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
         "unreadable_row": Words(
             "The row could not be used; it is kept as it came.",
-            "A word that is in no map: add it to the account's status_map and have it told again, "
-            "syncctl trigger ACCOUNT --days N; once it is read this row closes by itself. Else do "
-            "by hand what the row says, or update the plugin, and set the row aside with: syncctl "
-            'failed --ignore ID --note "..."',
+            "See what it says is wrong. A word that is in no map goes into the account's map of "
+            "words, if its channel has one (status_map; statuses for files); then have it told "
+            "again, syncctl trigger ACCOUNT --days N, and the row of a line that is read now "
+            "closes by itself. Else do by hand what the row says, or update the plugin, and set it "
+            "aside: "
+            'syncctl failed --ignore ID --note "..."',
         ),
         "internal_error": Words(
             "The program failed on this order and changed nothing of it; it is tried again.",
@@ -317,7 +319,7 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "stock_missing": Words("The stock for some of it is missing, so it must stay here."),
         "fact_retry": Words("A person asked to have this decided again."),
-        "fact_ignore": Words("A person set this aside."),
+        "fact_ignore": Words("This was set aside."),
         **{code: Words(*words) for code, words in WAIT_CODES.items()},
     }
 )

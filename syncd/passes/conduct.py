@@ -377,7 +377,7 @@ def _write_end(job: Job, end: End) -> None:
             now=now,
         )
         if not job.dry_run:
-            setaside.ignore_read(job.book, job.account_id, job.run_id, now=now)
+            setaside.ignore_read(job.book, job.account_id, job.run_id, job.unread, now=now)
         if job.purpose == runs.REPORT:
             reports.drop(job.book, job.run_id)
         if job.purpose == runs.AUDIT:

@@ -90,6 +90,7 @@ class Job:
         self.started = to_micros(clock.now())
         self.counts = Counts()
         self.notes: dict[Kind, TaskNote] = {}
+        self.unread: set[str] = set()  # evidence of the rows that this run could not use
         self.goes_on = self.purpose == runs.AUDIT and run.started_at is not None
         if self.goes_on:
             self.counts = Counts.from_json(run.counts)

@@ -113,6 +113,7 @@ class BookKeeper:
         counts.new += stored.new
         counts.known += stored.known
         counts.quarantined += stored.quarantined
+        self._job.unread.update(stored.unread)
 
     def _store(
         self, kind: Kind, rows: Sequence[StatusChange], until: datetime | None

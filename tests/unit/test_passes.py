@@ -409,6 +409,27 @@ def test_one_fact_closes_one_row_of_its_word_and_no_later_one(office: Office) ->
     assert states == [("IGNORED",), ("QUARANTINED",), ("QUARANTINED",)]
 
 
+@pytest.mark.parametrize("name", ["shipment_id", "tracking_number"])
+def test_a_fact_of_another_parcel_closes_no_row(office: Office, name: str) -> None:
+    office.seller.order("OD1", ("L1", "SHIRT", 2))
+    office.shop.scripts[Kind.DISPATCHED] = pages(odd("OD1", "ZORG", line_id="L1", **{name: "A"}))
+    office.run(Kind.DISPATCHED)
+    good = read("OD1", "ZORG", line_id="L1", quantity=1, **{name: "B"})
+    office.shop.scripts[Kind.DISPATCHED] = pages(good)
+    office.run(Kind.DISPATCHED)
+    assert office.seller.rows("SELECT state FROM inbox ORDER BY id")[0] == ("QUARANTINED",)
+
+
+def test_what_is_told_again_and_cannot_be_read_still_stays(office: Office) -> None:
+    office.seller.order("OD1", ("L1", "SHIRT", 2))
+    bad = odd("OD1", "ZORG", line_id="L1", evidence_id="e1")
+    good = read("OD1", "ZORG", line_id="L1", quantity=1)
+    for rows in ((bad,), (bad, good)):
+        office.shop.scripts[Kind.DISPATCHED] = pages(*rows)
+        office.run(Kind.DISPATCHED)
+    assert office.seller.rows("SELECT state FROM inbox ORDER BY id")[0] == ("QUARANTINED",)
+
+
 def test_a_rehearsal_closes_no_row(office: Office) -> None:
     office.seller.order("OD1", ("L1", "SHIRT", 1))
     office.shop.scripts[Kind.DISPATCHED] = pages(odd("OD1", "ZORG", line_id="L1"))
