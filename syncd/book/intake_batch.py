@@ -20,7 +20,7 @@ from syncd.book.intake_known import (
     reopen,
     unpark,
 )
-from syncd.book.intake_names import compare_names, wanted as wanted_pieces
+from syncd.book.intake_names import Adopted, compare_names, wanted as wanted_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import refresh_orders
 from syncd.book.replacing import ambiguous, open_exception, replaced_order, stands_in_for
@@ -56,7 +56,7 @@ class Batch:
         self._used_tombstones: dict[int, int] = {}
         self._facts_rows: list[tuple[str, str, int]] = []
         self._doubtful: list[tuple[int]] = []  # tombstones that may mean a line or its replacement
-        self._name_rows: list[tuple[str, int, str]] = []
+        self._name_rows: list[tuple[Any, ...]] = []
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
         self._raised: dict[str, set[str]] = {}  # known orders, with the lines that have new pieces
@@ -115,14 +115,22 @@ class Batch:
             lines = {piece.line_id for piece in added if not piece.replaces}
             self._raised.setdefault(order.order_id, set()).update(lines)
 
-    def _adopt(self, order: NewOrder, known: Known, names: Sequence[tuple[str, str]]) -> None:
-        """Give lines that the book had named by their SKU the panel's ids."""
-        for line_id, sku in names:
-            known.lines[line_id] = known.lines.pop(sku)
-            self._name_rows.append((line_id, known.pk, sku))
-            text = f"The line that was known by its SKU {sku} alone is {line_id} at the channel."
+    def _adopt(self, order: NewOrder, known: Known, names: Sequence[Adopted]) -> None:
+        """Give pieces that the book had named by their SKU the panel's line ids."""
+        for one in names:
+            known.lines[one.line_id] = [one.sku] * one.count
+            known.stands[one.line_id] = known.stands[one.sku]
+            known.lines[one.sku] = [one.sku] * one.first
+            self._name_rows.append(
+                (one.line_id, one.first, known.pk, one.sku, one.first, one.first + one.count)
+            )
+            text = f"{pieces(one.count)} known by the SKU {one.sku} alone: line {one.line_id}."
             self.notes.append(Note(order.order_id, text))
-            self._grown.append(order.order_id)  # what was told of this id has waited
+        for sku in {one.sku for one in names}:
+            if not known.lines[sku]:
+                del known.lines[sku]
+        if names:
+            self._grown.append(order.order_id)  # what was told of these ids has waited
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
         facts = _facts_text(order.facts)
@@ -167,6 +175,8 @@ class Batch:
         if pieces:
             self._grown.append(order.order_id)
             self._settle(order, known, facility_id, placed_at, pieces)
+            for piece in pieces:
+                known.stands.setdefault(piece.line_id, set()).add(piece.position.value)
         return pieces
 
     def _compare(
@@ -365,7 +375,10 @@ _ADD_DECISION: Final = (
     "run_id, actor, occurred_at, decided_at, steps, implied, note) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'cancel_item', 0, '')"
 )
-_NAME_LINE: Final = "UPDATE item SET line_id = ? WHERE order_id = ? AND line_id = ?"
+_NAME_LINE: Final = (
+    "UPDATE item SET line_id = ?, piece = piece - ? "
+    "WHERE order_id = ? AND line_id = ? AND piece >= ? AND piece < ?"
+)
 _TELL: Final = (
     "INSERT INTO outbox (inbox_id, account_id, topic, created_at) "
     "VALUES (?, ?, 'order.changed', ?) ON CONFLICT (inbox_id) DO NOTHING"

@@ -55,7 +55,7 @@ class Desk:
 class Known:
     """An order that the book or this batch has already: its lines' pieces and its facts."""
 
-    __slots__ = ("facts", "lines", "pk", "replaces", "source", "stands_in")
+    __slots__ = ("facts", "lines", "pk", "replaces", "source", "stands", "stands_in")
 
     def __init__(self, pk: int, facts: str, replaces: str, source: str) -> None:
         self.pk = pk
@@ -63,6 +63,7 @@ class Known:
         self.replaces = replaces
         self.source = source
         self.lines: dict[str, list[str]] = {}  # line id -> SKUs of its pieces
+        self.stands: dict[str, set[str]] = {}  # line id -> positions of its pieces
         self.stands_in: dict[str, str] = {}  # line id -> the line it stands in for, if any
 
 
@@ -98,12 +99,13 @@ def load_known(book: Book, account_id: int, ids: Sequence[str]) -> dict[str, Kno
     if by_pk:
         marks = ",".join("?" * len(by_pk))
         items = book.query(
-            f"SELECT order_id, line_id, sku, replaces FROM item WHERE order_id IN ({marks}) "
-            "ORDER BY order_id, line_id, piece",
+            "SELECT order_id, line_id, sku, position, replaces FROM item "
+            f"WHERE order_id IN ({marks}) ORDER BY order_id, line_id, piece",
             tuple(by_pk),
         )
-        for pk, line_id, sku, replaces in items:
+        for pk, line_id, sku, position, replaces in items:
             by_pk[pk].lines.setdefault(line_id, []).append(sku)
+            by_pk[pk].stands.setdefault(line_id, set()).add(position)
             if replaces:
                 by_pk[pk].stands_in[line_id] = replaces
     return found
