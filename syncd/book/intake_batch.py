@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,9 +21,9 @@ from syncd.book.intake_known import (
     reopen,
     unpark,
 )
-from syncd.book.intake_names import Adopted, compare_names, wanted as wanted_pieces
+from syncd.book.intake_names import MAX_NAMED, Adopted, compare_names, wanted as wanted_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
-from syncd.book.records import refresh_orders
+from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.replacing import ambiguous, open_exception, replaced_order, stands_in_for
 from syncd.book.stock import Bucket, Moves, on_hand
 from syncd.book.wording import pieces
@@ -57,6 +58,7 @@ class Batch:
         self._facts_rows: list[tuple[str, str, int]] = []
         self._doubtful: list[tuple[int]] = []  # tombstones that may mean a line or its replacement
         self._name_rows: list[tuple[Any, ...]] = []
+        self._growth: list[Record] = []
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
         self._raised: dict[str, set[str]] = {}  # known orders, with the lines that have new pieces
@@ -114,6 +116,7 @@ class Batch:
             self._widened.add(known.pk)
             lines = {piece.line_id for piece in added if not piece.replaces}
             self._raised.setdefault(order.order_id, set()).update(lines)
+            self._record_growth(known.pk, added)
 
     def _adopt(self, order: NewOrder, known: Known, names: Sequence[Adopted]) -> None:
         """Give pieces that the book had named by their SKU the panel's line ids."""
@@ -178,6 +181,19 @@ class Batch:
             for piece in pieces:
                 known.stands.setdefault(piece.line_id, set()).add(piece.position.value)
         return pieces
+
+    def _record_growth(self, order_pk: int, added: Sequence[Piece]) -> None:
+        """Write down what came into the order after it, for who asks why it is as it is."""
+        counts = Counter((piece.line_id, piece.sku) for piece in added)
+        came = [f"{count} of {sku} in line {line}" for (line, sku), count in counts.items()]
+        more = ", …" if len(came) > MAX_NAMED else ""
+        self._growth.append(
+            Record(
+                order_pk=order_pk, act=Act.GROW, before="", after="", code="order_grown",
+                actor=f"import from {self._desk.source}", at=self._desk.at,
+                note=", ".join(came[:MAX_NAMED]) + more,
+            )
+        )  # fmt: skip
 
     def _compare(
         self,
@@ -321,6 +337,7 @@ class Batch:
         book.executemany(_TELL, told)
         self._moves.flush(book)
         refresh_orders(book, self._widened)
+        write_records(book, self._growth)
         self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
         self.unparked += reopen(book, self._desk.account_id, self._raised)
         book.executemany(_DECIDE_TOMBSTONE, self._doubtful)

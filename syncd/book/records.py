@@ -25,10 +25,11 @@ _AT_ONCE: Final = 400
 
 
 class Act(StrEnum):
-    """What a person (or the allocation after one) may do to an order: a record's event."""
+    """What people, imports and the allocation may do to an order: a record's event."""
 
     ADVANCE = "advance"
     ALLOCATE = "allocate"
+    GROW = "grow"
     PUTAWAY = "putaway"
     RETRY = "retry"
     IGNORE = "ignore"

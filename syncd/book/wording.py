@@ -318,6 +318,7 @@ OTHER_CODES: Final[Mapping[str, Words]] = MappingProxyType(
             "It is not verified, or no courier serves its address, so it must stay here."
         ),
         "stock_missing": Words("The stock for some of it is missing, so it must stay here."),
+        "order_grown": Words("More pieces came into the order."),
         "fact_retry": Words("A person asked to have this decided again."),
         "fact_ignore": Words("This was set aside."),
         **{code: Words(*words) for code, words in WAIT_CODES.items()},

@@ -699,3 +699,15 @@ def test_an_accounts_tasks_are_those_of_its_source(house: House) -> None:
     assert len(asking.check(view, house.channels, house.config, ())) == len(Kind)
     with pytest.raises(Refused, match="has no task returns; it has dispatched"):
         asking.check(view, house.channels, config, (Kind.RETURNS,))
+
+
+def test_a_person_says_over_the_api_of_which_line_a_fact_is(house: House) -> None:
+    seller = house.seller
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.tell(seller.change("OD1", Status.CANCELLED, line_id="9001"))
+    seller.settle()
+    status, _, problem = house.ask("POST", "/v1/failed/retry", {"ids": [1], "line": "L7"})
+    assert (status, problem["code"]) == (404, "not_found")
+    status, _, done = house.ask("POST", "/v1/failed/retry", {"ids": [1], "line": "L1"})
+    assert (status, done["ids"]) == (202, [1])
+    assert seller.rows("SELECT state, line_id, as_line FROM inbox") == [("NEW", "9001", "L1")]

@@ -185,3 +185,12 @@ def test_a_fact_of_a_line_or_its_replacement_stops_both_until_it_is_settled(
     acts.settle(seller.book, [1], "dismiss", note="of the first", actor=WHO,
                 now=seller.clock.now())  # fmt: skip
     assert may_ship(seller) == (True, "may_ship")
+
+
+def test_what_came_into_an_order_later_is_in_its_story(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    assert seller.rows("SELECT event, code, actor, note, item_id FROM decision") == [
+        ("grow", "order_grown", "import from test", "1 of SHIRT in line L1, 1 of SOCK in line L2",
+         None)
+    ]  # fmt: skip
