@@ -15,7 +15,7 @@ from syncd import Channel, Status
 from syncd.book.inbox import evidence_of
 from syncd.hookspecs import ReadsBy
 from syncd.statuses import Kind, StatusChange
-from syncd.testing.conformance import CANNOT, ChannelTests, Plugin
+from syncd.testing.conformance import CANNOT, Base, ChannelTests, Plugin
 from syncd.testing.conformance.journal import evidence
 from tests.toyshop import ToyPlugin, ToySimulator
 from tests.unit.broken_plugins import (
@@ -348,6 +348,22 @@ def test_every_word_of_cannot_is_documented(repository: Path) -> None:
     guide = (repository / "docs" / "plugin-authors.md").read_text()
 
     assert [word for word in CANNOT if f"`{word}`" not in guide] == []
+
+
+def test_every_knob_is_documented(repository: Path) -> None:
+    guide = (repository / "docs" / "plugin-authors.md").read_text()
+    knobs = guide[guide.index("### The knobs") : guide.index("### Recorded answers")]
+
+    assert [name for name in Base.__annotations__ if f"`{name}`" not in knobs] == []
+
+
+def test_kinds_that_the_panel_does_not_date_are_not_asked_for_times() -> None:
+    rule, knobs = "test_times_are_the_panels", {"only": Kind.DELIVERED}
+
+    assert list(broken_by(ThinksUtc(), [rule], **knobs)) == [rule]
+    assert broken_by(ThinksUtc(), [rule], **knobs, undated=frozenset({Kind.DELIVERED})) == {}
+    others = frozenset(Kind) - {Kind.DELIVERED}
+    assert list(broken_by(ThinksUtc(), [rule], **knobs, undated=others)) == [rule]
 
 
 # Recorded answers -----------------------------------------------------------------------------
