@@ -113,8 +113,8 @@ class RowRules(Base):
                         f"{kind}: {at.astimezone(UTC):%d %H:%M:%S} UTC, but what happened to the "
                         f"order happened at {times} UTC; the row: {row}.",
                         "Read the panel's stamp with its offset; without one it is in "
-                        f"{reader.plugin.channel.time_zone}. A coarser panel says how exact it is in `stamps`; "
-                        "kinds whose rows it does not date go into `undated`.",
+                        f"{reader.plugin.channel.time_zone}. A coarser panel says how exact it "
+                        "is in `stamps`; kinds whose rows it does not date go into `undated`.",
                     )
 
     @rule("The same window read twice is the same list, and keeps nothing twice.")
