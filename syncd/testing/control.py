@@ -11,7 +11,7 @@ GET    /control/faults     the faults to come; POST one or a list adds, DELETE c
 POST   /control/conditions ``skew_seconds`` and ``lag_seconds``
 GET    /control/clock      the time here; POST ``{"advance": seconds}`` moves a hand clock
 GET    /control/requests   the request log (answered by the server itself)
-POST   /control/publish    people make the report files of now (by the server, too)
+POST   /control/publish    people make the report files of now
 ====== =================== ================================================================
 """
 
@@ -34,6 +34,10 @@ from syncd.testing.world import VERBS, World
 
 Answer = tuple[int, bytes, str]  # status, body, content type
 
+FARTHEST: Final = 10 * 365 * 86_400.0
+"""Seconds that a clock may be off, or be moved by, at most."""
+_YEARS: Final = range(1971, 2200)
+_STATUSES: Final = range(200, 600)
 _TIMES: Final = ("at", "ship_after", "ship_by")
 
 
@@ -56,12 +60,16 @@ _SAYS: Final[Mapping[str, str]] = {
 
 
 class _Conditions(Struct, forbid_unknown_fields=True):
-    skew_seconds: float | None = None
-    lag_seconds: float | None = None
+    skew_seconds: Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)] | None = None
+    lag_seconds: Annotated[float, Meta(ge=0, le=FARTHEST)] | None = None
 
 
 class _Advance(Struct, forbid_unknown_fields=True):
-    advance: float
+    advance: Annotated[float, Meta(ge=0, le=FARTHEST)]
+
+
+class _Nothing(Struct, forbid_unknown_fields=True):
+    """A call that takes no arguments."""
 
 
 class ControlError(SyncdError):
@@ -77,8 +85,11 @@ class ControlError(SyncdError):
 class Control:
     """Answers the calls under ``/control/``; bad ones with a sentence and status 4xx."""
 
-    def __init__(self, world: World, clock: Clock, faults: FaultScript) -> None:
+    def __init__(
+        self, world: World, clock: Clock, faults: FaultScript, publish: Callable[[], None]
+    ) -> None:
         self._world = world
+        self._publishes = publish
         self._clock = clock
         self._faults = faults
         self._calls: dict[tuple[str, str], Callable[[Mapping[str, str], bytes], object]] = {
@@ -90,6 +101,7 @@ class Control:
             ("POST", "conditions"): self._conditions,
             ("GET", "clock"): lambda query, body: {"now": self._clock.now()},
             ("POST", "clock"): self._advance,
+            ("POST", "publish"): self._publish,
         }
 
     def call(self, method: str, name: str, query: Mapping[str, str], body: bytes) -> Answer:
@@ -134,8 +146,11 @@ class Control:
         return b"".join(row + b"\n" for row in rows)
 
     def _add_faults(self, query: Mapping[str, str], body: bytes) -> object:
-        faults = msgspec.json.decode(body, type=Fault | list[Fault])
-        self._faults.add(*(faults if isinstance(faults, list) else [faults]))
+        posted = msgspec.json.decode(body, type=Fault | list[Fault])
+        faults = posted if isinstance(posted, list) else [posted]
+        for fault in faults:
+            _check_fault(fault)
+        self._faults.add(*faults)
         return self._faults.pending()
 
     def _clear_faults(self, query: Mapping[str, str], body: bytes) -> object:
@@ -150,11 +165,24 @@ class Control:
             self._faults.lag_seconds = wish.lag_seconds
         return _Conditions(self._faults.skew_seconds, self._faults.lag_seconds)
 
+    def _publish(self, query: Mapping[str, str], body: bytes) -> object:
+        try:
+            msgspec.json.decode(body or b"{}", type=_Nothing)
+        except msgspec.MsgspecError as error:
+            raise ControlError(f"publish: it takes no arguments ({error})") from None
+        if query:
+            raise ControlError(f"publish: it takes no arguments, but has {sorted(query)}")
+        self._publishes()
+        return {"published": True}
+
     def _advance(self, query: Mapping[str, str], body: bytes) -> object:
         wish = msgspec.json.decode(body, type=_Advance)
         if not isinstance(self._clock, HandClock):
             raise ControlError("this simulator runs on the machine's clock; it cannot move", 409)
-        self._clock.advance(timedelta(seconds=wish.advance))
+        span = timedelta(seconds=wish.advance)
+        if (self._clock.now() + span).year not in _YEARS:
+            raise ControlError(f"advance: {wish.advance} ends after the year {_YEARS[-1]}")
+        self._clock.advance(span)
         return {"now": self._clock.now()}
 
 
@@ -185,7 +213,24 @@ def _moment(key: str, value: object) -> datetime:
         raise ControlError(f"{key}: {value!r} is no ISO 8601 time") from None
     if moment.tzinfo is None:
         raise ControlError(f"{key}: {value!r} has no offset from UTC")
+    if moment.year not in _YEARS:
+        raise ControlError(
+            f"{key}: {value!r} is no time that can be played; the years are {_YEARS[0]} to "
+            f"{_YEARS[-1]}"
+        )
     return moment
+
+
+def _check_fault(fault: Fault) -> None:
+    """Raise ControlError unless a client could take the answer for HTTP."""
+    if fault.status and fault.status not in _STATUSES:
+        raise ControlError(
+            f"status: {fault.status} is no status of an answer; it is {_STATUSES[0]} to "
+            f"{_STATUSES[-1]}, or 0 for that of the deed"
+        )
+    for name, value in fault.headers.items():
+        if not name or any(mark in name + value for mark in "\r\n\0"):
+            raise ControlError(f"headers: {name!r}: {value!r} is no line of a header")
 
 
 def _order(order: Order) -> object:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 Deed = Literal[
@@ -32,6 +32,11 @@ Deed = Literal[
     "garble",  # the first row of the page is broken: ``body`` replaces it
 ]
 
+LONGEST: Final = 86_400.0
+"""Seconds that a fault may take at most, when it is posted."""
+LARGEST: Final = 2**30
+"""Bytes of a fault at most, likewise."""
+
 
 class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of the script. It meets requests whose method and path (with query) fit.
@@ -43,12 +48,12 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
     do: Deed
     path: str = "*"
     method: str = ""
-    skip: int = 0
+    skip: Annotated[int, Meta(ge=0)] = 0
     times: int = 1
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    size: int = 0
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST)] = 0.0
+    size: Annotated[int, Meta(ge=0, le=LARGEST)] = 0
     body: str = ""
 
     def fits(self, method: str, target: str) -> bool:

@@ -74,7 +74,7 @@ class PanelServer:
         self.troubles: list[str] = []
         self.on_request: Callable[[Request], None] | None = None
         self.stopping = threading.Event()
-        self._control = Control(world, self.clock, self.faults)
+        self._control = Control(world, self.clock, self.faults, self.publish)
         self._last: dict[str, Reply] = {}
         self._listener = _Listener(self, port, max_connections)
         self._thread: threading.Thread | None = None
@@ -178,9 +178,6 @@ class PanelServer:
         name = request.path.removeprefix("/control/")
         if name == "requests":
             return json_reply(list(self.log))
-        if name == "publish" and request.method == "POST":
-            self.publish()
-            return json_reply({"published": True})
         status, body, kind = self._control.call(request.method, name, request.query, request.body)
         return Reply(status, body, kind)
 

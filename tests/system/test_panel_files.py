@@ -134,6 +134,26 @@ def test_both_tell_of_the_same_pieces_and_none_counts_twice(program: Beside) -> 
     assert (counts["compared"], counts["disagreed"]) == (2, 0), found
 
 
+def test_a_return_that_a_number_began_is_ended_by_a_file_and_is_one(program: Beside) -> None:
+    order = program.an_order()
+    assert program.sync().code == 0
+    program.world.pick_up(order[0], at=program.happens())
+    program.world.deliver(order[0], at=program.happens())
+    program.world.customer_return(order[0], quantity=1, at=program.happens())
+    assert program.sync().code == 0
+    assert sorted(program.positions(order[0])) == ["CIR_CREATED", "DELIVERED", "DELIVERED"]
+    program.put("returns.csv", row(order, "61", "Returned"))
+    for _ in range(2):
+        assert program.sync().code == 0
+        assert sorted(program.positions(order[0])) == ["CIR_COMPLETE", "DELIVERED", "DELIVERED"]
+
+    again = program.folder / "again.csv"
+    again.write_text(HEAD + row(order, "61", "Return Picked"))
+    refused = program.ctl("import-report", "flip", str(again))
+    assert refused.code != 0
+    assert "all that it says (1 facts) is passed over" in refused.err
+
+
 class Alone(Program):
     """A seller whose one account is read from files, whatever its channel could ask."""
 

@@ -559,3 +559,42 @@ class NoReturnIds(ToyPlugin):
 
     def change(self, row: Row, window: Window) -> list[Any]:
         return [structs.replace(one, return_id="") for one in super().change(row, window)]
+
+
+class NamesTheSku(ToyPlugin):
+    """Reads no line id, though each row and each order has it."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, line_id="") for one in super().change(row, window)]
+
+
+class SkuForLine(NamesTheSku):
+    """Takes the SKU for the line id in orders, and names rows by it alone."""
+
+    def order(self, row: Any, window: Window) -> Any:
+        new = super().order(row, window)
+        lines = tuple(structs.replace(one, line_id=one.sku) for one in new.lines)
+        return structs.replace(new, lines=lines)
+
+
+class NamesTheParcel(ToyPlugin):
+    """Tells the parcel alone."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        told = super().change(row, window)
+        return [structs.replace(one, line_id="", sku="") for one in told]
+
+
+class OtherPlace(ToyPlugin):
+    """Takes who ships for the place that is shipped from."""
+
+    def change(self, row: Row, window: Window) -> list[Any]:
+        return [structs.replace(one, location_id=row.ships) for one in super().change(row, window)]
+
+
+class OtherPlaceOfOrders(ToyPlugin):
+    """The same in orders."""
+
+    def order(self, row: Any, window: Window) -> Any:
+        new = super().order(row, window)
+        return structs.replace(new, location_id=new.facts.get("ships", ""))

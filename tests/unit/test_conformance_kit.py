@@ -15,7 +15,7 @@ from syncd import Channel, Status
 from syncd.book.inbox import evidence_of
 from syncd.hookspecs import ReadsBy
 from syncd.statuses import Kind, StatusChange
-from syncd.testing.conformance import CANNOT, ChannelTests, Plugin
+from syncd.testing.conformance import CANNOT, Base, ChannelTests, Plugin
 from syncd.testing.conformance.journal import evidence
 from tests.toyshop import ToyPlugin, ToySimulator
 from tests.unit.broken_plugins import (
@@ -40,6 +40,8 @@ from tests.unit.broken_plugins import (
     MixesSellers,
     MovingEvidence,
     NamesTheOrder,
+    NamesTheParcel,
+    NamesTheSku,
     NewEachTime,
     NewParcels,
     NoReads,
@@ -51,6 +53,8 @@ from tests.unit.broken_plugins import (
     OneParcel,
     OneSku,
     OnMars,
+    OtherPlace,
+    OtherPlaceOfOrders,
     OwnClient,
     PlaceInEvidence,
     PlainSecret,
@@ -61,6 +65,7 @@ from tests.unit.broken_plugins import (
     ShipsAll,
     ShortWindows,
     SkipsWhatItSaw,
+    SkuForLine,
     StrictShape,
     StumblesOverFiles,
     SureOfIt,
@@ -180,6 +185,10 @@ BROKEN: dict[type[ToyPlugin], str] = {
     AddsTotals: "test_what_is_told_is_what_happened",
     ForgetsPieces: "test_what_is_told_is_what_happened",
     NamesTheOrder: "test_a_row_names_its_line",
+    NamesTheSku: "test_a_row_names_its_line",
+    SkuForLine: "test_a_row_names_its_line",
+    OtherPlace: "test_a_row_names_its_line",
+    OtherPlaceOfOrders: "test_a_row_names_its_line",
     OneSku: "test_a_row_names_its_line",
     OneParcel: "test_a_parcel_has_one_name",
     NewParcels: "test_a_parcel_has_one_name",
@@ -195,6 +204,8 @@ KNOBS: dict[type[ToyPlugin], dict[str, Any]] = {
     NoReads: {"only": Kind.ORDERS},
     TakesItForAWish: {"only": Kind.CANCELLED},
     ForgetsPieces: {"only": Kind.ORDERS, "examples": 20},
+    SkuForLine: {"only": Kind.ORDERS},
+    OtherPlaceOfOrders: {"only": Kind.ORDERS},
     AddsTotals: {"examples": 200},
     NoReturnIds: {"only": Kind.RETURNS},
 }
@@ -257,6 +268,26 @@ def test_what_a_panel_cannot_do_is_not_asked_of_it() -> None:
     }
 
 
+NAMES = "test_a_row_names_its_line"
+
+
+@pytest.mark.parametrize("only", [Kind.ORDERS, Kind.DISPATCHED, Kind.CANCELLED, Kind.RETURNS])
+@pytest.mark.parametrize("plugin", [SkuForLine, NamesTheSku])
+def test_a_panel_without_line_ids_passes_if_it_says_so(plugin: type[ToyPlugin], only: Kind) -> None:
+    names = [name for name in rules(Toy) if name not in SLOW or name == HISTORY]
+    said = broken_by(plugin(), names, only=only, cannot=frozenset({"line_ids"}), examples=20)
+
+    assert said == {}
+
+
+def test_a_row_may_name_its_parcel_alone_if_that_holds_one_line() -> None:
+    assert broken_by(NamesTheParcel(), [NAMES]) == {}
+    said = broken_by(NamesTheParcel(), [NAMES], cannot=frozenset({"split"}))
+    assert "neither line_id nor sku" in said[NAMES]
+    said = broken_by(NamesTheParcel(), [NAMES], only=Kind.CANCELLED)  # no parcel is named there
+    assert "neither line_id nor sku" in said[NAMES]
+
+
 def test_nothing_may_be_an_answer_where_the_panel_says_it_so() -> None:
     rule = "test_a_wrong_answer_fails_the_pass"
 
@@ -317,6 +348,22 @@ def test_every_word_of_cannot_is_documented(repository: Path) -> None:
     guide = (repository / "docs" / "plugin-authors.md").read_text()
 
     assert [word for word in CANNOT if f"`{word}`" not in guide] == []
+
+
+def test_every_knob_is_documented(repository: Path) -> None:
+    guide = (repository / "docs" / "plugin-authors.md").read_text()
+    knobs = guide[guide.index("### The knobs") : guide.index("### Recorded answers")]
+
+    assert [name for name in Base.__annotations__ if f"`{name}`" not in knobs] == []
+
+
+def test_kinds_that_the_panel_does_not_date_are_not_asked_for_times() -> None:
+    rule, knobs = "test_times_are_the_panels", {"only": Kind.DELIVERED}
+
+    assert list(broken_by(ThinksUtc(), [rule], **knobs)) == [rule]
+    assert broken_by(ThinksUtc(), [rule], **knobs, undated=frozenset({Kind.DELIVERED})) == {}
+    others = frozenset(Kind) - {Kind.DELIVERED}
+    assert list(broken_by(ThinksUtc(), [rule], **knobs, undated=others)) == [rule]
 
 
 # Recorded answers -----------------------------------------------------------------------------

@@ -337,6 +337,15 @@ def test_control_moves_a_hand_clock(server: Echo, clock: HandClock) -> None:
     assert control(server, "POST", "clock", {"advance": 90})[0] == 200
     assert clock.now() == START + timedelta(seconds=90)
     assert control(server, "GET", "clock") == (200, {"now": "2026-11-20T06:01:30Z"})
+    for _ in range(17):
+        assert control(server, "POST", "clock", {"advance": 10 * 365 * 86_400})[0] == 200
+    code, said = control(server, "POST", "clock", {"advance": 10 * 365 * 86_400})
+    assert (code, "after the year 2199" in said["error"]) == (400, True)
+    assert control(server, "GET", "clock")[0] == 200
+
+
+def test_control_lets_people_publish(server: Echo) -> None:
+    assert control(server, "POST", "publish", {}) == (200, {"published": True})
 
 
 @pytest.mark.parametrize(
@@ -365,6 +374,30 @@ def test_control_moves_a_hand_clock(server: Echo, clock: HandClock) -> None:
         ("POST", "cancel", {"order_id": "X", "quantity": "1"}, 400, "quantity: Expected"),
         ("POST", "return_event", {"return_id": "X", "event": 1}, 400, "event: Expected `str`"),
         ("POST", "cancel", {"order_id": "X", "self": 1}, 400, "unexpected keyword argument"),
+        (
+            "POST",
+            "place_order",
+            {"lines": [["A", 1]], "at": "9999-12-31T23:00:00Z"},
+            400,
+            "the years are 1971 to 2199",
+        ),
+        (
+            "POST",
+            "place_order",
+            {"lines": [["A", 1]], "at": "0001-01-01T00:00:00+05:30"},
+            400,
+            "the years are 1971 to 2199",
+        ),
+        ("POST", "conditions", {"skew_seconds": 1e30}, 400, "<= 315360000.0"),
+        ("POST", "conditions", {"lag_seconds": -1}, 400, ">= 0.0"),
+        ("POST", "clock", {"advance": 1e30}, 400, "<= 315360000.0"),
+        ("POST", "publish", {"seller_id": "s"}, 400, "takes no arguments"),
+        ("POST", "publish", 7, 400, "takes no arguments"),
+        ("POST", "publish?seller_id=s", None, 400, "takes no arguments"),
+        ("POST", "faults", {"do": "status", "status": 99999}, 400, "it is 200 to 599"),
+        ("POST", "faults", {"do": "status", "status": 100}, 400, "it is 200 to 599"),
+        ("POST", "faults", {"do": "status", "headers": {"A": "b\r\nC: d"}}, 400, "no line of"),
+        ("POST", "faults", {"do": "hang", "seconds": 1e30}, 400, "<= 86400.0"),
         ("POST", "faults", {"do": "melt"}, 400, "Invalid enum value"),
         ("POST", "faults", {"do": "cut", "sice": 1}, 400, "unknown field `sice`"),
     ],
@@ -376,6 +409,7 @@ def test_control_says_what_is_wrong(
     assert status == code
     assert sentence in answer["error"]
     assert server.troubles == []
+    assert control(server, "GET", "faults") == (200, [])
 
 
 def test_the_kit_imports_neither_pytest_nor_the_core() -> None:

@@ -24,8 +24,9 @@ from syncd import (
     hookimpl,
 )
 from syncd.errors import PanelAnswer
-from syncd_panelfile.facts import SHIPS, Reader
+from syncd_panelfile.facts import Reader
 from syncd_panelfile.folder import arrivals, opened
+from syncd_panelfile.row import SHIPS
 from syncd_panelfile.settings import PanelfileSettings, same
 from syncd_panelfile.table import read_table
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2b
-from typing import Final
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from syncd import NewOrder, OrderLine, ReportFile, ReturnType, Status, StatusChange
+from syncd import NewOrder, ReportFile, Status, StatusChange
 from syncd.errors import PanelAnswer
 from syncd.meanings import Meaning
-from syncd_panelfile.cells import BadCell, id_of, quantity_of, text_of, time_of
+from syncd_panelfile.cells import BadCell
+from syncd_panelfile.orders import Orders
+from syncd_panelfile.parts import Parts
+from syncd_panelfile.row import MAX_TEXT, RETURNS, Row
 from syncd_panelfile.settings import Plan, same
 from syncd_panelfile.table import Table, data_lines, read_table
 from syncd_panelfile.text import Line
-
-SHIPS: Final = "ships"
-MAX_RAW: Final = 4_000
-MAX_TEXT: Final = 200
-_RETURNS: Final = (Status.RETURN_NOTICED, Status.RETURNED, Status.RETURN_WITHDRAWN)
 
 
 class Reader:
@@ -36,23 +31,26 @@ class Reader:
     def changes(self) -> Iterator[StatusChange]:
         """What the file says became of orders; each fact once. Never raises: a file that is no
         table is one unreadable row."""
-        seen: Counter[str] = Counter()
+        parts, seen = Parts(), set[str]()
         try:
-            table = read_table(self._file, self._plan)
-            if not table.has_states:
-                return
-            for line in data_lines(table):
-                change = self._change(table, line)
-                if change is None:
-                    continue
-                name = change.evidence_id
-                seen[name] += 1
-                if seen[name] == 1:
+            for change in self._rows():
+                if not self._plan.totals and not change.problem:
+                    parts.add(change)
+                elif change.evidence_id not in seen:
+                    seen.add(change.evidence_id)
                     yield change
-                elif not self._plan.totals and not change.return_id and not change.problem:
-                    yield replace(change, evidence_id=f"{name}#{seen[name]}")  # one part more
         except PanelAnswer as error:
             yield self._no_table(str(error))
+        yield from parts.facts()
+
+    def _rows(self) -> Iterator[StatusChange]:
+        """What each row says. Raises PanelAnswer."""
+        table = read_table(self._file, self._plan)
+        numbers: dict[tuple[str, ...], str] = {}
+        for line in data_lines(table) if table.has_states else ():
+            change = self._change(table, line, numbers)
+            if change is not None:
+                yield change
 
     def orders(self) -> list[NewOrder]:
         """What the file says was ordered; nothing for a file that does not."""
@@ -60,19 +58,21 @@ class Reader:
             table = read_table(self._file, self._plan)
         except PanelAnswer:
             return []  # the hooks of the statuses tell it
-        orders: dict[tuple[str, str], _Order] = {}
+        orders = Orders()
         try:
             for line in data_lines(table) if table.has_orders else ():
-                self._add(orders, table, line)
+                row = Row(table, line, self._plan)
+                if row.order_id_or_none() or not table.has_states:
+                    orders.add(row, line)
+                # Else it is told as a fact that cannot be read.
         except PanelAnswer as error:
-            for order in orders.values():
-                order.spoil(str(error), self._file.name)  # the rest of it may be further down
-        return [order.done(self._at) for order in orders.values()]
+            orders.spoil(str(error), self._file.name)  # the rest of an order may be further down
+        return orders.done(self._at)
 
-    # Facts --------------------------------------------------------------------------------------
-
-    def _change(self, table: Table, line: Line) -> StatusChange | None:
-        row = _Row(table, line, self._plan)
+    def _change(
+        self, table: Table, line: Line, numbers: dict[tuple[str, ...], str]
+    ) -> StatusChange | None:
+        row = Row(table, line, self._plan)
         try:
             if line.problem:
                 raise BadCell(line.problem)
@@ -80,7 +80,10 @@ class Reader:
             meaning = self._meaning(table, row)
             if meaning.status is None:
                 return None
-            return self._fact(row, order_id, meaning)
+            change = self._fact(row, order_id, meaning)
+            if self._plan.totals:
+                _only_one_parcel(change, row.id("tracking_number"), numbers)
+            return change
         except BadCell as error:
             return StatusChange(
                 order_id=row.order_id_or_none(),
@@ -95,7 +98,7 @@ class Reader:
                 evidence_id=_name("row", row.raw() or str(line.number)),
             )
 
-    def _meaning(self, table: Table, row: _Row) -> Meaning:
+    def _meaning(self, table: Table, row: Row) -> Meaning:
         if table.implied is not None:
             return row.typed(table.implied)
         word = row.text("status")
@@ -106,11 +109,13 @@ class Reader:
             raise BadCell(f'"{word[:60]}" is not among the statuses of the account; add it there')
         return row.typed(meaning)
 
-    def _fact(self, row: _Row, order_id: str, meaning: Meaning) -> StatusChange:
+    def _fact(self, row: Row, order_id: str, meaning: Meaning) -> StatusChange:
         assert meaning.status is not None
         stamp = row.moment("occurred_at")
-        quantity = row.quantity()
-        back = meaning.status in _RETURNS
+        # Where each row is a part, one that does not say how many pieces is about one.
+        quantity = row.quantity() or (1 if row.is_part else None)
+        number, parcel = row.id("tracking_number"), row.id("shipment_id")
+        back = meaning.status in RETURNS
         change = StatusChange(
             order_id=order_id,
             status=meaning.status,
@@ -123,8 +128,8 @@ class Reader:
             cumulative=quantity is not None and self._plan.totals and not row.id("return_id"),
             return_type=meaning.return_type,
             return_id=row.id("return_id") if back else "",
-            shipment_id=row.id("shipment_id"),
-            tracking_number="" if back else row.id("tracking_number"),
+            shipment_id=parcel or ("" if back else self._parcel_of(number)),
+            tracking_number="" if back else number,
             courier=row.text("courier")[:MAX_TEXT],
             location_id=row.id("location_id"),
             reason=row.text("reason")[:MAX_TEXT],
@@ -132,11 +137,15 @@ class Reader:
         )
         parts = (
             change.order_id, change.line_id, change.sku, quantity, change.status,
-            change.return_type, change.return_id, change.shipment_id, row.id("tracking_number"),
+            change.return_type, change.return_id, parcel, number,
             same(change.native_status), stamp.isoformat() if stamp else "",
         )  # fmt: skip
         name = _name("fact", "\x1f".join(map(str, parts)))
         return replace(change, evidence_id=name)
+
+    def _parcel_of(self, number: str) -> str:
+        """Where each row is a part, its number names the parcel, unless a column does so."""
+        return "" if self._plan.totals or "shipment_id" in self._plan.columns else number
 
     def _no_table(self, problem: str) -> StatusChange:
         digest = blake2b(self._file.content, digest_size=16).hexdigest()
@@ -150,162 +159,26 @@ class Reader:
             evidence_id=f"file:{digest}",
         )
 
-    # Orders -------------------------------------------------------------------------------------
 
-    def _add(self, orders: dict[tuple[str, str], _Order], table: Table, line: Line) -> None:
-        row = _Row(table, line, self._plan)
-        order_id = row.order_id_or_none()
-        if not order_id and table.has_states:
-            return  # told as a fact that cannot be read
-        place = row.id_or_none("location_id")
-        order = orders.setdefault((order_id, place), _Order(order_id, place))
-        try:
-            if line.problem:
-                raise BadCell(line.problem)
-            order.add(row)
-        except BadCell as error:
-            order.spoil(f"Line {line.number} of the file: {error}.", row.raw())
+def _only_one_parcel(
+    change: StatusChange, number: str, numbers: dict[tuple[str, ...], str]
+) -> None:
+    """Refuse a second total of a line whose tracking number is not that of the first.
 
-
-class _Order(Struct):
-    """An order as its lines add up."""
-
-    order_id: str
-    place: str
-    placed_at: datetime | None = None
-    lines: dict[str, OrderLine] = field(default_factory=dict)
-    told: set[tuple[str, str]] = field(default_factory=set)  # lines, each with a word of a state
-    facts: dict[str, str] = field(default_factory=dict)
-    problem: str = ""
-    raw: str = ""
-
-    def add(self, row: _Row) -> None:
-        """One more line. Raises BadCell."""
-        row.order_id()
-        sku = row.id("sku")
-        if not sku:
-            raise BadCell("it names no SKU, so no stock can be found for it")
-        placed = row.moment("placed_at")
-        if placed is None:
-            raise BadCell("it does not say when the order was placed")
-        line = OrderLine(
-            line_id=row.id("line_id") or sku,
-            sku=sku,
-            quantity=row.quantity() or 1,
-            title=row.text("title")[:MAX_TEXT],
+    ``numbers`` are those of the rows so far. Raises BadCell: two totals would count as one.
+    """
+    if not number or not change.cumulative or change.shipment_id:
+        return
+    line = change.line_id or change.sku
+    word = (change.status, change.return_type or "", same(change.native_status))
+    known = numbers.setdefault((change.order_id, line, *word), number)
+    if known != number:
+        raise BadCell(
+            f"another row tells of {line} with the tracking number {known}, this one with "
+            f"{number}; if a row's quantity is that of its parcel, set columns.shipment_id to the "
+            "column that names the parcel, and if it is what was ordered, leave columns.quantity "
+            'out (or set quantities = "part" if each row is a part of what happened)'
         )
-        known = self.lines.get(line.line_id)
-        if known is not None:
-            line = self._again(known, line, row)
-        self.lines[line.line_id] = line
-        self.told.add((line.line_id, same(row.text("status"))))
-        self.placed_at = min(placed, self.placed_at or placed)
-        self.facts.update(row.facts())
-
-    def _again(self, known: OrderLine, line: OrderLine, row: _Row) -> OrderLine:
-        """A line that stands there twice: the same again, or more of it. Raises BadCell."""
-        if row.is_part and known.sku == line.sku:
-            return replace(known, quantity=known.quantity + line.quantity)
-        if (known.sku, known.quantity) != (line.sku, line.quantity):
-            raise BadCell(
-                f"line {line.line_id} stands there twice, with {known.quantity} of {known.sku} and "
-                f"{line.quantity} of {line.sku}; which of them holds?"
-            )
-        plain = not row.id("line_id") and not row.text("quantity")
-        if plain and (line.line_id, same(row.text("status"))) in self.told:
-            raise BadCell(
-                f"{line.sku} stands there twice, and nothing tells two pieces from one that is "
-                "told twice; name a column of line ids or of quantities, or set quantities = "
-                '"part" if each row is a piece'
-            )
-        return known
-
-    def spoil(self, problem: str, raw: str) -> None:
-        """The order is not whole: a person must look."""
-        self.problem = self.problem or problem
-        self.raw = (self.raw or raw)[:MAX_RAW]
-
-    def done(self, at: datetime) -> NewOrder:
-        """The order, or what is wrong with it."""
-        return NewOrder(
-            order_id=self.order_id,
-            placed_at=self.placed_at or at,
-            lines=() if self.problem else tuple(self.lines.values()),
-            location_id=self.place,
-            facts=self.facts,
-            raw=self.raw,
-            problem=self.problem,
-        )
-
-
-class _Row:
-    """The cells of a line by our names for the columns."""
-
-    def __init__(self, table: Table, line: Line, plan: Plan) -> None:
-        self._cells = {
-            ours: line.cells[place] if place < len(line.cells) else None
-            for ours, place in table.places.items()
-        }
-        self._plan = plan
-
-    @property
-    def is_part(self) -> bool:
-        """Whether each row is one part more, by the seller's word."""
-        return not self._plan.totals
-
-    def text(self, column: str) -> str:
-        return text_of(self._cells.get(column))
-
-    def id(self, column: str) -> str:
-        return id_of(self._cells.get(column))
-
-    def id_or_none(self, column: str) -> str:
-        try:
-            return self.id(column)
-        except BadCell:
-            return ""
-
-    def order_id(self) -> str:
-        """Raises BadCell when there is none."""
-        order_id = self.id("order_id")
-        if not order_id:
-            raise BadCell("it has no order id")
-        return order_id
-
-    def order_id_or_none(self) -> str:
-        return self.id_or_none("order_id")
-
-    def quantity(self) -> int | None:
-        return quantity_of(self._cells["quantity"]) if self.text("quantity") else None
-
-    def moment(self, column: str) -> datetime | None:
-        """The time in a column; None if it is empty or not there."""
-        if not self.text(column):
-            return None
-        return time_of(self._cells[column], self._plan.zone, day_first=self._plan.day_first)
-
-    def typed(self, meaning: Meaning) -> Meaning:
-        """The meaning with the return type that the line names. Raises BadCell."""
-        word = self.text("return_type")
-        if not word or meaning.status not in _RETURNS:
-            return meaning
-        kind: ReturnType | None = self._plan.return_types.get(same(word))
-        if kind is None:
-            raise BadCell(
-                f'"{word[:60]}" is not among the return_types of the account; add it there'
-            )
-        return meaning._replace(return_type=kind)
-
-    def facts(self) -> dict[str, str]:
-        """What ``provides_shipping`` and a person want to know of the parcel."""
-        word, number = self.text("ships"), self.id_or_none("tracking_number")
-        facts = {SHIPS: word[:MAX_TEXT]} if word else {}
-        return facts | ({"tracking": number} if number else {})
-
-    def raw(self) -> str:
-        """The cells that are read, and no others: a file may name buyers."""
-        cells = ((name, text_of(cell)) for name, cell in self._cells.items())
-        return "; ".join(f"{name}={text[:MAX_TEXT]}" for name, text in cells if text)[:MAX_RAW]
 
 
 def _name(kind: str, text: str) -> str:

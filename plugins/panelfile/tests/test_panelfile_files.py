@@ -130,8 +130,8 @@ def test_a_large_file_and_a_long_one_are_refused(shop: Any) -> None:
 
 
 def test_a_file_of_orders_that_is_too_long_is_not_taken_in_parts(shop: Any) -> None:
-    row = "O1,MUG,1,19/11/2026\n"
-    (order,) = shop.hand_in("Order ID,SKU,Qty,Ordered On\n" + row * (tables.MAX_LINES + 1))
+    row = "O1,L1,MUG,1,19/11/2026\n"
+    (order,) = shop.hand_in("Order ID,Item ID,SKU,Qty,Ordered On\n" + row * (tables.MAX_LINES + 1))
 
     assert order.lines == ()
     assert "more than 250000 lines" in order.problem

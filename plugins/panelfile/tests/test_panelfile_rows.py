@@ -194,7 +194,7 @@ def test_a_row_without_a_time_is_dated_by_its_file_but_named_without_it(shop: An
 
 
 def test_quantities_may_be_parts_by_the_sellers_word(open_shop: Callable[..., Any]) -> None:
-    (fact,) = open_shop(quantities="part").hand_in(table(ROW))
+    (fact,) = open_shop(quantities="part").hand_in(table(ROW.replace("AWB1", "")))
 
     assert (fact.quantity, fact.cumulative) == (2, False)
 
@@ -203,9 +203,10 @@ def test_equal_rows_of_a_file_are_parts_by_the_sellers_word_and_the_file_again_i
     open_shop: Callable[..., Any],
 ) -> None:
     shop = open_shop(quantities="part")
-    rows = shop.hand_in(table(ROW, ROW))
-    again = shop.hand_in(table(ROW, ROW), "later.csv")
-    fewer = shop.hand_in(table(ROW), "latest.csv")
+    row = ROW.replace("AWB1", "")
+    rows = shop.hand_in(table(row, row))
+    again = shop.hand_in(table(row, row), "later.csv")
+    fewer = shop.hand_in(table(row), "latest.csv")
 
     assert [row.quantity for row in rows] == [2, 2]
     assert len({row.evidence_id for row in rows}) == 2
@@ -213,15 +214,13 @@ def test_equal_rows_of_a_file_are_parts_by_the_sellers_word_and_the_file_again_i
     assert [row.evidence_id for row in fewer] == [rows[0].evidence_id]
 
 
-def test_rows_that_cannot_be_read_or_name_a_return_are_no_parts(
+def test_rows_that_cannot_be_read_are_no_parts(
     open_shop: Callable[..., Any],
 ) -> None:
     shop = open_shop(quantities="part")
-    back = "O1,L1,MUG,1,Back,,BACK1,R1,Customer"
-    odd = "O1,L1,MUG,1,Zorg,,,,"
-    head = HEAD + ",Return ID,Return Type"
+    odd = "O1,L1,MUG,1,Zorg,,"
 
-    assert len(shop.hand_in(table(back, back, odd, odd, head=head))) == 2
+    assert len(shop.hand_in(table(odd, odd))) == 1
 
 
 def test_a_return_has_its_type_its_own_parcel_and_its_own_count(shop: Any) -> None:

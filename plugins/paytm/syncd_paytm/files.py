@@ -17,7 +17,6 @@ from syncd import (
     Page,
     Panel,
     ReportFile,
-    ReturnType,
     Status,
     StatusChange,
     Window,
@@ -39,7 +38,6 @@ FILES: Final = PanelFiles(
         unverified=NOTES,
     )
 )
-_CANCELS: Final = frozenset({Status.CANCELLED, Status.CANCEL_REQUESTED, Status.CANCEL_WITHDRAWN})
 
 Changes = Iterator[Page[StatusChange]]
 
@@ -51,21 +49,28 @@ def arrived(
     chosen = {"", *(order.order_id for order in orders)}
     for page in getattr(FILES, f"fetch_{kind}")(_of_files(account), window, (), panel):
         rows = [row for row in page.rows if not orders or row.order_id in chosen]
-        yield _added(account, rows)
+        yield Page(rows=_added(account, rows))
 
 
 def handed_in(account: Account, report: ReportFile) -> Changes:
-    """What a file adds that a person hands in. Raises PanelAnswer when that is orders alone."""
-    only_orders = False  # what it tells of the statuses comes after them
+    """What a file adds that a person hands in. Raises PanelAnswer when that is nothing."""
+    read = added = 0
     for page in FILES.read_report(_of_files(account), report):
         rows = [row for row in page.rows if isinstance(row, StatusChange)]
-        only_orders = not rows
-        yield _added(account, rows)
-    if only_orders:
+        told = _added(account, rows)
+        read, added = read + len(rows), added + len(told)
+        yield Page(rows=told)
+    if not read:
         raise PanelAnswer(
             f"{report.name}: it says of no order what became of it, and orders are not read from "
             "files beside the API: they come from orders.json, or by syncctl import. Is the column "
             "of states named? See files.columns.status in the account's settings."
+        )
+    if not added:
+        raise PanelAnswer(
+            f"{report.name}: all that it says ({read} facts) is passed over, because the numbers "
+            "of status_map in the account's settings tell the same. What files are to tell must "
+            "have no number there."
         )
 
 
@@ -73,21 +78,20 @@ def _of_files(account: Account) -> Account:
     return Account(name=account.name, channel=account.channel, settings=account.settings.files)
 
 
-def _added(account: Account, rows: Sequence[StatusChange]) -> Page[StatusChange]:
+def _added(account: Account, rows: Sequence[StatusChange]) -> list[StatusChange]:
+    """The rows that say what no number says."""
     words: Mapping[str, Meaning] = account.settings.status_map
-    told = {
-        matter
+    told = set(words.values())
+    # What is back was on its way: a number that tells the one tells the other.
+    told |= {
+        Meaning(Status.RETURN_NOTICED, return_type)
         for status, return_type in words.values()
-        if status is not None
-        for matter in _matters(status, return_type)
+        if status is Status.RETURNED
     }
-    return Page(rows=[row for row in rows if not told & _matters(row.status, row.return_type)])
+    return [row for row in rows if not any(_same(row, meaning) for meaning in told)]
 
 
-def _matters(status: Status, return_type: ReturnType | None) -> set[Status | ReturnType]:
-    """What a status is about; two that share a matter are told from one side alone."""
-    if status in _CANCELS:
-        return {Status.CANCELLED}
-    if status is Status.RETURN_WITHDRAWN and return_type is None:
-        return {ReturnType.RTO, ReturnType.CIR}
-    return {return_type or status}
+def _same(row: StatusChange, meaning: Meaning) -> bool:
+    """Whether both say the same of a piece; a return that is called off may be of any type."""
+    types = (row.return_type, meaning.return_type)
+    return row.status is meaning.status and (None in types or types[0] is types[1])

@@ -15,6 +15,6 @@ class TestPaytmFiles(ChannelTests):
     cannot = frozenset(
         {
             "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
-            "stream", "unknown_word", "cancel_in_transit", "by_event",
+            "stream", "cancel_in_transit", "by_event",
         }
     )  # fmt: skip

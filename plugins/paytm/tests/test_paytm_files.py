@@ -116,7 +116,42 @@ def test_returns_of_one_kind_may_come_by_numbers_and_those_of_the_other_by_files
         status_map={"9": "RETURNED RTO"},
         files={"columns": COLUMNS, "statuses": words},
     )
-    assert [(one.status, one.return_id) for one in rows] == [(Status.RETURN_NOTICED, "62")]
+    assert [(one.status, one.return_id) for one in rows] == [
+        (Status.RETURN_NOTICED, "62"),
+        (Status.RETURN_WITHDRAWN, "63"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "taken"),
+    [
+        ("CANCEL_REQUESTED", "CANCELLED", True),
+        ("CANCEL_WITHDRAWN", "CANCELLED", True),
+        ("CANCELLED", "CANCELLED", False),
+        ("CANCELLED", "CANCEL_REQUESTED", True),
+        ("RETURN_NOTICED CIR", "RETURNED CIR", True),
+        ("RETURN_NOTICED CIR", "RETURNED RTO", True),
+        ("RETURNED CIR", "RETURNED CIR", False),
+        ("RETURNED CIR", "RETURN_NOTICED CIR", False),
+        ("RETURNED CIR", "RETURN_NOTICED RTO", True),
+        ("RETURNED CIR", "RETURN_WITHDRAWN CIR", True),
+        ("RETURN_WITHDRAWN", "RETURN_WITHDRAWN CIR", False),
+        ("RETURN_WITHDRAWN RTO", "RETURN_WITHDRAWN", False),
+        ("RETURN_WITHDRAWN RTO", "RETURN_WITHDRAWN CIR", True),
+    ],
+)
+def test_a_file_tells_what_no_number_tells(shop: Shop, number: str, word: str, taken: bool) -> None:
+    item = an_item(shop)
+    text = "\n".join([HEAD, row(item, "Ours", "61"), row(item, "Zorg")])
+    files = {"columns": COLUMNS, "statuses": {"Ours": word}}
+    rows = hand_in(shop, text, status_map={"9": number}, files=files)
+    assert ["Ours"] * taken == [one.native_status for one in rows if not one.problem]
+
+
+def test_a_file_that_tells_only_what_numbers_tell_is_refused_with_their_count(shop: Shop) -> None:
+    text = "\n".join([HEAD, row(an_item(shop), "Cancelled"), row(an_item(shop), "Cancelled")])
+    with pytest.raises(PanelAnswer, match=r"all that it says \(2 facts\).*status_map"):
+        hand_in(shop, text, status_map={"9": "CANCELLED"})
 
 
 def test_no_order_is_taken_from_a_file_beside_the_api(shop: Shop, tmp_path: Path) -> None:

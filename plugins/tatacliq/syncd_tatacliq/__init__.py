@@ -45,6 +45,10 @@ __all__ = [
 
 
 SHIPS: Final = "fulfillmentType"  # TSHIP: Tata CLiQ ships; SSHIP: the seller does
+NOT_THERE: Final = (
+    "the panel answers 404 for this order, and has others; its id may be wrong, or it is of "
+    "another account"
+)
 PACES: Final[Mapping[str, Pace]] = {
     "default": Pace(per_second=2, burst=5),
     "unlimited": Pace(per_second=100_000, burst=1_000),
@@ -85,15 +89,17 @@ def fetch_orders(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Page[NewOrder]]:
     """Chosen orders; the panel lists none."""
-    for order_id, found in read_orders(panel, account.settings, orders):
+    for order_id, found in read_orders(panel, account.settings, orders, []):
         yield Page(rows=[_new_order(row, order_id, window.end) for row in found])
 
 
 def _read(
     account: Account, window: Window, orders: Sequence[OrderRef], panel: Panel
 ) -> Iterator[Iterable[Shown]]:
-    for order_id, found in read_orders(panel, account.settings, orders):
+    missing: list[str] = []
+    for order_id, found in read_orders(panel, account.settings, orders, missing):
         yield [shown for one in found for shown in _shown(one, order_id)]
+    yield [Shown(order_id=one, raw=f"{one}: 404", problem=NOT_THERE) for one in missing]
 
 
 fetch_dispatched, fetch_delivered, fetch_cancelled, fetch_returns = status_hooks(_read)

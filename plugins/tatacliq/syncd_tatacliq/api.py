@@ -52,14 +52,13 @@ class Order(Struct):
 
 
 def read_orders(
-    panel: Panel, settings: TataCliqSettings, orders: Sequence[OrderRef]
+    panel: Panel, settings: TataCliqSettings, orders: Sequence[OrderRef], missing: list[str]
 ) -> Iterator[tuple[str, list[Order | BadRow]]]:
-    """The id of each order, and what the panel has of it; an order that it lacks is left out.
+    """The id of each order, and what the panel has of it; those that it lacks go to ``missing``.
 
     A 404 may mean such an order, or that the address is wrong: then all orders get one. So it is
     believed beside an order that the same address has. Raises PanelGone where there is none.
     """
-    answered = False
     gone: PanelGone | None = None
     for order in orders:
         try:
@@ -68,13 +67,16 @@ def read_orders(
             if error.status != NOT_FOUND:
                 raise
             gone = error
+            missing.append(order.order_id)
         else:
-            answered = True
             yield order.order_id, found
-    if gone is not None and not answered:
+    if gone is not None and len(missing) == len(orders):
+        asked = "one order was" if len(orders) == 1 else f"{len(orders)} orders were"
+        none = "it was not" if len(orders) == 1 else "none of them was"
         raise PanelGone(
-            f"{gone} No order of this account was found there: are base_url, seller_id and "
-            "order_path right? If they are, the gateway has none of the orders that were asked for."
+            f"{gone} {asked.capitalize()} asked for, and {none} found. Either the address is wrong "
+            "(are base_url, seller_id and order_path right?), or the orders are not of this "
+            "account."
         )
 
 

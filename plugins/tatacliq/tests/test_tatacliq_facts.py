@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -79,26 +80,40 @@ def not_found(shop: Shop, order_id: str = "*") -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_one_order_that_is_not_found_costs_the_others_nothing(shop: Shop, place: int) -> None:
+def test_one_order_that_is_not_found_is_told_and_costs_the_others_nothing(
+    shop: Shop, place: int
+) -> None:
     orders = [shop.world.place_order([("MUG", 1)]).order_id for _ in range(3)]
     for one in orders:
         shop.world.pick_up(one)
     not_found(shop, orders[place])
     reader = shop.reader()
     left = [one for one in orders if one != orders[place]]
-    for kind in (Kind.ORDERS, Kind.DISPATCHED):
-        assert [row.order_id for row in reader.read(kind, reader.refs(orders))] == left
+    assert [row.order_id for row in reader.read(Kind.ORDERS, reader.refs(orders))] == left
+    told = []
+    for kind in (Kind.DISPATCHED, Kind.RETURNS, Kind.DISPATCHED):
+        shop.clock.advance(timedelta(hours=1))
+        *good, odd = reader.read(kind, reader.refs(orders))
+        assert [row.order_id for row in good] == (left if kind is Kind.DISPATCHED else [])
+        assert (odd.order_id, odd.status) == (orders[place], Status.UNKNOWN)
+        assert "404 for this order" in odd.problem
+        told.append(odd.evidence_id)
+    assert len(set(told)) == 1
 
 
-def test_if_no_order_is_found_the_address_may_be_wrong(shop: Shop) -> None:
-    orders = [shop.world.place_order([("MUG", 1)]).order_id for _ in range(2)]
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(2, "2 orders were asked for, and none of them was found"),
+     (1, "One order was asked for, and it was not found")],
+)  # fmt: skip
+def test_if_no_order_is_found_the_address_may_be_wrong_or_the_orders_are_of_another(
+    shop: Shop, count: int, said: str
+) -> None:
+    orders = [shop.world.place_order([("MUG", 1)]).order_id for _ in range(count)]
     not_found(shop)
     reader = shop.reader()
-    for asked in (orders, orders[:1]):
-        with pytest.raises(
-            PanelGone, match=r"answered 404.*are base_url, seller_id and order_path"
-        ):
-            reader.read(Kind.CANCELLED, reader.refs(asked))
+    with pytest.raises(PanelGone, match=rf"answered 404.*{said}.*base_url.*not of this account"):
+        reader.read(Kind.CANCELLED, reader.refs(orders))
 
 
 def test_a_call_that_is_gone_is_no_order_that_is_missing(shop: Shop) -> None:

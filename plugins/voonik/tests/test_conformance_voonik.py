@@ -13,7 +13,7 @@ class TestVoonik(ChannelTests):
     cannot = frozenset(
         {
             "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
-            "stream", "unknown_word", "cancel_in_transit", "by_event",
+            "stream", "cancel_in_transit", "by_event",
             "deliver", "lost", "courier_return", "customer_return", "withdraw",
         }
     )  # fmt: skip

@@ -85,6 +85,8 @@ class Base:
     """What this panel cannot do or show: words of :data:`CANNOT`."""
     stamps: ClassVar[timedelta] = timedelta(seconds=1)
     """How exact the panel's times are."""
+    undated: ClassVar[frozenset[Kind]] = frozenset()
+    """Kinds whose rows the panel does not date; other rows show its times."""
     garbles: ClassVar[tuple[str, ...]] = ('{"broken":true}', "null", "17", '"text"', "[]")
     """What a simulator is asked to put in place of a row."""
     examples: ClassVar[int] = 40

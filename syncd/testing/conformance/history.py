@@ -180,7 +180,7 @@ class HistoryRules(Base):
         )
         if Kind.ORDERS not in account.shop.plugin.kinds:
             for line in order.lines:
-                account.journal.know(line.line_id, line.sku, len(line.pieces))
+                account.journal.know(order.order_id, line.line_id, line.sku, len(line.pieces))
 
     def _act(self, account: Told, step: Step) -> None:
         """Something happens at the panel: the chosen deed, or the next one that is possible."""

@@ -12,6 +12,7 @@ from syncd.statuses import Kind, NewOrder, ReturnType, Status, StatusChange
 from syncd.testing.conformance.words import must
 
 SkuKey = tuple[str, str]  # order id, SKU
+LineKey = tuple[str, str]  # order id, line id
 
 _DERIVED: Final = (
     "order_id", "line_id", "sku", "quantity", "status", "return_type", "return_id",
@@ -50,8 +51,8 @@ class Journal:
     def __init__(self) -> None:
         self.facts: dict[tuple[Kind, str], StatusChange] = {}
         self.orders: dict[str, NewOrder] = {}
-        self._sku: dict[str, str] = {}  # by line id
-        self._size: dict[str, int] = {}  # by line id
+        self._sku: dict[LineKey, str] = {}
+        self._size: dict[LineKey, int] = {}
 
     def take(self, kind: Kind, rows: Iterable[Any]) -> None:
         """Keep what is new. Raises Broken where one evidence names two facts."""
@@ -70,13 +71,14 @@ class Journal:
     def _order(self, order: NewOrder) -> None:
         self.orders.setdefault(order.order_id, order)
         for line in order.lines:
-            self._sku[line.line_id] = line.sku
-            self._size[line.line_id] = max(line.quantity, self._size.get(line.line_id, 0))
+            key = order.order_id, line.line_id
+            self._sku[key] = line.sku
+            self._size[key] = max(line.quantity, self._size.get(key, 0))
 
-    def know(self, line_id: str, sku: str, pieces: int) -> None:
+    def know(self, order_id: str, line_id: str, sku: str, pieces: int) -> None:
         """A line that came to the book by a file, where no hook tells orders."""
-        self._sku.setdefault(line_id, sku)
-        self._size.setdefault(line_id, pieces)
+        self._sku.setdefault((order_id, line_id), sku)
+        self._size.setdefault((order_id, line_id), pieces)
 
     def ordered(self) -> dict[SkuKey, int]:
         """How many pieces of each SKU the orders came with."""
@@ -84,7 +86,7 @@ class Journal:
         for order in self.orders.values():
             for line in order.lines:
                 key = order.order_id, line.sku
-                found[key] = found.get(key, 0) + self._size[line.line_id]
+                found[key] = found.get(key, 0) + self._size[order.order_id, line.line_id]
         return found
 
     def rows(self, status: Status, kind: ReturnType | None = None) -> list[StatusChange]:
@@ -109,7 +111,7 @@ class Journal:
         for row in rows:
             for key in self._keys(row, sizes):
                 if row.quantity is None:
-                    size = self._size.get(row.line_id, sizes[key])
+                    size = self._size.get((row.order_id, row.line_id), sizes[key])
                     if size >= sizes[key] or not row.line_id:
                         whole.add(key)
                     else:  # the panel has a line for each piece
@@ -128,11 +130,11 @@ class Journal:
 
     def _keys(self, row: StatusChange, sizes: Mapping[SkuKey, int]) -> list[SkuKey]:
         must(
-            not row.line_id or row.line_id in self._sku,
-            f"No order has a line {row.line_id!r}: {row}",
+            not row.line_id or (row.order_id, row.line_id) in self._sku,
+            f"The order has no line {row.line_id!r}: {row}",
             "Give line_id as the orders have it; a panel that does not show it leaves it empty.",
         )
-        sku = self._sku.get(row.line_id, "") or row.sku
+        sku = self._sku.get((row.order_id, row.line_id), "") or row.sku
         if sku:
             return [(row.order_id, sku)] if (row.order_id, sku) in sizes else []
         return [key for key in sizes if key[0] == row.order_id]

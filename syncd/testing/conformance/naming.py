@@ -15,17 +15,23 @@ from syncd.testing.things import Line, LineSpec, Order
 class NamingRules(Base):
     """What a row names is what it befell, by the panel's own names."""
 
-    @rule("A row names the line that it befell, by the panel's line id or SKU, and no other.")
+    @rule(
+        "A row names the line that it befell, by the line id that the orders have, and no other; "
+        "a location is the order's."
+    )
     def test_a_row_names_its_line(self) -> None:
         for kind in self.kinds(self.load()):
             with self.shop() as shop:
                 struck = [self._befalls_the_last_line(shop, kind, n) for n in range(3)]
                 lines = {order.order_id: order.lines for order in struck}
+                by_sku = "line_ids" in self.cannot
                 for row in self._readable(shop, kind, lines):
+                    order = shop.world.order(row.order_id)
+                    _check_place(kind, row, order)
                     if isinstance(row, NewOrder):
-                        _check_lines(row, lines[row.order_id])
-                    else:
-                        _check_line(kind, row, lines[row.order_id])
+                        _check_lines(row, order.lines, by_sku=by_sku)
+                    elif not _names_its_parcel(shop, row, order):
+                        _check_line(kind, row, order.lines, by_sku=by_sku)
 
     @rule("A parcel has one name: no two share a shipment id, and it is the same in each row.")
     def test_a_parcel_has_one_name(self) -> None:
@@ -94,19 +100,44 @@ class NamingRules(Base):
         return shop.world.place_order(specs, split=alone, at=START - timedelta(hours=1))
 
 
-def _check_lines(row: NewOrder, lines: list[Line]) -> None:
-    told = sorted((line.line_id, line.sku) for line in row.lines)
-    # Some panels have no SKU of the seller's: then it is the line's own id.
-    wanted = sorted((line.line_id, line.sku) for line in lines)
-    plain = sorted((line.line_id, line.line_id) for line in lines)
+def _check_place(kind: Kind, row: NewOrder | StatusChange, order: Order) -> None:
     must(
-        told in (wanted, plain),
-        f"{Kind.ORDERS}: the lines of {row.order_id} are {told}, at the panel {wanted}.",
-        "Give line_id and sku of each line as the panel shows them.",
+        row.location_id in ("", order.location_id),
+        f"{kind}: location_id is {row.location_id!r}, the order is of {order.location_id!r}: {row}",
+        "Give the panel's id of the place that the order is sent from, or none.",
     )
 
 
-def _check_line(kind: Kind, row: StatusChange, lines: list[Line]) -> None:
+def _names_its_parcel(shop: Shop, row: StatusChange, order: Order) -> bool:
+    """Whether a row that names no line names a parcel that holds only the line that it befell."""
+    line_id = order.lines[-1].line_id
+    held = [
+        one.contents
+        for one in shop.world.parcels.values()
+        if one.order_id == order.order_id and line_id in one.contents
+    ]
+    alone = all(set(contents) == {line_id} for contents in held)
+    return bool(row.shipment_id and not row.line_id and not row.sku and alone)
+
+
+def _check_lines(row: NewOrder, lines: list[Line], *, by_sku: bool) -> None:
+    told = sorted((line.line_id, line.sku) for line in row.lines)
+    # Some panels have no SKU of the seller's: then it is the line's own id.
+    right = [
+        sorted((line.line_id, line.sku) for line in lines),
+        sorted((line.line_id, line.line_id) for line in lines),
+    ]
+    if by_sku:
+        right.append(sorted((line.sku, line.sku) for line in lines))
+    must(
+        told in right,
+        f"{Kind.ORDERS}: the lines of {row.order_id} are {told}, at the panel {right[0]}.",
+        "Give line_id and sku of each line as the panel shows them. If it has no line ids and the "
+        "SKU stands in their place, put `line_ids` into `cannot`.",
+    )
+
+
+def _check_line(kind: Kind, row: StatusChange, lines: list[Line], *, by_sku: bool) -> None:
     line = lines[-1]
     must(
         row.line_id or row.sku or len(lines) == 1,
@@ -114,7 +145,14 @@ def _check_line(kind: Kind, row: StatusChange, lines: list[Line]) -> None:
         "Name the line; a panel whose orders have one word altogether says `whole` in `cannot`.",
     )
     must(
-        row.line_id in ("", line.line_id),
+        row.line_id or by_sku or len(lines) == 1,
+        f"{kind}: no line_id, though the orders have {line.line_id!r} for the SKU {row.sku!r}: "
+        f"{row}",
+        "Name the line as the orders do, for two lines may have one SKU. If the panel shows only "
+        "the SKU there, put `line_ids` into `cannot`.",
+    )
+    must(
+        row.line_id in ("", line.line_id) or (by_sku and row.line_id == line.sku),
         f"{kind}: line_id is {row.line_id!r}, it befell the line {line.line_id!r}: {row}",
         "Give the panel's own line id, the one that its orders have.",
     )

@@ -29,6 +29,7 @@ CANNOT: Final[Mapping[str, str]] = MappingProxyType(
         "odd_ids": "ids have a fixed form: leading zeros or letters never occur",
         # what happens at the panel
         "lines": "an order has one line only, whose id may be the order's own",
+        "line_ids": "some rows, or the orders too, name a line by its SKU only",
         "quantities": "a line has one piece only",
         "split": "an order travels in one parcel",
         "parcels": "a dispatch names no parcel: neither an id nor a tracking number",
