@@ -18,7 +18,7 @@ import msgspec
 from syncd.book.causes import Cause
 from syncd.book.drift import Finding
 from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
-from syncd.book.last_word import settled_pieces
+from syncd.book.last_word import ABOUT, TIMERS, settled_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
@@ -27,7 +27,6 @@ from syncd.book.store import Book
 from syncd.book.worker import AccountView, Ships
 from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
-from syncd.rules.overdue import RULES, Deed, doing
 from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
 
 Words = Mapping[str, int]
@@ -317,8 +316,7 @@ class _Case(msgspec.Struct, kw_only=True):
 class _Marks(msgspec.Struct):
     """What people did to the lines of an order, and what waits for them.
 
-    By line id; an exception of the whole order stands under the empty one. ``settled``: on how
-    many pieces of the line a person has had the last word.
+    By line id. ``settled``: on how many pieces of the line a person has had the last word.
     """
 
     open: dict[str, str] = {}
@@ -326,8 +324,8 @@ class _Marks(msgspec.Struct):
     by_hand: dict[str, str] = {}
 
     def exception(self, line_id: str) -> str:
-        """The open exception of the line or of its order, or nothing."""
-        return self.open.get(line_id) or self.open.get("", "")
+        """The open exception of the line, or nothing."""
+        return self.open.get(line_id, "")
 
 
 def _clashes(after: Worksheet, order: Order) -> set[str]:
@@ -346,8 +344,6 @@ def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _
     wanted = _json(order_ids)
     marks: dict[str, _Marks] = {}
     for order_id, line_id, number, code in book.query(_OPEN_EXCEPTIONS, (account_id, wanted)):
-        if code in _TIMERS:
-            continue
         marks.setdefault(order_id, _Marks()).open[line_id] = f"Exception {number}: {code}."
     for (order_id, line_id), count in settled_pieces(book, account_id, order_ids).items():
         marks.setdefault(order_id, _Marks()).settled[line_id] = count
@@ -458,8 +454,6 @@ def _json(values: Iterable[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-_TIMERS: Final = frozenset(RULES[wait].code for wait in doing(Deed.OPEN))
-"""What waits too long contradicts nothing."""
 _SETTLED: Final = frozenset({"DONE", "TOMBSTONE"})
 _CAUSE_OF: Final[Mapping[str, Cause]] = {
     "REFUSED": Cause.REFUSED,
@@ -489,9 +483,11 @@ _KEPT: Final = (
     "(SELECT value FROM json_each(?)) AND status = 'UNKNOWN' AND kind = 'orders' ORDER BY id"
 )
 _OPEN_EXCEPTIONS: Final = (
-    "SELECT e.order_id, coalesce(i.line_id, ''), e.id, e.code FROM exceptions e "
-    "LEFT JOIN item i ON i.id = e.item_id WHERE e.account_id = ? AND e.order_id IN "
-    "(SELECT value FROM json_each(?)) AND +e.state = 'OPEN' ORDER BY e.id"
+    "SELECT e.order_id, i.line_id, e.id, e.code FROM exceptions e JOIN orders o ON "
+    "o.account_id = e.account_id AND o.order_id = e.order_id JOIN item i ON i.order_id = o.id "
+    "WHERE e.account_id = ? AND e.order_id IN (SELECT value FROM json_each(?)) "
+    f"AND +e.state = 'OPEN' AND e.code NOT IN ({TIMERS}) AND {ABOUT} "
+    "GROUP BY e.id, i.line_id ORDER BY e.id"
 )
 _BY_HAND: Final = (
     "SELECT o.order_id, i.line_id, d.actor, d.after, d.decided_at FROM orders o JOIN item i ON "
