@@ -24,9 +24,11 @@ from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.sheet_rows import Order
 from syncd.book.store import Book
+from syncd.book.waits import SOURCES
 from syncd.book.worker import AccountView, Ships
 from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
+from syncd.rules.overdue import Wait
 from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
 
 Words = Mapping[str, int]
@@ -195,7 +197,10 @@ class Comparer:
                 continue
             if not marks.exception(line_id):
                 if not moves and decided[line_id] == words:
-                    continue  # it follows from the order in which the book heard of it
+                    # it follows from the order in which the book heard of it
+                    if line_id not in marks.told:
+                        yield from self._out_of_order(order, line_id, words)
+                    continue
                 settled = marks.settled.get(line_id, 0)
                 odd = min(_odd(words, led) for led in (due, decided[line_id]))
                 if settled and odd <= settled:
@@ -257,6 +262,28 @@ class Comparer:
             return Cause.AHEAD, ""
         return Cause.NOT_CARRIED_OUT, ""
 
+    def _out_of_order(self, order: Order, line_id: str, words: Words) -> Iterator[Finding]:
+        """Where what is decided of a line leads elsewhere in the order of its dates.
+
+        Not where it was told of a part of the line, or of the order and its other lines with it:
+        there other pieces may be those that were meant.
+        """
+        facts = known_facts(self._book, self._account.id, [order.order_id])
+        done = [fact for fact in facts if fact.state in _SETTLED]
+        if any(_about(fact, line_id, order) and not _whole(fact, order, words) for fact in done):
+            return
+        dated = self._replay.from_start([order.order_id], done).sheet.orders[order.order_id]
+        due = line_words(dated)[line_id]
+        if due != words:
+            yield Finding(
+                order_id=order.order_id,
+                line_id=line_id,
+                item_id=_odd_one(order, line_id, words, due),
+                cause=Cause.HEARD_OUT_OF_ORDER,
+                book_says=_said(words),
+                panel_says=_said(due),
+            )
+
     def _ships_it(self, order: Order) -> bool:
         return self._ships is None or self._ships(_ref(order))
 
@@ -317,9 +344,12 @@ class _Marks(msgspec.Struct):
     """What people did to the lines of an order, and what waits for them.
 
     By line id. ``settled``: on how many pieces of the line a person has had the last word.
+    ``told``: of which lines a person was told that two facts cannot both be true, whatever has
+    answered it.
     """
 
     open: dict[str, str] = {}
+    told: set[str] = set()
     settled: dict[str, int] = {}
     by_hand: dict[str, str] = {}
 
@@ -345,6 +375,8 @@ def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _
     marks: dict[str, _Marks] = {}
     for order_id, line_id, number, code in book.query(_OPEN_EXCEPTIONS, (account_id, wanted)):
         marks.setdefault(order_id, _Marks()).open[line_id] = f"Exception {number}: {code}."
+    for order_id, line_id in book.query(_TOLD, (account_id, wanted)):
+        marks.setdefault(order_id, _Marks()).told.add(line_id)
     for (order_id, line_id), count in settled_pieces(book, account_id, order_ids).items():
         marks.setdefault(order_id, _Marks()).settled[line_id] = count
     for order_id, line_id, actor, after, at in book.query(_BY_HAND, (account_id, wanted)):
@@ -421,6 +453,13 @@ def _about(fact: Known, line_id: str, order: Order) -> bool:
     return not fact.sku or any(p.sku == fact.sku for p in order.pieces if p.line_id == line_id)
 
 
+def _whole(fact: Known, order: Order, words: Words) -> bool:
+    """Whether a fact of a line with these pieces can mean only all of it, and nothing else."""
+    pieces = sum(words.values())
+    part = pieces > 1 and (fact.quantity is not None or fact.shipment_id or fact.tracking_number)
+    return not part and (bool(fact.line_id) or pieces == len(order.pieces))
+
+
 def _what_of(fact: Known) -> tuple[str, str, str, str]:
     """As :func:`what_of` of a row that is in the journal."""
     return fact.line_id, fact.sku, fact.status, fact.return_type
@@ -482,12 +521,23 @@ _KEPT: Final = (
     "SELECT order_id, state, message FROM inbox WHERE account_id = ? AND order_id IN "
     "(SELECT value FROM json_each(?)) AND status = 'UNKNOWN' AND kind = 'orders' ORDER BY id"
 )
-_OPEN_EXCEPTIONS: Final = (
-    "SELECT e.order_id, i.line_id, e.id, e.code FROM exceptions e JOIN orders o ON "
+_ABOUT_LINES: Final = (
+    "FROM exceptions e JOIN orders o ON "
     "o.account_id = e.account_id AND o.order_id = e.order_id JOIN item i ON i.order_id = o.id "
     "WHERE e.account_id = ? AND e.order_id IN (SELECT value FROM json_each(?)) "
-    f"AND +e.state = 'OPEN' AND e.code NOT IN ({TIMERS}) AND {ABOUT} "
+    f"AND e.code NOT IN ({TIMERS}) AND {ABOUT}"
+)
+_OPEN_EXCEPTIONS: Final = (
+    f"SELECT e.order_id, i.line_id, e.id, e.code {_ABOUT_LINES} AND +e.state = 'OPEN' "
     "GROUP BY e.id, i.line_id ORDER BY e.id"
+)
+# A loss is a claim, and a wish is one: neither contradicts what was told before.
+_TOLD: Final = (
+    f"SELECT DISTINCT e.order_id, i.line_id {_ABOUT_LINES} AND e.code NOT IN ("
+    + ", ".join(
+        f"'{code}'" for wait in (Wait.CLAIM, Wait.CANCEL_WISH) for code in SOURCES[wait].codes
+    )
+    + ")"
 )
 _BY_HAND: Final = (
     "SELECT o.order_id, i.line_id, d.actor, d.after, d.decided_at FROM orders o JOIN item i ON "
