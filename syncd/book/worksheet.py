@@ -219,6 +219,15 @@ class Worksheet:
         """Ask the warehouse to put the piece on a shelf."""
         self.putaways.append((piece.item_id, piece.facility_id, kind, reason, at))
 
+    def hold_putaway(self, piece: Piece, reason: str) -> bool:
+        """The piece's open putaway waits for a person. Returns whether there is one."""
+        self.held_putaways.append((reason, piece.item_id))
+        if any(row[0] == piece.item_id for row in self.putaways):
+            return True
+        if any(row[-1] == piece.item_id for row in self.ended_putaways):
+            return False
+        return self.book.query(_OPEN_PUTAWAY, (piece.item_id,)).fetchone() is not None
+
     def open_trouble(
         self, piece: Piece | None, order: Order, fact: Fact, code: str, severity: str, at: int,
         more: str = "",
@@ -230,7 +239,9 @@ class Worksheet:
         against, whose = None, ""
         item_id = None if piece is None else piece.item_id
         if piece is not None:
-            against, whose = brought_by(self.book, self.decisions, order.pk, piece.item_id)
+            against, whose = brought_by(
+                self.book, self.decisions, order.pk, piece.item_id, held=bool(piece.hold)
+            )
             self.questions.setdefault(piece.item_id, []).append((code, fact.id, fact.occurred_at))
         message = f"{trouble_text(code, piece, fact, whose)} {more}".rstrip()
         self.troubles.append(
@@ -305,3 +316,4 @@ _LOAD_SHELVES: Final = (
     "SELECT p.item_id, p.state, p.disposition FROM json_each(?) wanted "
     "JOIN putaway p ON p.item_id = wanted.value ORDER BY p.opened_at, p.id"
 )
+_OPEN_PUTAWAY: Final = "SELECT 1 FROM putaway WHERE item_id = ? AND state IN ('PENDING', 'HELD')"

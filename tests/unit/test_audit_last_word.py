@@ -92,14 +92,14 @@ def test_a_question_about_one_line_excuses_no_other_open_or_answered(
 @pytest.mark.parametrize(
     ("which", "lines"),
     [
-        ({"line_id": "L1"}, {"L1"}),
-        ({"sku": "HAT"}, {"L2"}),
-        ({}, {"L1", "L2"}),
+        ({"line_id": "L1"}, ["L1"]),
+        ({"sku": "HAT"}, ["L2"]),
+        ({}, ["L1", "L2"]),
     ],
     ids=str,
 )
 def test_what_is_about_no_piece_is_about_the_lines_that_its_fact_may_mean(
-    office: AuditOffice, which: dict[str, str], lines: set[str]
+    office: AuditOffice, which: dict[str, str], lines: list[str]
 ) -> None:
     take(office, L1=("SHIRT", 1), L2=("HAT", 1))
     hear(office, Status.CANCELLED, quantity=5, **which)
