@@ -35,10 +35,10 @@ _WORD: Final = (
     f"AND e.code NOT IN ({TIMERS})"
 )
 _SETTLED: Final = f"SELECT 1 FROM exceptions e WHERE {_WORD}"
-# Of a piece's timer there is no fact; of what is about no piece it counts which line it was of.
+# Of what is about no piece it counts which line it was of.
 _SETTLING: Final = (
     f"s.order_id = o.id AND s.event = '{Act.SETTLE}' AND (s.item_id = i.id "
-    "AND s.inbox_id IS NOT NULL OR s.item_id IS NULL AND EXISTS "
+    "OR s.item_id IS NULL AND EXISTS "
     f"({_SETTLED} AND e.item_id IS NULL AND e.closed_at = s.decided_at))"
 )
 _MOVED_SINCE: Final = (

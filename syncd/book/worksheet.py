@@ -224,8 +224,6 @@ class Worksheet:
         self.held_putaways.append((reason, piece.item_id))
         if any(row[0] == piece.item_id for row in self.putaways):
             return True
-        if any(row[-1] == piece.item_id for row in self.ended_putaways):
-            return False
         return self.book.query(_OPEN_PUTAWAY, (piece.item_id,)).fetchone() is not None
 
     def open_trouble(
@@ -239,9 +237,7 @@ class Worksheet:
         against, whose = None, ""
         item_id = None if piece is None else piece.item_id
         if piece is not None:
-            against, whose = brought_by(
-                self.book, self.decisions, order.pk, piece.item_id, held=bool(piece.hold)
-            )
+            against, whose = brought_by(self.book, self.decisions, order.pk, piece.item_id)
             self.questions.setdefault(piece.item_id, []).append((code, fact.id, fact.occurred_at))
         message = f"{trouble_text(code, piece, fact, whose)} {more}".rstrip()
         self.troubles.append(

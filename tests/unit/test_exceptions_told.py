@@ -189,16 +189,22 @@ def test_what_a_person_brought_there_and_the_channel_holds_is_told_as_both(
     assert last == (LATE, 1, "critical", 2, 1, f"{after(SAID, '06:02', brought, whose)}: {LATE}.")
 
 
-def test_a_hold_that_has_been_taken_off_brought_nothing_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_hold_that_has_been_taken_off_brought_nothing_there(
+    tmp_path: Path, at_once: bool
+) -> None:
     seller = Seller(tmp_path)
     seller.stock("SHIRT", 1)
     seller.order("OD1", L1)
-    hear(seller, seller.change("OD1", Status.CANCEL_REQUESTED))
-    hear(seller, seller.change("OD1", Status.CANCEL_WITHDRAWN))
-    seller.advance("OD1", Position.MANIFESTED)
-    hear(seller, seller.change("OD1", Status.CANCELLED))
+    seller.advance("OD1", Position.PACKED)
+    for status in (Status.CANCEL_REQUESTED, Status.CANCEL_WITHDRAWN, Status.CANCEL_REQUESTED):
+        seller.tell(seller.change("OD1", status))
+        if not at_once:
+            seller.settle()
+    seller.settle()
     *_, last = told(seller)
-    assert "MANIFESTED since 2026-03-01 06:02 UTC, by the hand of test: cancelled" in last[-1]
+    assert last[4] is None
+    assert "PACKED since 2026-03-01 06:00 UTC, by the hand of test: buyer" in last[-1]
 
 
 @pytest.mark.parametrize(("situation", "wanted"), SITUATIONS)

@@ -445,6 +445,18 @@ def test_only_a_putaway_that_there_is_was_stopped(tmp_path: Path, to: Position) 
     assert ("Noted: no putaway waits for it" in event.text) == (not held)
 
 
+def test_a_putaway_that_was_opened_in_the_same_pass_was_stopped(tmp_path: Path) -> None:
+    seller = Seller(tmp_path)
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.PACKED)
+    seller.tell(*(seller.change("OD1", one) for one in (Status.CANCELLED, Status.DISPATCHED)))
+    seller.settle()
+    (event,) = [one for one in explain(seller.book, "OD1").story if one.status == "DISPATCHED"]
+    assert seller.count("putaway", "state = 'HELD'") == 1
+    assert "its putaway was stopped" in event.text
+
+
 def test_of_two_pieces_only_the_one_with_a_putaway_had_it_stopped(tmp_path: Path) -> None:
     seller = Seller(tmp_path)
     seller.stock("SHIRT", 2)
