@@ -25,6 +25,7 @@ class Cause(StrEnum):
     AHEAD_BY_HAND = "ahead_by_hand"
     AHEAD = "ahead"
     NOT_CARRIED_OUT = "not_carried_out"
+    HEARD_OUT_OF_ORDER = "heard_out_of_order"
     ORDER_MISSING = "order_missing"
     LINE_MISSING = "line_missing"
     QUANTITY = "quantity"
@@ -79,6 +80,11 @@ CAUSES: Final[Mapping[Cause, Words]] = MappingProxyType(
         Cause.NOT_CARRIED_OUT: Words(
             "What the panel told is decided, yet the piece does not stand where that leads.",
             "A person must look: syncctl explain ORDER --account ACCOUNT",
+        ),
+        Cause.HEARD_OUT_OF_ORDER: Words(
+            "What the panel told leads elsewhere in the order of its dates than in the order in "
+            "which the book heard of it.",
+            "A person must look at the order in the panel: syncctl explain ORDER --account ACCOUNT",
         ),
         Cause.ORDER_MISSING: Words(
             "The panel has an order that the book lacks.",

@@ -18,16 +18,17 @@ import msgspec
 from syncd.book.causes import Cause
 from syncd.book.drift import Finding
 from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
-from syncd.book.last_word import settled_pieces
+from syncd.book.last_word import ABOUT, TIMERS, settled_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.sheet_rows import Order
 from syncd.book.store import Book
+from syncd.book.waits import SOURCES
 from syncd.book.worker import AccountView, Ships
 from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
-from syncd.rules.overdue import RULES, Deed, doing
+from syncd.rules.overdue import Wait
 from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
 
 Words = Mapping[str, int]
@@ -196,7 +197,10 @@ class Comparer:
                 continue
             if not marks.exception(line_id):
                 if not moves and decided[line_id] == words:
-                    continue  # it follows from the order in which the book heard of it
+                    # it follows from the order in which the book heard of it
+                    if line_id not in marks.told:
+                        yield from self._out_of_order(order, line_id, words)
+                    continue
                 settled = marks.settled.get(line_id, 0)
                 odd = min(_odd(words, led) for led in (due, decided[line_id]))
                 if settled and odd <= settled:
@@ -258,6 +262,28 @@ class Comparer:
             return Cause.AHEAD, ""
         return Cause.NOT_CARRIED_OUT, ""
 
+    def _out_of_order(self, order: Order, line_id: str, words: Words) -> Iterator[Finding]:
+        """Where what is decided of a line leads elsewhere in the order of its dates.
+
+        Not where it was told of a part of the line, or of the order and its other lines with it:
+        there other pieces may be those that were meant.
+        """
+        facts = known_facts(self._book, self._account.id, [order.order_id])
+        done = [fact for fact in facts if fact.state in _SETTLED]
+        if any(_about(fact, line_id, order) and not _whole(fact, order, words) for fact in done):
+            return
+        dated = self._replay.from_start([order.order_id], done).sheet.orders[order.order_id]
+        due = line_words(dated)[line_id]
+        if due != words:
+            yield Finding(
+                order_id=order.order_id,
+                line_id=line_id,
+                item_id=_odd_one(order, line_id, words, due),
+                cause=Cause.HEARD_OUT_OF_ORDER,
+                book_says=_said(words),
+                panel_says=_said(due),
+            )
+
     def _ships_it(self, order: Order) -> bool:
         return self._ships is None or self._ships(_ref(order))
 
@@ -317,17 +343,19 @@ class _Case(msgspec.Struct, kw_only=True):
 class _Marks(msgspec.Struct):
     """What people did to the lines of an order, and what waits for them.
 
-    By line id; an exception of the whole order stands under the empty one. ``settled``: on how
-    many pieces of the line a person has had the last word.
+    By line id. ``settled``: on how many pieces of the line a person has had the last word.
+    ``told``: of which lines a person was told that two facts cannot both be true, whatever has
+    answered it.
     """
 
     open: dict[str, str] = {}
+    told: set[str] = set()
     settled: dict[str, int] = {}
     by_hand: dict[str, str] = {}
 
     def exception(self, line_id: str) -> str:
-        """The open exception of the line or of its order, or nothing."""
-        return self.open.get(line_id) or self.open.get("", "")
+        """The open exception of the line, or nothing."""
+        return self.open.get(line_id, "")
 
 
 def _clashes(after: Worksheet, order: Order) -> set[str]:
@@ -346,9 +374,9 @@ def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _
     wanted = _json(order_ids)
     marks: dict[str, _Marks] = {}
     for order_id, line_id, number, code in book.query(_OPEN_EXCEPTIONS, (account_id, wanted)):
-        if code in _TIMERS:
-            continue
         marks.setdefault(order_id, _Marks()).open[line_id] = f"Exception {number}: {code}."
+    for order_id, line_id in book.query(_TOLD, (account_id, wanted)):
+        marks.setdefault(order_id, _Marks()).told.add(line_id)
     for (order_id, line_id), count in settled_pieces(book, account_id, order_ids).items():
         marks.setdefault(order_id, _Marks()).settled[line_id] = count
     for order_id, line_id, actor, after, at in book.query(_BY_HAND, (account_id, wanted)):
@@ -425,6 +453,13 @@ def _about(fact: Known, line_id: str, order: Order) -> bool:
     return not fact.sku or any(p.sku == fact.sku for p in order.pieces if p.line_id == line_id)
 
 
+def _whole(fact: Known, order: Order, words: Words) -> bool:
+    """Whether a fact of a line with these pieces can mean only all of it, and nothing else."""
+    pieces = sum(words.values())
+    part = pieces > 1 and (fact.quantity is not None or fact.shipment_id or fact.tracking_number)
+    return not part and (bool(fact.line_id) or pieces == len(order.pieces))
+
+
 def _what_of(fact: Known) -> tuple[str, str, str, str]:
     """As :func:`what_of` of a row that is in the journal."""
     return fact.line_id, fact.sku, fact.status, fact.return_type
@@ -458,8 +493,6 @@ def _json(values: Iterable[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-_TIMERS: Final = frozenset(RULES[wait].code for wait in doing(Deed.OPEN))
-"""What waits too long contradicts nothing."""
 _SETTLED: Final = frozenset({"DONE", "TOMBSTONE"})
 _CAUSE_OF: Final[Mapping[str, Cause]] = {
     "REFUSED": Cause.REFUSED,
@@ -488,10 +521,23 @@ _KEPT: Final = (
     "SELECT order_id, state, message FROM inbox WHERE account_id = ? AND order_id IN "
     "(SELECT value FROM json_each(?)) AND status = 'UNKNOWN' AND kind = 'orders' ORDER BY id"
 )
+_ABOUT_LINES: Final = (
+    "FROM exceptions e JOIN orders o ON "
+    "o.account_id = e.account_id AND o.order_id = e.order_id JOIN item i ON i.order_id = o.id "
+    "WHERE e.account_id = ? AND e.order_id IN (SELECT value FROM json_each(?)) "
+    f"AND e.code NOT IN ({TIMERS}) AND {ABOUT}"
+)
 _OPEN_EXCEPTIONS: Final = (
-    "SELECT e.order_id, coalesce(i.line_id, ''), e.id, e.code FROM exceptions e "
-    "LEFT JOIN item i ON i.id = e.item_id WHERE e.account_id = ? AND e.order_id IN "
-    "(SELECT value FROM json_each(?)) AND +e.state = 'OPEN' ORDER BY e.id"
+    f"SELECT e.order_id, i.line_id, e.id, e.code {_ABOUT_LINES} AND +e.state = 'OPEN' "
+    "GROUP BY e.id, i.line_id ORDER BY e.id"
+)
+# A loss is a claim, and a wish is one: neither contradicts what was told before.
+_TOLD: Final = (
+    f"SELECT DISTINCT e.order_id, i.line_id {_ABOUT_LINES} AND e.code NOT IN ("
+    + ", ".join(
+        f"'{code}'" for wait in (Wait.CLAIM, Wait.CANCEL_WISH) for code in SOURCES[wait].codes
+    )
+    + ")"
 )
 _BY_HAND: Final = (
     "SELECT o.order_id, i.line_id, d.actor, d.after, d.decided_at FROM orders o JOIN item i ON "

@@ -11,13 +11,13 @@ from syncd.book.facts import Fact, event_told
 from syncd.book.records import BY_HAND, Record
 from syncd.book.store import Book
 from syncd.clock import from_micros
-from syncd.rules import Event, Outcome, Piece, Position, Reason, answered_by, closes
+from syncd.rules import Event, Outcome, Piece, Position, Reason, Verb, answered_by, closes
 
-_NEWEST_MOVE: Final = (
-    "SELECT inbox_id, outcome, actor FROM decision WHERE order_id = ? AND item_id = ? "
-    "AND (before <> after OR outcome = 'HOLD') AND id < coalesce((SELECT min(id) FROM decision "
+_DECIDED: Final = (
+    "SELECT inbox_id, outcome, actor, before <> after, steps FROM decision "
+    "WHERE order_id = ? AND item_id = ? AND id < coalesce((SELECT min(id) FROM decision "
     "WHERE order_id = ? AND item_id = ? AND inbox_id = ?), 9223372036854775807) "
-    "ORDER BY id DESC LIMIT 1"
+    "ORDER BY id DESC"
 )
 LOAD_OPEN: Final = (
     "SELECT e.item_id, e.code, e.inbox_id, coalesce(f.occurred_at, e.opened_at) "
@@ -96,22 +96,33 @@ def brought_by(
     item_id: int,
     before: int | None = None,
 ) -> tuple[int | None, str]:
-    """The fact that brought the piece to where it is, if one did, and in words what did.
+    """The fact that brought the piece to where it is, or holds it there, and in words what did.
 
     ``unwritten`` are decisions of this batch that are not in the book yet. With ``before``, a
     fact's id, only what was decided of the piece before that fact counts.
     """
-    for row in reversed(unwritten):
-        if row[2] == item_id and (row[4] != row[5] or row[6] == Outcome.HOLD):
-            return row[0], "by the channel's word"
+    own = [
+        (row[0], row[6], row[11], row[4] != row[5], row[8])
+        for row in reversed(unwritten)
+        if row[2] == item_id
+    ]
     ids = (order_pk, item_id)
-    found = book.query(_NEWEST_MOVE, (*ids, *ids, before)).fetchone()
-    if found is None:
-        return None, "as it was imported"
-    inbox_id, outcome, actor = found
-    if outcome == BY_HAND or inbox_id is None:
-        return None, f"by the hand of {actor}"
-    return int(inbox_id), "by the channel's word"
+    holder, more, released = None, "", False
+    for inbox_id, outcome, actor, moved, steps in own + _decided(book, (*ids, *ids, before)):
+        if outcome == Outcome.HOLD and holder is None and not released:
+            holder, more = inbox_id, ", on hold by the channel's word"
+        elif moved and (outcome == BY_HAND or inbox_id is None):
+            return holder, f"by the hand of {actor}{more}"
+        elif moved:
+            return holder or inbox_id, f"by the channel's word{more}"
+        released = released or Verb.RELEASE_HOLD in steps.split(",")
+    return holder, f"as it was imported{more}"
+
+
+def _decided(
+    book: Book, params: Sequence[int | None]
+) -> list[tuple[int | None, str, str, int, str]]:
+    return book.query(_DECIDED, params).fetchall()
 
 
 def trouble_text(code: str, piece: Piece | None, fact: Fact, whose: str = "") -> str:

@@ -10,6 +10,17 @@ import msgspec
 from syncd.book.contradictions import LATER_FACT
 from syncd.book.records import BY_HAND, Act
 from syncd.book.store import Book
+from syncd.book.waits import SYNCD
+from syncd.rules.overdue import RULES, Deed, doing
+
+TIMERS: Final = ", ".join(f"'{RULES[wait].code}'" for wait in doing(Deed.OPEN))
+"""Codes, for SQL, of what has waited too long: that contradicts nothing, whoever closes it."""
+ABOUT: Final = (
+    "(e.item_id = i.id OR e.item_id IS NULL AND EXISTS (SELECT 1 FROM inbox said "
+    "WHERE said.id = e.inbox_id AND said.line_id IN ('', i.line_id) "
+    "AND (said.line_id <> '' OR said.sku IN ('', i.sku, i.bundle))))"
+)
+"""Whether exception e asks where piece i stands: its own, or by a fact that may mean its line."""
 
 # What is told after the piece was moved here by hand, and says itself that it left.
 _CONFIRMED: Final = (
@@ -18,17 +29,23 @@ _CONFIRMED: Final = (
     "AND f.occurred_at > coalesce(i.settled_at, 0) AND f.status IN "
     "('DISPATCHED', 'UNDELIVERED', 'DELIVERED', 'RETURN_NOTICED', 'RETURNED', 'LOST')"
 )
+_WORD: Final = (
+    f"{ABOUT} AND e.account_id = o.account_id AND e.order_id = o.order_id "
+    f"AND +e.state = 'CLOSED' AND e.closed_by NOT IN ('{LATER_FACT}', '{SYNCD}') "
+    f"AND e.code NOT IN ({TIMERS})"
+)
+_SETTLED: Final = f"SELECT 1 FROM exceptions e WHERE {_WORD}"
+# Of what is about no piece it counts which line it was of.
+_SETTLING: Final = (
+    f"s.order_id = o.id AND s.event = '{Act.SETTLE}' AND (s.item_id = i.id "
+    "OR s.item_id IS NULL AND EXISTS "
+    f"({_SETTLED} AND e.item_id IS NULL AND e.closed_at = s.decided_at))"
+)
 _MOVED_SINCE: Final = (
     "SELECT 1 FROM decision d WHERE d.order_id = o.id AND d.item_id = i.id "
     f"AND d.outcome = '{BY_HAND}' AND d.event = '{Act.ADVANCE}' AND d.id > coalesce(("
-    "SELECT max(s.id) FROM decision s WHERE s.order_id = o.id "
-    f"AND (s.item_id = i.id OR s.item_id IS NULL) AND s.event = '{Act.SETTLE}'), 0) "
+    f"SELECT max(s.id) FROM decision s WHERE {_SETTLING}), 0) "
     f"AND NOT EXISTS ({_CONFIRMED})"
-)
-_SETTLED: Final = (
-    "SELECT 1 FROM exceptions e WHERE e.account_id = o.account_id AND e.order_id = o.order_id "
-    "AND (e.item_id = i.id OR e.item_id IS NULL) AND +e.state = 'CLOSED' "
-    f"AND e.closed_by <> '{LATER_FACT}'"
 )
 # Where the records since then have brought it: what moved it without one is not excused.
 _STANDS: Final = (

@@ -13,8 +13,9 @@ from msgspec import Struct
 from syncd.book.documents import DocumentKind
 from syncd.book.records import BY_HAND
 from syncd.book.store import Book
+from syncd.book.verbs import NO_PUTAWAY
 from syncd.book.views import OrderView, StoryEvent
-from syncd.book.wording import STANDS, pieces, steps_told, told, verbs_of, words_for
+from syncd.book.wording import STANDS, STEPS, pieces, steps_told, told, verbs_of, words_for
 from syncd.clock import from_micros
 from syncd.rules import Verb
 
@@ -243,7 +244,10 @@ def _done(known: Told, group: Sequence[StoryRecord], void: Container[str]) -> It
     """What the steps did and where the pieces came from and stand then, a line each."""
     first = group[0]
     voided, notes = _notes(group)
-    clauses = [*steps_told(first.steps), *_of_invoices(known, group, voided, void)]
+    done = steps_told(first.steps)
+    if NO_PUTAWAY in notes:
+        done.remove(STEPS[Verb.HOLD_PUTAWAY])
+    clauses = [*done, *_of_invoices(known, group, voided, void)]
     noted = "; ".join(notes)
     if clauses:
         yield f"Done: {', '.join(clauses)}{f' ({noted})' if noted else ''}."
@@ -283,7 +287,8 @@ def _of_invoices(
 def _alike(records: Sequence[StoryRecord]) -> Mapping[tuple[object, ...], list[StoryRecord]]:
     groups: dict[tuple[object, ...], list[StoryRecord]] = {}
     for record in records:
-        key = (record.before, record.after, record.outcome, record.code, record.steps)
+        stopped = NO_PUTAWAY not in record.note
+        key = (record.before, record.after, record.outcome, record.code, record.steps, stopped)
         groups.setdefault(key, []).append(record)
     return groups
 

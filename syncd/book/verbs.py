@@ -120,11 +120,14 @@ def open_putaway(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 _FROM_THE_FLOOR: Final = frozenset({"CANCELLED_ITEM", "PICKLIST"})
+NO_PUTAWAY: Final = "no putaway waits for it"
+"""The note where there was none to stop."""
 
 
 def hold_putaway(desk: Desk, piece: Piece, step: Step) -> None:
     """The piece may have left: its putaway waits until a person has looked."""
-    desk.sheet.held_putaways.append((desk.reason, piece.item_id))
+    if not desk.sheet.hold_putaway(piece, desk.reason):
+        desk.notes.append(NO_PUTAWAY)
 
 
 def note_cancellation(desk: Desk, piece: Piece, step: Step) -> None:

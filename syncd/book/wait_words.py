@@ -49,6 +49,11 @@ WAIT_CODES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Answer the buyer's request in the panel, then ask the channel: syncctl trigger "
             "ACCOUNT --order ORDER --wait. Do not ship it meanwhile.",
         ),
+        "exception_waits": (
+            "Two things cannot both be true, or something does not fit, and nobody has said yet "
+            "what is right.",
+            "Look at both sides and settle it: syncctl exceptions --account ACCOUNT",
+        ),
         "putaway_overdue": (
             "A piece has waited too long for a shelf, and cannot be sold until it is on one.",
             "Put it away and say what you found: syncctl putaway --account ACCOUNT",
@@ -82,6 +87,7 @@ _DONE: Final[Mapping[Wait, str]] = {
     Wait.ATTEMPT: "No word of the parcel after a failed delivery",
     Wait.CLAIM: "Lost",
     Wait.CANCEL_WISH: "The buyer's wish to cancel waits for the channel's word",
+    Wait.EXCEPTION: "An exception waits for a person",
     Wait.PUTAWAY: "It waits for a shelf",
     Wait.HELD_PUTAWAY: "Its putaway is stopped",
     Wait.REFUSED: "A change is refused",
@@ -97,6 +103,7 @@ _MANY: Final[Mapping[Wait, tuple[str, str]]] = {
     Wait.ATTEMPT: ("piece after a failed delivery", "pieces after a failed delivery"),
     Wait.CLAIM: ("claim for a lost piece", "claims for lost pieces"),
     Wait.CANCEL_WISH: ("buyer's wish to cancel", "buyers' wishes to cancel"),
+    Wait.EXCEPTION: ("exception that is not settled", "exceptions that are not settled"),
     Wait.PUTAWAY: ("piece for a shelf", "pieces for a shelf"),
     Wait.HELD_PUTAWAY: ("stopped putaway", "stopped putaways"),
     Wait.REFUSED: ("refused change", "refused changes"),

@@ -6,14 +6,14 @@ and not the size of the book.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from syncd.book.store import Book
 from syncd.book.tables import COMING_BACK, WAITS
-from syncd.rules.overdue import RULES, Wait
+from syncd.rules.overdue import RULES, Deed, Wait, doing
 
 EVER: Final = 2**62
 SYNCD: Final = "syncd"
@@ -217,6 +217,23 @@ def _of_exceptions(codes: tuple[str, ...], since: str, test: str) -> Source:
     )
 
 
+def _open_exceptions(but: Iterable[str]) -> Source:
+    """Exceptions that are there already, each a row of its own, but for these codes."""
+    listed = ", ".join(f"'{code}'" for code in but)
+    fields = (
+        "SELECT e.order_id, e.item_id, e.inbox_id, coalesce(i.line_id, f.line_id, '') AS line_id, "
+        "i.piece, e.opened_at AS since, e.id AS told FROM exceptions e "
+        "LEFT JOIN item i ON i.id = e.item_id LEFT JOIN inbox f ON f.id = e.inbox_id"
+    )
+    where = f"e.account_id = ?1 AND e.code NOT IN ({listed}) AND {_within('e.opened_at')}"
+    return Source(
+        rows=f"{fields} WHERE e.state = 'OPEN' AND {where}",
+        of_order=f"{fields} WHERE e.order_id = ?5 AND +e.state = 'OPEN' AND {where}",
+        exception="w.told",
+        since="SELECT e.opened_at",
+    )
+
+
 _UNPROVEN: Final = "f.state = 'WAITING' AND f.code IN ('dispatch_unproven', 'implied_dispatch')"
 _SETTLED_AT: Final = "coalesce(f.decided_at, f.observed_at)"
 
@@ -232,6 +249,9 @@ SOURCES: Final[Mapping[Wait, Source]] = {
     ),
     Wait.CLAIM: _of_exceptions(_CLAIMS, "i.changed_at", "i.position = 'LOST'"),
     Wait.CANCEL_WISH: _of_exceptions((_WISH,), "e.opened_at", f"i.hold = '{_WISH}'"),
+    Wait.EXCEPTION: _open_exceptions(
+        (_WISH, *_CLAIMS, *(RULES[wait].code for wait in doing(Deed.OPEN)))
+    ),
     Wait.PUTAWAY: _of_pieces("putaway p", "p.opened_at", "{0}p.state = 'PENDING'"),
     Wait.HELD_PUTAWAY: _of_pieces("putaway p", "p.opened_at", "{0}p.state = 'HELD'"),
     Wait.REFUSED: _of_facts("REFUSED", "f.observed_at"),

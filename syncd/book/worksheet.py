@@ -219,6 +219,13 @@ class Worksheet:
         """Ask the warehouse to put the piece on a shelf."""
         self.putaways.append((piece.item_id, piece.facility_id, kind, reason, at))
 
+    def hold_putaway(self, piece: Piece, reason: str) -> bool:
+        """The piece's open putaway waits for a person. Returns whether there is one."""
+        self.held_putaways.append((reason, piece.item_id))
+        if any(row[0] == piece.item_id for row in self.putaways):
+            return True
+        return self.book.query(_OPEN_PUTAWAY, (piece.item_id,)).fetchone() is not None
+
     def open_trouble(
         self, piece: Piece | None, order: Order, fact: Fact, code: str, severity: str, at: int,
         more: str = "",
@@ -305,3 +312,4 @@ _LOAD_SHELVES: Final = (
     "SELECT p.item_id, p.state, p.disposition FROM json_each(?) wanted "
     "JOIN putaway p ON p.item_id = wanted.value ORDER BY p.opened_at, p.id"
 )
+_OPEN_PUTAWAY: Final = "SELECT 1 FROM putaway WHERE item_id = ? AND state IN ('PENDING', 'HELD')"

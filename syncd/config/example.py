@@ -62,6 +62,7 @@ _LIMITS: Final[Mapping[str, str]] = {
     "attempt": "The next word of a parcel after a failed delivery.",
     "claim": "The claim for something lost.",
     "cancel_reminder": "How often a buyer's wish to cancel is called to mind.",
+    "exception_reminder": "How often any other open exception is called to mind.",
     "keep": "How long cancellations of orders that never came count as open.",
 }
 _SAMPLES: Final[Mapping[Any, str]] = {int: "1", float: "1.0", bool: "true"}

@@ -197,6 +197,7 @@ class LimitsTable(Strict):
     attempt: Limit | None = None
     claim: Limit | None = None
     cancel_reminder: Limit | None = None
+    exception_reminder: Limit | None = None
     keep: Limit | None = None
 
 

@@ -28,6 +28,7 @@ class Wait(StrEnum):
     ATTEMPT = "attempt"  # a piece after a failed delivery attempt
     CLAIM = "claim"  # a lost piece
     CANCEL_WISH = "cancel_wish"  # a piece that the buyer may not want any more
+    EXCEPTION = "exception"  # any other question that a person must settle
     PUTAWAY = "putaway"  # a piece to be put on a shelf
     HELD_PUTAWAY = "held_putaway"  # one whose putaway is stopped by an exception
     REFUSED = "refused"  # a fact that a closed gate refuses
@@ -73,6 +74,7 @@ RULES: Final[Mapping[Wait, Rule]] = MappingProxyType(
         Wait.ATTEMPT: Rule("attempt", Deed.OPEN, "no_word_after_attempt"),
         Wait.CLAIM: Rule("claim", Deed.DUE, "claim_due"),
         Wait.CANCEL_WISH: Rule("cancel_reminder", Deed.REMIND, "cancel_wish_waits"),
+        Wait.EXCEPTION: Rule("exception_reminder", Deed.REMIND, "exception_waits"),
         Wait.PUTAWAY: Rule("putaway", Deed.LIST, "putaway_overdue"),
         Wait.HELD_PUTAWAY: Rule("putaway", Deed.LIST, "held_putaway_overdue"),
         Wait.REFUSED: Rule("refused", Deed.LIST, "refused_too_long"),

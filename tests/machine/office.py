@@ -60,7 +60,7 @@ LIMITS = Limits(
     park_max=timedelta(hours=2), unproven=timedelta(hours=2), refused=timedelta(hours=1),
     putaway=timedelta(hours=3), rto_overdue=timedelta(hours=6), cir_overdue=timedelta(hours=7),
     attempt=timedelta(hours=3), claim=timedelta(hours=6), cancel_reminder=timedelta(minutes=30),
-    keep=timedelta(hours=15),
+    exception_reminder=timedelta(hours=4), keep=timedelta(hours=15),
 )  # fmt: skip
 """Short ones, so that timers fire within a history."""
 

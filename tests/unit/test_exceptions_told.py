@@ -54,6 +54,20 @@ def by_hand(seller: Seller) -> None:
     hear(seller, seller.change("OD1", Status.CANCELLED))
 
 
+def held_where_a_person_brought_it(seller: Seller) -> None:
+    by_hand(seller)
+    hear(seller, seller.change("OD1", Status.DISPATCHED))
+
+
+def held_in_one_batch(seller: Seller) -> None:
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", L1)
+    seller.advance("OD1", Position.MANIFESTED)
+    hear(
+        seller, seller.change("OD1", Status.CANCELLED), seller.change("OD1", Status.DISPATCHED)
+    )  # fmt: skip
+
+
 def other_lines_between(seller: Seller) -> None:
     seller.order("OD1", L1, ("L2", "MUG", 1))
     hear(
@@ -161,6 +175,36 @@ SITUATIONS: list[tuple[Callable[[Seller], None], tuple[Any, ...]]] = [
         ({}, "the order"),
     )
 ]
+
+
+@pytest.mark.parametrize("situation", [held_where_a_person_brought_it, held_in_one_batch])
+def test_what_a_person_brought_there_and_the_channel_holds_is_told_as_both(
+    tmp_path: Path, situation: Callable[[Seller], None]
+) -> None:
+    seller = Seller(tmp_path)
+    situation(seller)
+    *_, last = told(seller)
+    brought = "MANIFESTED since 2026-03-01 06:00 UTC"
+    whose = "by the hand of test, on hold by the channel's word"
+    assert last == (LATE, 1, "critical", 2, 1, f"{after(SAID, '06:02', brought, whose)}: {LATE}.")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_hold_that_has_been_taken_off_brought_nothing_there(
+    tmp_path: Path, at_once: bool
+) -> None:
+    seller = Seller(tmp_path)
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", L1)
+    seller.advance("OD1", Position.PACKED)
+    for status in (Status.CANCEL_REQUESTED, Status.CANCEL_WITHDRAWN, Status.CANCEL_REQUESTED):
+        seller.tell(seller.change("OD1", status))
+        if not at_once:
+            seller.settle()
+    seller.settle()
+    *_, last = told(seller)
+    assert last[4] is None
+    assert "PACKED since 2026-03-01 06:00 UTC, by the hand of test: buyer" in last[-1]
 
 
 @pytest.mark.parametrize(("situation", "wanted"), SITUATIONS)

@@ -427,3 +427,47 @@ def test_a_cumulative_quantity_is_told_as_a_total(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 3))
     settle(seller, Status.CANCELLED, line_id="L1", quantity=2, cumulative=True)
     assert "that 2 pieces of line L1, all told, are cancelled" in text(seller)
+
+
+@pytest.mark.parametrize("to", [Position.CREATED, Position.PACKED, Position.MANIFESTED])
+def test_only_a_putaway_that_there_is_was_stopped(tmp_path: Path, to: Position) -> None:
+    seller = Seller(tmp_path)
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", to)
+    for status in (Status.CANCELLED, Status.DISPATCHED):
+        seller.tell(seller.change("OD1", status))
+        seller.settle()
+    (event,) = [one for one in explain(seller.book, "OD1").story if one.status == "DISPATCHED"]
+    held = seller.count("putaway", "state = 'HELD'")
+    assert held == (to is Position.PACKED)
+    assert ("its putaway was stopped" in event.text) == bool(held)
+    assert ("Noted: no putaway waits for it" in event.text) == (not held)
+
+
+def test_a_putaway_that_was_opened_in_the_same_pass_was_stopped(tmp_path: Path) -> None:
+    seller = Seller(tmp_path)
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.PACKED)
+    seller.tell(*(seller.change("OD1", one) for one in (Status.CANCELLED, Status.DISPATCHED)))
+    seller.settle()
+    (event,) = [one for one in explain(seller.book, "OD1").story if one.status == "DISPATCHED"]
+    assert seller.count("putaway", "state = 'HELD'") == 1
+    assert "its putaway was stopped" in event.text
+
+
+def test_of_two_pieces_only_the_one_with_a_putaway_had_it_stopped(tmp_path: Path) -> None:
+    seller = Seller(tmp_path)
+    seller.stock("SHIRT", 2)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L1", quantity=1))
+    seller.settle()
+    seller.advance("OD1", Position.PACKED)
+    for status in (Status.CANCELLED, Status.DISPATCHED):
+        seller.tell(seller.change("OD1", status, line_id="L1"))
+        seller.settle()
+    (event,) = [one for one in explain(seller.book, "OD1").story if one.status == "DISPATCHED"]
+    assert "piece 1: " in event.text
+    assert event.text.count("Done: its putaway was stopped.") == 1
+    assert event.text.count("Noted: no putaway waits for it.") == 1
