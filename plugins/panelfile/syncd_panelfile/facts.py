@@ -90,6 +90,8 @@ class Reader:
                 line_id=row.id_or_none("line_id"),
                 sku=row.id_or_none("sku"),
                 return_id=row.id_or_none("return_id"),
+                shipment_id=row.id_or_none("shipment_id"),
+                tracking_number=row.id_or_none("tracking_number"),
                 status=Status.UNKNOWN,
                 native_status=row.text("status"),
                 occurred_at=self._at,
