@@ -214,3 +214,14 @@ def test_what_an_exception_says(
     seller = Seller(tmp_path)
     situation(seller)
     assert told(seller) == [wanted]
+
+
+def test_of_two_holds_the_newer_one_is_the_other_side(tmp_path: Path) -> None:
+    seller = Seller(tmp_path)
+    seller.stock("SHIRT", 1)
+    seller.order("OD1", L1)
+    seller.advance("OD1", Position.MANIFESTED)
+    for status in (Status.CANCEL_REQUESTED, Status.CANCELLED, Status.DISPATCHED):
+        hear(seller, seller.change("OD1", status))
+    *_, last = told(seller)
+    assert (last[0], last[3], last[4]) == (LATE, 3, 2)
