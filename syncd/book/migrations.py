@@ -40,6 +40,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("package", '"learned" INTEGER NOT NULL DEFAULT 0'),
         ("item", "\"replaces\" TEXT NOT NULL DEFAULT ''"),
         ("item", '"settled_at" INTEGER'),
+        ("item", "\"withdrawn_type\" TEXT NOT NULL DEFAULT ''"),
         ("item", '"cancelled_at" INTEGER'),
         ("item", '"lost_at" INTEGER'),
         ("inbox", '"claimed_at" INTEGER'),

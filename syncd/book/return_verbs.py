@@ -69,6 +69,8 @@ def withdraw_return(desk: Desk, piece: Piece, step: Step) -> None:
 def note_withdrawal(desk: Desk, piece: Piece, step: Step) -> None:
     """Keep it, so that an older notice that comes later is known to be settled."""
     piece.return_id = piece.return_id or desk.fact.return_id
+    if piece.withdrawn_at is None or piece.withdrawn_at <= desk.fact.occurred_at:
+        piece.withdrawn_type = desk.fact.return_type
     piece.withdrawn_at = latest(piece.withdrawn_at, desk.fact.occurred_at)
 
 

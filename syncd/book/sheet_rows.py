@@ -104,7 +104,7 @@ def piece_of(row: Sequence[Any]) -> Piece:
         dispatched_at=row[16], delivered_at=row[17], return_type=row[18], return_id=row[19],
         return_noticed_at=row[20], return_from=row[21], withdrawn_at=row[22],
         uncancelled_at=row[23], held_at=row[24], settled_at=row[25], replaces=row[26],
-        cancelled_at=row[27], lost_at=row[28],
+        cancelled_at=row[27], lost_at=row[28], withdrawn_type=row[29],
         shipment_id="", tracking_number="",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def item_values(p: Piece) -> tuple[Any, ...]:
         p.changed_at, p.dispatched_at, p.delivered_at, p.return_type, p.return_id,
         p.return_noticed_at,
         p.return_from, p.withdrawn_at, p.uncancelled_at, p.held_at, p.settled_at,
-        p.cancelled_at, p.lost_at, p.item_id,
+        p.cancelled_at, p.lost_at, p.withdrawn_type, p.item_id,
     )  # fmt: skip
 
 

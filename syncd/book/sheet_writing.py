@@ -75,7 +75,7 @@ _SET_ITEM: Final = (
     "UPDATE item SET position = ?, package_id = ?, allocated = ?, short = ?, hold = ?, "
     "changed_at = ?, dispatched_at = ?, delivered_at = ?, return_type = ?, return_id = ?, "
     "return_noticed_at = ?, return_from = ?, withdrawn_at = ?, uncancelled_at = ?, "
-    "held_at = ?, settled_at = ?, cancelled_at = ?, lost_at = ? WHERE id = ?"
+    "held_at = ?, settled_at = ?, cancelled_at = ?, lost_at = ?, withdrawn_type = ? WHERE id = ?"
 )
 
 _SET_ORDERS: Final = "UPDATE orders SET state = ? WHERE id IN (SELECT value FROM json_each(?))"

@@ -222,6 +222,7 @@ class Item(Table):
     return_noticed_at = BigIntegerField(null=True)
     return_from = TextField(default="")  # the position before the notice
     withdrawn_at = BigIntegerField(null=True)  # newest withdrawal of a return seen
+    withdrawn_type = TextField(constraints=[SQL("DEFAULT ''")], default="")  # of which, if told
     uncancelled_at = BigIntegerField(null=True)  # newest withdrawal of a cancel request seen
     cancelled_at = BigIntegerField(null=True)  # newest cancellation told after it had left
     lost_at = BigIntegerField(null=True)  # newest word of its loss

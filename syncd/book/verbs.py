@@ -77,7 +77,10 @@ def note_found(desk: Desk, piece: Piece, step: Step) -> None:
     """The buyer has it, so that a return or a loss noticed before that is known to be moot."""
     if piece.delivered_at is not None:
         # One microsecond: what is noticed in the moment of the delivery comes after it.
-        piece.withdrawn_at = latest(piece.withdrawn_at, piece.delivered_at - 1)
+        found = piece.delivered_at - 1
+        if piece.withdrawn_at is None or piece.withdrawn_at <= found:
+            piece.withdrawn_type = ""  # a delivery ends a return of either type
+        piece.withdrawn_at = latest(piece.withdrawn_at, found)
 
 
 def deliver(desk: Desk, piece: Piece, step: Step) -> None:

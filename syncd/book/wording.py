@@ -138,7 +138,7 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         Reason.ALREADY_RETURNED: Words("It is back already; nothing to do."),
         Reason.DISPATCHED_AFTER_CANCEL: Words(
-            "The channel says that it left, but it is cancelled here. Its putaway is stopped.",
+            "The channel says that it left, but it is cancelled here.",
             "Find out whether the piece left, and settle the exception.",
         ),
         Reason.DELIVERED_AFTER_CANCEL: Words(

@@ -289,7 +289,7 @@ SELECT o.id, o.order_id, o.state, o.facts, i.id, i.facility_id, i.line_id, i.sku
        i.bundle, i.position, i.package_id, i.allocated, i.short, i.hold, i.changed_at,
        i.dispatched_at, i.delivered_at, i.return_type, i.return_id, i.return_noticed_at,
        i.return_from, i.withdrawn_at, i.uncancelled_at, i.held_at, i.settled_at, i.replaces,
-       i.cancelled_at, i.lost_at
+       i.cancelled_at, i.lost_at, i.withdrawn_type
 FROM orders o JOIN item i ON i.order_id = o.id
 WHERE o.account_id = ? AND o.order_id IN ({marks}) ORDER BY i.id
 """

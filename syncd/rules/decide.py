@@ -189,9 +189,17 @@ def _withdrawn(piece: Piece, fact: Fact) -> int | None:
     What was cancelled after that comes back, whatever was withdrawn.
     """
     withdrawn, cancelled = piece.withdrawn_at, piece.cancelled_at
-    if withdrawn is None or _of_another(piece, fact):
+    if withdrawn is None or _of_another(piece, fact) or _of_unlike(piece, fact):
         return None
     return None if cancelled is not None and cancelled >= withdrawn else withdrawn
+
+
+def _of_unlike(piece: Piece, fact: Fact) -> bool:
+    """Whether the withdrawal was of a return of the other type than the fact's."""
+    if fact.return_id and fact.return_id == piece.return_id:
+        return False
+    told = _TYPE_OF.get(fact.event)
+    return bool(piece.withdrawn_type and told) and piece.withdrawn_type != told
 
 
 def _of_another(piece: Piece, fact: Fact) -> bool:
@@ -265,6 +273,11 @@ def _lost_late(piece: Piece, _: Fact) -> int | None:
     return _loss(piece, _) if had else None
 
 
+_TYPE_OF: Final = {
+    Event.RETURN_NOTICED_RTO: ReturnType.RTO, Event.RETURNED_RTO: ReturnType.RTO,
+    Event.CANCELLED: ReturnType.RTO,  # what is cancelled after it left comes back undelivered
+    Event.RETURN_NOTICED_CIR: ReturnType.CIR, Event.RETURNED_CIR: ReturnType.CIR,
+}  # fmt: skip
 _NEVER_OLDER: Final = 2**63  # microseconds; later than any event
 # What a fact must be newer than, and the event whose rank decides at the same moment.
 _SINCE: Final[Mapping[Since, tuple[Callable[[Piece, Fact], int | None], Event]]] = {

@@ -45,6 +45,7 @@ class Piece(Struct, kw_only=True):
     return_noticed_at: int | None = None
     return_from: str = ""
     withdrawn_at: int | None = None
+    withdrawn_type: str = ""
     uncancelled_at: int | None = None
     cancelled_at: int | None = None
     lost_at: int | None = None

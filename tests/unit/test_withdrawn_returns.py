@@ -150,3 +150,44 @@ def test_a_buyers_return_that_is_called_off_is_of_the_piece_that_was_delivered(
     say(4, Status.RETURN_NOTICED, return_type=CIR, **one)  # older, and heard late
     assert sorted(seller.positions("OD2")) == ["DELIVERED", "RETURN_EXPECTED"]
     assert open_codes(seller) == []
+
+
+RTO_NOTICED: Told = (Status.RETURN_NOTICED, {"return_type": RTO})
+CIR_NOTICED: Told = (Status.RETURN_NOTICED, {"return_type": CIR})
+
+
+@pytest.mark.parametrize("turn", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(
+    ("older", "off", "stands"),
+    [
+        (CIR_NOTICED, RTO, "CIR_CREATED"),
+        (RTO_NOTICED, CIR, "RETURN_EXPECTED"),
+        ((Status.CANCELLED, {}), CIR, "RETURN_EXPECTED"),
+        (CIR_NOTICED, CIR, "DELIVERED"),
+        (RTO_NOTICED, RTO, "DISPATCHED"),
+        (CIR_NOTICED, None, "DELIVERED"),
+    ],
+)
+def test_a_withdrawal_ends_the_return_of_its_type_whichever_is_heard_first(
+    seller: Seller, older: Told, off: ReturnType | None, stands: str, turn: tuple[int, int]
+) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    dated(seller, DISPATCHED, 1)
+    if older is CIR_NOTICED:
+        dated(seller, DELIVERED, 2)
+    told = [(older, 3), ((Status.RETURN_WITHDRAWN, {"return_type": off}), 4)]
+    for one in turn:
+        dated(seller, *told[one])
+    assert seller.positions("OD1") == [stands]
+
+
+def test_a_delivery_that_ended_a_return_ends_it_whatever_was_called_off_before(
+    seller: Seller,
+) -> None:
+    seller.clock.advance(timedelta(hours=40))
+    dated(seller, DISPATCHED, 1)
+    dated(seller, (Status.RETURN_WITHDRAWN, {"return_type": CIR}), 2)
+    dated(seller, (Status.RETURN_NOTICED, {"return_type": RTO}), 3)
+    dated(seller, DELIVERED, 5)
+    dated(seller, (Status.RETURN_NOTICED, {"return_type": RTO, "tracking_number": "T2"}), 4)
+    assert seller.positions("OD1") == ["DELIVERED"]
