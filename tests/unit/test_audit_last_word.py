@@ -125,8 +125,8 @@ def test_whoever_closes_what_has_waited_too_long_has_not_said_where_a_piece_stan
     office: AuditOffice,
 ) -> None:
     take(office, L1=("SHIRT", 1))
-    hear(office, Status.CANCELLED, line_id="L9")
     office.seller.advance("OD1", Position.DISPATCHED)
+    hear(office, Status.CANCELLED, line_id="L9")
     late(office)
     assert codes(office) == [("order_unknown_too_long", "OPEN", "")]
     dismiss(office)
