@@ -28,13 +28,14 @@ class Fact(RulesFact, kw_only=True, gc=False):
     code: str
     tries: int
     decided_run: int | None  # the run that decided it last, and left it open
+    since_item: int | None  # it was carried out before, and is open again for what came since
 
 
 NAMES: Final = (
     "id", "evidence", "order_id", "line_id", "sku", "quantity", "cumulative", "status",
     "return_type", "return_id", "native_status", "shipment_id", "tracking_number", "courier",
     "left_seller", "facts", "occurred_at", "observed_at", "run_id", "state", "outcome", "code",
-    "tries", "decided_run",
+    "tries", "decided_run", "since_item",
 )  # fmt: skip
 LINE: Final = "CASE WHEN as_line = '' THEN line_id ELSE as_line END"
 """The line of a fact: as the channel told it, or as a person says that it is called here."""
@@ -122,10 +123,11 @@ def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
 
 
 class Decided(Struct, frozen=True):
-    """What a fact has come to before. ``effects`` counts the pieces used up, a bundle as one."""
+    """What a fact has come to before. ``met`` counts its pieces, ``used`` those that it used up;
+    a bundle is one."""
 
-    pieces: frozenset[int]  # row ids
-    effects: int
+    met: int
+    used: int
     marks: tuple[tuple[str, str], ...]  # outcome and code of each record, in their order
 
 
@@ -134,7 +136,7 @@ def decided_for(book: Book, fact_id: int) -> Decided:
     rows = book.query(_DECIDED_FOR, (fact_id,)).fetchall()
     of_pieces = [row for row in rows if row[0] is not None]
     return Decided(
-        frozenset(row[0] for row in of_pieces),
+        len({row[1] for row in of_pieces}),
         len({row[1] for row in of_pieces if row[4]}),
         tuple((row[2], row[3]) for row in rows),
     )
@@ -176,7 +178,7 @@ def fact_of(row: Sequence[Any], run_id: int) -> Fact:
         native_status=row[10], shipment_id=row[11], tracking_number=row[12], courier=row[13],
         left_seller=row[14], facts=row[15], occurred_at=row[16], observed_at=row[17],
         waited=row[18] < run_id or row[22] > 0, told_in=row[18], state=row[19], outcome=row[20],
-        code=row[21], tries=row[22], decided_run=row[23],
+        code=row[21], tries=row[22], decided_run=row[23], since_item=row[24],
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import structs
 
 from syncd.book.documents import package_code
+from syncd.book.facts import LINE
 from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
 from syncd.book.intake_known import (
@@ -59,9 +60,10 @@ class Batch:
         self._doubtful: list[tuple[int]] = []  # tombstones that may mean a line or its replacement
         self._name_rows: list[tuple[Any, ...]] = []
         self._growth: list[Record] = []
+        self._renamed_rows: list[tuple[str, int, str, str]] = []
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
-        self._raised: dict[str, set[str]] = {}  # known orders, with the lines that have new pieces
+        self._raised: dict[str, tuple[int, set[str]]] = {}  # for known orders, see reopen
 
     def take(self) -> None:
         """Work the batch through and write it."""
@@ -114,8 +116,11 @@ class Batch:
         self.changed += 1
         if added:
             self._widened.add(known.pk)
-            lines = {piece.line_id for piece in added if not piece.replaces}
-            self._raised.setdefault(order.order_id, set()).update(lines)
+            plain = [piece for piece in added if not piece.replaces]
+            if plain:
+                first, lines = self._raised.get(order.order_id, (plain[0].item_id, set()))
+                lines = lines | {piece.line_id for piece in plain}
+                self._raised[order.order_id] = first, lines
             self._record_growth(known.pk, added)
 
     def _adopt(self, order: NewOrder, known: Known, names: Sequence[Adopted]) -> None:
@@ -134,6 +139,9 @@ class Batch:
                 del known.lines[sku]
         if names:
             self._grown.append(order.order_id)  # what was told of these ids has waited
+        if len(names) == 1 and names[0].first == 0:  # and what was of the SKU's line is of this one
+            row = (names[0].line_id, self._desk.account_id, order.order_id, names[0].sku)
+            self._renamed_rows.append(row)
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
         facts = _facts_text(order.facts)
@@ -300,7 +308,7 @@ class Batch:
         """Cancel the pieces that the channel had cancelled before they were known here."""
         for stone in tombstones:
             choice = choose(pieces, stone.fact())
-            if choice.ambiguous:
+            if choice.ambiguous or not choice.pieces:  # or it names no line that has come
                 self._doubtful.append((stone.id,))
             chosen = [piece for piece in choice.pieces if piece.position is not Position.CANCELLED]
             for piece in chosen:
@@ -324,6 +332,7 @@ class Batch:
         book.executemany(_ADD_PACKAGE, self._package_rows)
         book.executemany(_ADD_ITEM, self._item_rows)
         book.executemany(_NAME_LINE, self._name_rows)
+        book.executemany(_NAME_FACTS, self._renamed_rows)
         book.executemany("UPDATE orders SET facts = ?, replaces = ? WHERE id = ?", self._facts_rows)
         book.executemany(_ADD_DECISION, self._decision_rows)
         book.executemany(
@@ -395,6 +404,9 @@ _ADD_DECISION: Final = (
 _NAME_LINE: Final = (
     "UPDATE item SET line_id = ?, piece = piece - ? "
     "WHERE order_id = ? AND line_id = ? AND piece >= ? AND piece < ?"
+)
+_NAME_FACTS: Final = (
+    f"UPDATE inbox SET as_line = ? WHERE account_id = ? AND order_id = ? AND {LINE} = ?"
 )
 _TELL: Final = (
     "INSERT INTO outbox (inbox_id, account_id, topic, created_at) "

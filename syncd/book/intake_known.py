@@ -157,18 +157,20 @@ def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
     return done.rowcount
 
 
-def reopen(book: Book, account_id: int, grown: Mapping[str, set[str]]) -> int:
+def reopen(book: Book, account_id: int, grown: Mapping[str, tuple[int, set[str]]]) -> int:
     """Have what was said of whole orders or lines, or of more pieces than there were, decided for
-    pieces that came since; how many facts. ``grown``: order id -> its lines that have grown."""
+    pieces that came since; how many facts. ``grown``: order id -> the row id of its first new
+    piece, and the lines that have new pieces."""
     done = 0
-    for order_id, lines in grown.items():
+    for order_id, (first, lines) in grown.items():
         names = msgspec.json.encode(["", *lines]).decode()
-        done += book.query(_REOPEN, (account_id, order_id, names)).rowcount
+        done += book.query(_REOPEN, (first, account_id, order_id, names)).rowcount
     return done
 
 
 _REOPEN: Final = f"""
-UPDATE inbox SET state = 'NEW', message = 'The order has grown; to be decided for what is new.'
+UPDATE inbox SET state = 'NEW', since_item = ?,
+  message = 'The order has grown; to be decided for what is new.'
 WHERE account_id = ? AND order_id = ? AND state = 'DONE' AND status <> 'UNKNOWN'
 AND outcome IN ('NOOP', 'NOTE', 'APPLY', 'APPLY_CHAIN', 'HOLD', 'ESCALATE', 'TOMBSTONE')
 AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?))

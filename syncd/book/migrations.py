@@ -47,6 +47,7 @@ def settle_brake_and_audit(db: sqlite3.Connection) -> None:
         ("exceptions", '"against_id" INTEGER REFERENCES "inbox" ("id") ON DELETE RESTRICT'),
         ("exceptions", "\"choice\" TEXT NOT NULL DEFAULT ''"),
         ("exceptions", '"due_at" INTEGER'),
+        ("inbox", '"since_item" INTEGER'),
         ("inbox", "\"as_line\" TEXT NOT NULL DEFAULT ''"),
         ("task", '"deep_every_seconds" INTEGER NOT NULL DEFAULT 0'),
         ("task", '"deep_days" INTEGER NOT NULL DEFAULT 0'),

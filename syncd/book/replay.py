@@ -52,7 +52,8 @@ def known_facts(book: Book, account_id: int, order_ids: Sequence[str]) -> list[K
 def told_fact(row: Journal, number: int) -> Known:
     """A fact that the journal has not got yet, from its journal row."""
     named = dict(zip(COLUMNS, row, strict=True))
-    named |= {"id": -number, "tries": 1, "decided_run": None, "decided_at": None}
+    named |= {"id": -number, "tries": 1}
+    named |= dict.fromkeys(("decided_run", "decided_at", "since_item"))
     return _known([named[name] for name in _FIELDS])
 
 

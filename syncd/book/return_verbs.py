@@ -69,8 +69,11 @@ def withdraw_return(desk: Desk, piece: Piece, step: Step) -> None:
 def note_withdrawal(desk: Desk, piece: Piece, step: Step) -> None:
     """Keep it, so that an older notice that comes later is known to be settled."""
     piece.return_id = piece.return_id or desk.fact.return_id
-    if piece.withdrawn_at is None or piece.withdrawn_at <= desk.fact.occurred_at:
-        piece.withdrawn_type = desk.fact.return_type
+    of = desk.fact.return_type
+    if piece.withdrawn_at is None:
+        piece.withdrawn_type = of
+    elif piece.withdrawn_type != of:
+        piece.withdrawn_type = ""  # returns of both types were called off
     piece.withdrawn_at = latest(piece.withdrawn_at, desk.fact.occurred_at)
 
 

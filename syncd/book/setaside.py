@@ -16,7 +16,9 @@ from syncd.book.tables import UNSETTLED
 from syncd.clock import to_micros
 from syncd.errors import NotFound, Refused
 
-RETRYABLE: Final = ("REFUSED", "QUARANTINED", "PARKED", "WAITING", "IGNORED", "EXPIRED")
+RETRYABLE: Final = (
+    "REFUSED", "QUARANTINED", "PARKED", "WAITING", "IGNORED", "EXPIRED", "TOMBSTONE",
+)  # fmt: skip
 IGNORABLE: Final = ("NEW", "REFUSED", "QUARANTINED", "PARKED", "WAITING", "TOMBSTONE")
 MAX_NOTE: Final = 2_000
 _AT_ONCE: Final = 400

@@ -130,5 +130,6 @@ _ADD_MESSAGE: Final = (
 
 _MARK: Final = (
     "UPDATE inbox SET state = ?, outcome = ?, code = ?, message = ?, tries = tries + 1, "
-    "decided_run = ?, decided_at = ? WHERE id IN (SELECT value FROM json_each(?))"
+    "decided_run = ?, decided_at = CASE WHEN since_item IS NULL THEN ? ELSE decided_at END "
+    "WHERE id IN (SELECT value FROM json_each(?))"
 )

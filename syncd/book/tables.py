@@ -360,6 +360,7 @@ class Inbox(Table):
     tries = IntegerField(default=0)
     decided_run = IntegerField(null=True)
     decided_at = BigIntegerField(null=True)
+    since_item = IntegerField(null=True)  # reopened for the pieces from this row id on
     as_line = TextField(constraints=[SQL("DEFAULT ''")], default="")  # its line, by a person's word
 
     class Meta:

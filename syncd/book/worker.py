@@ -122,7 +122,9 @@ class Worker:
                 return self._park(order, fact, pieces, decision.reason.value, _WAITING)
         refusal = self._gate(order, fact, pieces, decisions)
         if refusal is not None:
-            return self._refuse(order, fact, pieces, refusal)
+            verdict = self._refuse(order, fact, pieces, refusal)
+            skipped = before is not None and verdict.state == "DONE"
+            return _standing(before.marks) if before is not None and skipped else verdict
         wanted = [piece for piece in pieces if piece.position is not Position.CANCELLED]
         for piece, decision in zip(pieces, decisions, strict=True):
             self._carry_out(order, fact, piece, decision)
@@ -190,23 +192,31 @@ class Worker:
         return Verdict("PARKED", Outcome.PARK.value, code, message)
 
     def _before(self, fact: Fact) -> Decided | None:
-        """What the fact was carried out for before, if its order has grown since."""
-        if self.task.afresh or not fact.outcome:
+        """What the fact was carried out for before its order has grown; None if it has not."""
+        if fact.since_item is None or self.task.afresh:
             return None
-        before = decided_for(self.sheet.book, fact.id)
-        return before if before.marks else None
+        return decided_for(self.sheet.book, fact.id)
 
     def _anew(self, order: Order, fact: Fact, before: Decided) -> Choice:
-        """What a fact that was carried out before means of what has come into its order since."""
-        if fact.quantity is None or fact.cumulative:
-            choice = choose(order.pieces, fact)
-            chosen = [piece for piece in choice.pieces if piece.item_id not in before.pieces]
-            choice = Choice(chosen, choice.excess, choice.ambiguous)
-        else:
-            left = max(0, fact.quantity - before.effects)
-            unmet = [piece for piece in order.pieces if piece.item_id not in before.pieces]
-            rest = msgspec.structs.replace(fact, quantity=max(1, left))
-            choice = choose(unmet, rest) if left and unmet else Choice([], left)
+        """What a fact that was carried out before means of what has come into its order since.
+
+        A number is what is left of it. A fact that names a parcel or return spoke of pieces that
+        were there, but for those by which it exceeded the order.
+        """
+        since, names = fact.since_item or 0, fact.shipment_id or fact.tracking_number
+        came = [p for p in order.pieces if p.item_id >= since and not p.replaces]
+        if not fact.line_id and any(piece.replaces for piece in order.pieces):
+            came = []  # it may be about the line or its replacement
+        named = names or fact.return_id
+        if fact.quantity is None:
+            choice = choose(came, fact) if came and not named else Choice([], 0)
+            if choice.pieces:
+                self._no_more_excess(fact)
+            return choice
+        left = fact.quantity - (before.met if named or fact.cumulative else before.used)
+        if left < 1 or not came:
+            return Choice([], max(0, left))
+        choice = choose(came, msgspec.structs.replace(fact, quantity=left, cumulative=False))
         if not choice.excess:
             self._no_more_excess(fact)
         return choice

@@ -57,17 +57,15 @@ def doubted(pieces: Sequence[Piece], facts: Iterable[Fact]) -> dict[int, Fact]:
     Its line or SKU is none of the order's, or it may be of a line or of that line's replacement:
     item id -> that fact. Nobody knows which piece it is, so none of them should leave meanwhile.
     """
-    found: dict[int, Fact] = {}
+    found: dict[int, list[Fact]] = {}
     for fact in facts:
-        meant = _perhaps(pieces, fact)
-        for piece in meant:
+        for piece in _perhaps(pieces, fact):
+            doubts = found.setdefault(piece.item_id, [])
             if fact.event is Event.CANCEL_WITHDRAWN:
-                asked = found.get(piece.item_id)
-                if asked is not None and _same_wish(asked, fact):
-                    del found[piece.item_id]
+                doubts[:] = [one for one in doubts if not _same_wish(one, fact)]
             else:
-                found.setdefault(piece.item_id, fact)
-    return found
+                doubts.append(fact)
+    return {item_id: doubts[0] for item_id, doubts in found.items() if doubts}
 
 
 def _perhaps(pieces: Sequence[Piece], fact: Fact) -> Sequence[Piece]:

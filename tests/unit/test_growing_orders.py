@@ -194,3 +194,76 @@ def test_what_came_into_an_order_later_is_in_its_story(seller: Seller) -> None:
         ("grow", "order_grown", "import from test", "1 of SHIRT in line L1, 1 of SOCK in line L2",
          None)
     ]  # fmt: skip
+
+
+def test_a_total_that_is_taken_up_again_is_for_new_pieces_alone(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    said(seller, GONE, line_id="L1", quantity=1)
+    said(seller, Status.DELIVERED, sku="SHIRT", quantity=1, cumulative=True)
+    said(seller, Status.RETURN_NOTICED, sku="SHIRT", quantity=1, return_type=ReturnType.CIR)
+    before = seller.positions("OD1")
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    seller.settle()
+    assert seller.positions("OD1") == [*before, "FULFILLABLE"]
+
+
+@pytest.mark.parametrize("name", ["shipment_id", "tracking_number"])
+@pytest.mark.parametrize("status", [CANCELLED, GONE])
+def test_what_was_said_of_a_parcel_is_not_said_of_a_piece_that_came_later(
+    seller: Seller, status: Status, name: str
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, status, **{name: "P1"})
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    seller.settle()
+    assert seller.positions("OD1") == [status.value, "FULFILLABLE"]
+
+
+def test_each_cancellation_of_a_line_that_nobody_knows_stops_the_order_by_itself(
+    seller: Seller,
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, Status.CANCEL_REQUESTED, line_id="L9")
+    said(seller, CANCELLED, line_id="L8")
+    said(seller, Status.CANCEL_WITHDRAWN, line_id="L9")
+    assert may_ship(seller) == (False, "cancel_unclear")
+
+
+def test_a_replacement_takes_up_nothing_that_was_settled_before_it(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, GONE)
+    said(seller, Status.DELIVERED)
+    before = seller.journal()
+    now = seller.clock.now()
+    line = OrderLine(line_id="L2", sku="SHIRT", quantity=1, replaces_line_id="L1")
+    order = NewOrder(order_id="OD1", placed_at=now, lines=(line,))
+    take_orders(seller.book, "shop", [order], source="test", now=now)
+    seller.settle()
+    assert (seller.journal(), open_codes(seller)) == (before, [])
+
+
+def test_what_was_said_of_a_line_by_its_sku_stays_so_when_the_line_takes_its_id(
+    seller: Seller,
+) -> None:
+    seller.order("OD1", ("SHIRT", "SHIRT", 1))
+    seller.tell(seller.change("OD1", CANCELLED, line_id="77"))
+    seller.settle()
+    acts.retry(seller.book, ids=[1], line="SHIRT", actor=WHO, now=seller.clock.now())
+    seller.order("OD1", ("77", "SHIRT", 1))
+    assert seller.rows("SELECT as_line FROM inbox") == [("77",)]
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED"]
+
+
+def test_a_cancellation_before_its_order_of_a_line_that_never_came_can_be_named(
+    seller: Seller,
+) -> None:
+    seller.tell(seller.change("OD1", CANCELLED, line_id="L9"))
+    seller.settle()
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    assert may_ship(seller) == (False, "cancel_unclear")
+    seller.settle()
+    assert seller.journal() == [("PARKED", "PARK", "line_unknown")]
+    acts.retry(seller.book, ids=[1], line="L1", actor=WHO, now=seller.clock.now())
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED"]
