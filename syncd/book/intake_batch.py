@@ -349,8 +349,9 @@ class Batch:
         write_records(book, self._growth)
         self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
         self.unparked += reopen(book, self._desk.account_id, self._raised)
-        book.executemany(_DECIDE_TOMBSTONE, self._doubtful)
-        self.unparked += len(self._doubtful)
+        doubtful = {one for one in self._doubtful if one[0] not in self._used_tombstones}
+        book.executemany(_DECIDE_TOMBSTONE, sorted(doubtful))
+        self.unparked += len(doubtful)
 
 
 def _skus(lines: Iterable[OrderLine]) -> Iterable[str]:

@@ -267,3 +267,17 @@ def test_a_cancellation_before_its_order_of_a_line_that_never_came_can_be_named(
     acts.retry(seller.book, ids=[1], line="L1", actor=WHO, now=seller.clock.now())
     seller.settle()
     assert seller.positions("OD1") == ["CANCELLED"]
+
+
+def test_parts_of_an_order_in_one_page_share_what_was_cancelled_before_it(seller: Seller) -> None:
+    seller.tell(seller.change("OD1", CANCELLED, line_id="L2", quantity=1))
+    seller.settle()
+    now = seller.clock.now()
+    lines = [OrderLine(line_id=f"L{n}", sku="SHIRT", quantity=1) for n in (1, 2, 3)]
+    parts = [
+        NewOrder(order_id="OD1", placed_at=now, lines=tuple(lines[:count])) for count in (1, 2, 3)
+    ]
+    take_orders(seller.book, "shop", parts, source="test", now=now)
+    assert seller.journal() == [("DONE", "TOMBSTONE", "cancelled_before_import")]
+    seller.settle()
+    assert seller.positions("OD1") == ["FULFILLABLE", "CANCELLED", "FULFILLABLE"]
