@@ -281,3 +281,24 @@ def test_parts_of_an_order_in_one_page_share_what_was_cancelled_before_it(seller
     assert seller.journal() == [("DONE", "TOMBSTONE", "cancelled_before_import")]
     seller.settle()
     assert seller.positions("OD1") == ["FULFILLABLE", "CANCELLED", "FULFILLABLE"]
+
+
+@pytest.mark.parametrize("more", [{"cumulative": True}, {"shipment_id": "P1"}])
+def test_a_total_or_a_parcel_that_was_cancelled_already_is_of_no_piece_that_comes(
+    seller: Seller, more: dict[str, object]
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, CANCELLED, line_id="L1", quantity=1)
+    said(seller, CANCELLED, line_id="L1", quantity=1, **more)
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED", "FULFILLABLE"]
+
+
+def test_one_more_that_is_cancelled_is_a_piece_that_comes(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    for _ in range(2):
+        said(seller, CANCELLED, line_id="L1", quantity=1)
+    seller.order("OD1", ("L1", "SHIRT", 3))
+    seller.settle()
+    assert sorted(seller.positions("OD1")) == ["CANCELLED", "CANCELLED", "FULFILLABLE"]
