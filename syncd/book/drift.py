@@ -15,11 +15,11 @@ from syncd.book.lookups import Filter, moment
 from syncd.book.runs import account_id_of, orders_of
 from syncd.book.store import Book
 from syncd.book.views import AuditView, DriftView
+from syncd.book.wording import listed
 from syncd.errors import NotFound
 
 MAX_SHOWN: Final = 1_000
 KEPT_AUDITS: Final = 30  # findings of older audits of an account are dropped
-MAX_NAMED: Final = 5  # in a sentence
 _AT_ONCE: Final = 500
 _NAMES: Final = re.compile(r"\b(?:ORDER|ACCOUNT)\b")
 
@@ -118,14 +118,11 @@ def opening(asked: Sequence[Question], account: str = "") -> str:
     """
     if not asked:
         return ""
-    names = [f"{one.id} ({one.code})" for one in asked[:MAX_NAMED]]
-    if len(asked) > MAX_NAMED:
-        names.append(f"{len(asked) - MAX_NAMED} more")
-    if len(names) == 1:
-        which, see = f"exception {names[0]}", f"it: syncctl exceptions show {asked[0].id}"
+    names = listed(f"{one.id} ({one.code})" for one in asked)
+    if len(asked) == 1:
+        which, see = f"exception {names}", f"it: syncctl exceptions show {asked[0].id}"
     else:
-        which = f"exceptions {', '.join(names[:-1])} and {names[-1]}"
-        see = "them: syncctl exceptions"
+        which, see = f"exceptions {names}", "them: syncctl exceptions"
         see += f" --account {shlex.quote(account)}" if account else ""
     return f"The mending opened {which}, which a person must settle. See {see}"
 

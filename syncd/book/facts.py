@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
-
-from msgspec import Struct
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
-from syncd.rules import EVENT_RANK, Event, Fact as RulesFact, event_of
+from syncd.rules import EVENT_RANK, Before, Event, Fact as RulesFact, event_of
 from syncd.statuses import ReturnType, Status
 
 
@@ -28,7 +26,7 @@ class Fact(RulesFact, kw_only=True, gc=False):
     code: str
     tries: int
     decided_run: int | None  # the run that decided it last, and left it open
-    since_item: int | None  # it was carried out before, and is open again for what came since
+    marks: tuple[tuple[str, str], ...] = ()  # outcome and code of each record of it ``before``
 
 
 NAMES: Final = (
@@ -87,8 +85,7 @@ def facts_of(book: Book, account_id: int, order_ids: Sequence[str], run_id: int)
     for start in range(0, len(order_ids), 500):
         part = order_ids[start : start + 500]
         sql = _OF_ORDERS.format(marks=",".join("?" * len(part)))
-        rows = book.query(sql, (account_id, *part, run_id))
-        found.extend(fact_of(row, run_id) for row in rows)
+        found += _facts(book, book.query(sql, (account_id, *part, run_id)).fetchall(), run_id)
     return in_order(found)
 
 
@@ -107,7 +104,7 @@ def event_told(status: str, return_type: str) -> Event | None:
 def open_of(book: Book, account_id: int, order_ids: Sequence[str]) -> list[Fact]:
     """All undecided facts of at most 500 orders, whoever has tried them, in deciding order."""
     sql = _OPEN_OF.format(marks=",".join("?" * len(order_ids)))
-    return in_order([fact_of(row, 0) for row in book.query(sql, (account_id, *order_ids))])
+    return in_order(_facts(book, book.query(sql, (account_id, *order_ids)).fetchall(), 0))
 
 
 def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
@@ -115,45 +112,46 @@ def undone(book: Book, account_id: int, order_id: str) -> list[Fact]:
 
     Whoever asks stands at the door, so no fact among them waits for a sweep to prove it.
     """
-    rows = book.query(_UNDONE, (account_id, order_id))
-    facts = [fact_of(row, 0) for row in rows if (row[7], row[8]) in _EVENTS]
+    rows = book.query(_UNDONE, (account_id, order_id)).fetchall()
+    facts = _facts(book, [row for row in rows if (row[7], row[8]) in _EVENTS], 0)
     for fact in facts:
         fact.waited = True
     return in_order(facts)
 
 
-class Decided(Struct, frozen=True):
-    """What a fact has come to before. ``met`` counts its pieces, ``used`` those that it used up;
-    a bundle is one."""
-
-    met: int
-    used: int
-    marks: tuple[tuple[str, str], ...]  # outcome and code of each record, in their order
-
-
-def decided_for(book: Book, fact_id: int) -> Decided:
-    """The records of a fact; those by which it was only put off do not count."""
-    rows = book.query(_DECIDED_FOR, (fact_id,)).fetchall()
-    of_pieces = [row for row in rows if row[0] is not None]
-    return Decided(
-        len({row[1] for row in of_pieces}),
-        len({row[1] for row in of_pieces if row[4]}),
-        tuple((row[2], row[3]) for row in rows),
-    )
+def _facts(book: Book, rows: Iterable[Sequence[Any]], run_id: int) -> list[Fact]:
+    """The facts of these rows; of those that are open again, with what they came to before."""
+    facts = [fact_of(row, run_id) for row in rows]
+    for fact in facts:
+        take_up(book, fact)
+    return facts
 
 
+def take_up(book: Book, fact: Fact) -> None:
+    """Complete a fact that is open again for what came into its order since."""
+    if fact.before is None:
+        return
+    records = book.query(_RECORDS, (fact.id,)).fetchall()
+    units = [(unit, took) for unit, _, _, took in records if unit is not None]
+    met, used = {unit for unit, _ in units}, {unit for unit, took in units if took}
+    fact.before = Before(fact.before.since, len(met), len(used))
+    fact.marks = tuple((outcome, code) for _, outcome, code, _ in records)
+
+
+UNIT: Final = "CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END"
+"""What counts as one piece ``i``: itself, or its bundle."""
+_CARRIED_OUT: Final = "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT')"
 TOOK_A_PIECE: Final = (
-    "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') "
+    f"{_CARRIED_OUT} "
     "AND NOT (d.outcome = 'NOOP' AND d.event = 'CANCELLED' AND d.before = 'CANCELLED')"
 )
 """The condition of a record ``d`` that has used up one of the pieces that its fact speaks of.
 
 One more that is cancelled, of a line of which all were, is about a piece that is still to come.
 """
-_DECIDED_FOR: Final = (
-    "SELECT d.item_id, CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END, d.outcome, d.code, "
-    f"{TOOK_A_PIECE} FROM decision d LEFT JOIN item i ON i.id = d.item_id "
-    "WHERE d.inbox_id = ? AND d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') ORDER BY d.id"
+_RECORDS: Final = (
+    f"SELECT {UNIT}, d.outcome, d.code, {TOOK_A_PIECE} FROM decision d "
+    f"LEFT JOIN item i ON i.id = d.item_id WHERE d.inbox_id = ? AND {_CARRIED_OUT} ORDER BY d.id"
 )
 
 F = TypeVar("F", bound=Fact)
@@ -178,7 +176,8 @@ def fact_of(row: Sequence[Any], run_id: int) -> Fact:
         native_status=row[10], shipment_id=row[11], tracking_number=row[12], courier=row[13],
         left_seller=row[14], facts=row[15], occurred_at=row[16], observed_at=row[17],
         waited=row[18] < run_id or row[22] > 0, told_in=row[18], state=row[19], outcome=row[20],
-        code=row[21], tries=row[22], decided_run=row[23], since_item=row[24],
+        code=row[21], tries=row[22], decided_run=row[23],
+        before=None if row[24] is None else Before(row[24], 0, 0),
     )  # fmt: skip
 
 

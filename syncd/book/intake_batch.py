@@ -22,12 +22,12 @@ from syncd.book.intake_known import (
     reopen,
     unpark,
 )
-from syncd.book.intake_names import MAX_NAMED, Adopted, compare_names, wanted as wanted_pieces
+from syncd.book.intake_names import Adopted, compare_names, wanted_pieces
 from syncd.book.order_facts import FactsUnreadable, order_facts
 from syncd.book.records import Act, Record, refresh_orders, write_records
 from syncd.book.replacing import ambiguous, open_exception, replaced_order, stands_in_for
 from syncd.book.stock import Bucket, Moves, on_hand
-from syncd.book.wording import pieces
+from syncd.book.wording import listed, pieces
 from syncd.clock import to_micros
 from syncd.rules import Event, Piece, Position, Reason, choose, roll_up
 from syncd.statuses import NewOrder, OrderLine
@@ -57,10 +57,11 @@ class Batch:
         self._decision_rows: list[tuple[Any, ...]] = []
         self._used_tombstones: dict[int, int] = {}
         self._facts_rows: list[tuple[str, str, int]] = []
-        self._doubtful: list[tuple[int]] = []  # tombstones that may mean a line or its replacement
-        self._name_rows: list[tuple[Any, ...]] = []
+        # Tombstones of a line that has not come, or of a line or its replacement.
+        self._doubtful: list[tuple[int]] = []
+        self._named_items: list[tuple[Any, ...]] = []
         self._growth: list[Record] = []
-        self._renamed_rows: list[tuple[str, int, str, str]] = []
+        self._named_facts: list[tuple[str, int, str, str]] = []
         self._widened: set[int] = set()
         self._grown: list[str] = []  # orders that are new or have new pieces
         self._raised: dict[str, tuple[int, set[str]]] = {}  # for known orders, see reopen
@@ -129,7 +130,7 @@ class Batch:
             known.lines[one.line_id] = [one.sku] * one.count
             known.stands[one.line_id] = known.stands[one.sku]
             known.lines[one.sku] = [one.sku] * one.first
-            self._name_rows.append(
+            self._named_items.append(
                 (one.line_id, one.first, known.pk, one.sku, one.first, one.first + one.count)
             )
             text = f"{pieces(one.count)} known by the SKU {one.sku} alone: line {one.line_id}."
@@ -141,7 +142,7 @@ class Batch:
             self._grown.append(order.order_id)  # what was told of these ids has waited
         if len(names) == 1 and names[0].first == 0:  # and what was of the SKU's line is of this one
             row = (names[0].line_id, self._desk.account_id, order.order_id, names[0].sku)
-            self._renamed_rows.append(row)
+            self._named_facts.append(row)
 
     def _take_new(self, order: NewOrder, facility_id: int) -> None:
         facts = _facts_text(order.facts)
@@ -193,13 +194,12 @@ class Batch:
     def _record_growth(self, order_pk: int, added: Sequence[Piece]) -> None:
         """Write down what came into the order after it, for who asks why it is as it is."""
         counts = Counter((piece.line_id, piece.sku) for piece in added)
-        came = [f"{count} of {sku} in line {line}" for (line, sku), count in counts.items()]
-        more = ", …" if len(came) > MAX_NAMED else ""
+        came = (f"{count} of {sku} in line {line}" for (line, sku), count in counts.items())
         self._growth.append(
             Record(
                 order_pk=order_pk, act=Act.GROW, before="", after="", code="order_grown",
                 actor=f"import from {self._desk.source}", at=self._desk.at,
-                note=", ".join(came[:MAX_NAMED]) + more,
+                note=listed(came),
             )
         )  # fmt: skip
 
@@ -331,8 +331,8 @@ class Batch:
         book.executemany(_ADD_ORDER, self._order_rows)
         book.executemany(_ADD_PACKAGE, self._package_rows)
         book.executemany(_ADD_ITEM, self._item_rows)
-        book.executemany(_NAME_LINE, self._name_rows)
-        book.executemany(_NAME_FACTS, self._renamed_rows)
+        book.executemany(_NAME_LINE, self._named_items)
+        book.executemany(_NAME_FACTS, self._named_facts)
         book.executemany("UPDATE orders SET facts = ?, replaces = ? WHERE id = ?", self._facts_rows)
         book.executemany(_ADD_DECISION, self._decision_rows)
         book.executemany(

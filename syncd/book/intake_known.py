@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from syncd.book.facts import LINE, TOOK_A_PIECE
+from syncd.book.facts import LINE, TOOK_A_PIECE, UNIT
 from syncd.book.store import Book
 from syncd.rules import Event, Fact
 
@@ -175,7 +175,7 @@ WHERE account_id = ? AND order_id = ? AND state = 'DONE' AND status <> 'UNKNOWN'
 AND outcome IN ('NOOP', 'NOTE', 'APPLY', 'APPLY_CHAIN', 'HOLD', 'ESCALATE', 'TOMBSTONE')
 AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?))
 AND (quantity IS NULL OR cumulative OR quantity > (
-  SELECT count(DISTINCT CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END)
+  SELECT count(DISTINCT {UNIT})
   FROM decision d JOIN item i ON i.id = d.item_id WHERE d.inbox_id = inbox.id
   AND {TOOK_A_PIECE}))
 """

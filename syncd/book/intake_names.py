@@ -5,16 +5,13 @@ from __future__ import annotations
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct, field
 
 from syncd.book.intake_known import Known
 from syncd.book.replacing import stands_in_for
-from syncd.book.wording import pieces
+from syncd.book.wording import listed, pieces
 from syncd.statuses import NewOrder, OrderLine
-
-MAX_NAMED: Final = 5
 
 
 class Adopted(Struct, frozen=True):
@@ -99,7 +96,7 @@ def _name(
                 naming.adopted.append(Adopted(line.line_id, sku, left, count))
         naming.lines += lines
     else:
-        ids = ", ".join(line.line_id for line in lines[:MAX_NAMED])
+        ids = listed(line.line_id for line in lines)
         naming.problem = (
             f"Order {order.order_id} has {pieces(left)} of {sku} from a report without line ids, "
             f"in different states, and this one calls {sum(line.quantity for line in lines)} of "
@@ -116,7 +113,7 @@ def _not_twice(naming: Naming, order: NewOrder, known: Known, source: str) -> No
     twice = [
         line
         for line in naming.lines
-        if line.line_id not in adopted and have & {sku for sku, _ in wanted(line)}
+        if line.line_id not in adopted and have & {sku for sku, _ in wanted_pieces(line)}
     ]
     if twice:
         naming.problem = naming.problem or _of_another_source(order, twice, known, source)
@@ -132,7 +129,7 @@ def _without_names(naming: Naming, order: NewOrder, known: Known, line: OrderLin
     elif count != line.quantity:
         naming.problem = (
             f"Order {order.order_id} has {pieces(count)} of {line.sku} in the lines "
-            f"{', '.join(have[:MAX_NAMED])}, and a report without line ids shows {line.quantity}; "
+            f"{listed(have)}, and a report without line ids shows {line.quantity}; "
             "it was left as it was. Give the report the panel's line ids."
         )
 
@@ -147,8 +144,8 @@ def _otherwise(order: NewOrder, known: Known, source: str) -> bool:
 def _of_another_source(
     order: NewOrder, lines: Sequence[OrderLine], known: Known, source: str
 ) -> str:
-    told = ", ".join(f"{line.line_id} ({line.sku})" for line in lines[:MAX_NAMED])
-    have = ", ".join([*known.lines][:MAX_NAMED])
+    told = listed(f"{line.line_id} ({line.sku})" for line in lines)
+    have = listed(known.lines)
     return (
         f"Order {order.order_id} came from {known.source} with the line ids {have}, and {source} "
         f"calls pieces of the same SKU {told}; none of these were added. {_by_hand(order)}"
@@ -163,7 +160,7 @@ def _by_hand(order: NewOrder) -> str:
     )
 
 
-def wanted(line: OrderLine) -> list[tuple[str, str]]:
+def wanted_pieces(line: OrderLine) -> list[tuple[str, str]]:
     """SKU and bundle of each piece that a line asks for, in the order of their numbers."""
     if not line.components:
         return [(line.sku, "")] * line.quantity

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from syncd.book.documents import SequenceRow
-from syncd.book.facts import FIELDS, NAMES, Fact, fact_of, in_order
+from syncd.book.facts import FIELDS, NAMES, Fact, fact_of, in_order, take_up
 from syncd.book.inbox import COLUMNS, Journal
 from syncd.book.records import BY_HAND, Act
 from syncd.book.shared import Shared
@@ -45,7 +45,9 @@ def known_facts(book: Book, account_id: int, order_ids: Sequence[str]) -> list[K
     for start in range(0, len(order_ids), _AT_ONCE):
         part = order_ids[start : start + _AT_ONCE]
         rows = book.query(_KNOWN.format(marks=",".join("?" * len(part))), (account_id, *part))
-        found.extend(_known(row) for row in rows)
+        found.extend(_known(row) for row in rows.fetchall())
+    for fact in found:
+        take_up(book, fact)
     return found
 
 
@@ -86,7 +88,8 @@ class Replay:
         for order in sheet.orders.values():
             _begin(order, left)
             sheet.packages.update((package.id, package) for package in order.packages)
-        ordered = list(in_order(list(facts)))
+        anew = [msgspec.structs.replace(fact, before=None, marks=()) for fact in facts]
+        ordered = list(in_order(anew))
         if as_decided:
             ordered = sorted(self._as_taken(sheet, ordered), key=_turn)
         return self._play(sheet, ordered)
@@ -141,7 +144,7 @@ class Replay:
     def _play(self, sheet: Worksheet, facts: Sequence[Known]) -> Played:
         task = Task(
             account=self._account, run_id=0, actor="audit", ships=self._ships, sweep_done=True,
-            rehearsal=True, afresh=True,
+            rehearsal=True,
         )  # fmt: skip
         undecided = facts
         for _ in range(2):  # what waits for a fact that comes after it has its chance as well

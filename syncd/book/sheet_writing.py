@@ -128,6 +128,7 @@ _ADD_MESSAGE: Final = (
     "ON CONFLICT (inbox_id) DO UPDATE SET created_at = excluded.created_at, sent_at = NULL"
 )
 
+# What is decided again for later pieces keeps its turn among the facts of its order.
 _MARK: Final = (
     "UPDATE inbox SET state = ?, outcome = ?, code = ?, message = ?, tries = tries + 1, "
     "decided_run = ?, decided_at = CASE WHEN since_item IS NULL THEN ? ELSE decided_at END "

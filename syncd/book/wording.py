@@ -476,6 +476,15 @@ def pieces(count: int) -> str:
     return "1 piece" if count == 1 else f"{count} pieces"
 
 
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """``a``, ``a and b``, ``a, b and 7 more``: at most so many names in a sentence."""
+    every = list(names)
+    told = every[:most]
+    if len(every) > most:
+        told.append(f"{len(every) - most} more")
+    return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else "".join(told)
+
+
 def times(count: int) -> str:
     """``once``, ``3 times``."""
     return "once" if count == 1 else f"{count} times"

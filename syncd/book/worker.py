@@ -13,17 +13,17 @@ import msgspec
 
 from syncd.book.contradictions import LATER_FACT, answer_text
 from syncd.book.desk import Act, Desk
-from syncd.book.facts import Decided, Fact, decided_for
+from syncd.book.facts import Fact
 from syncd.book.order_facts import order_facts
 from syncd.book.parcel_verbs import leaves_apart
 from syncd.book.repack import after_cancel
 from syncd.book.sheet_rows import Order, Piece
 from syncd.book.verbs import VERBS, nothing
+from syncd.book.wording import listed
 from syncd.book.worksheet import Worksheet
 from syncd.rules import (
     PLAIN,
     Cell,
-    Choice,
     Decision,
     Event,
     Gates,
@@ -74,7 +74,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     sweep_done: bool
     swept: frozenset[str] = frozenset()
     rehearsal: bool = False  # undone afterwards, so the tenant need not be live
-    afresh: bool = False  # played from the start, as if nothing had been decided before
     policies: Policies = Policies()
 
 
@@ -104,13 +103,12 @@ class Worker:
             return self._unknown(fact)
         swept = not self.task.swept or fact.order_id in self.task.swept
         fact.waited = swept and (fact.waited or self.task.sweep_done)
-        before = self._before(fact)
-        choice = choose(order.pieces, fact) if before is None else self._anew(order, fact, before)
+        choice = choose(order.pieces, fact)
         pieces = cast(list[Piece], choice.pieces)  # of those it was given
         if choice.ambiguous:
             return self._ambiguous(order, fact)
         if not pieces:
-            return self._no_piece(order, fact) if before is None else _standing(before.marks)
+            return self._no_piece(order, fact) if fact.before is None else _standing(fact.marks)
         held = self._held(pieces)
         if held:
             return self._park(order, fact, pieces, held, _BEHIND)
@@ -123,18 +121,19 @@ class Worker:
         refusal = self._gate(order, fact, pieces, decisions)
         if refusal is not None:
             verdict = self._refuse(order, fact, pieces, refusal)
-            skipped = before is not None and verdict.state == "DONE"
-            return _standing(before.marks) if before is not None and skipped else verdict
+            skipped = verdict.state == "DONE"  # of what came; what was done before stands
+            return _standing(fact.marks) if fact.before is not None and skipped else verdict
         wanted = [piece for piece in pieces if piece.position is not Position.CANCELLED]
         for piece, decision in zip(pieces, decisions, strict=True):
             self._carry_out(order, fact, piece, decision)
         if fact.event is Event.CANCELLED:
             self._mend_parcels(order, fact, wanted)
-        exceeds = bool(choice.excess) and before is None
-        marks = () if before is None else before.marks
-        verdict = self._settled(order, fact, decisions, marks, exceeds=exceeds)
+        exceeds = bool(choice.excess) and _EXCEEDS not in fact.marks
+        verdict = self._settled(order, fact, decisions, exceeds=exceeds)
         if exceeds:
             self._exceeds(order, fact)
+        elif not choice.excess and _EXCEEDS in fact.marks:
+            self._no_more_excess(fact)
         return verdict
 
     def _rulings_of(self, piece: Piece) -> Rulings:
@@ -190,36 +189,6 @@ class Worker:
         if fact.code != code:
             self._record_order(order, fact, Outcome.PARK.value, code)
         return Verdict("PARKED", Outcome.PARK.value, code, message)
-
-    def _before(self, fact: Fact) -> Decided | None:
-        """What the fact was carried out for before its order has grown; None if it has not."""
-        if fact.since_item is None or self.task.afresh:
-            return None
-        return decided_for(self.sheet.book, fact.id)
-
-    def _anew(self, order: Order, fact: Fact, before: Decided) -> Choice:
-        """What a fact that was carried out before means of what has come into its order since.
-
-        A number is what is left of it. A fact that names a parcel or return spoke of pieces that
-        were there, but for those by which it exceeded the order.
-        """
-        since, names = fact.since_item or 0, fact.shipment_id or fact.tracking_number
-        came = [p for p in order.pieces if p.item_id >= since and not p.replaces]
-        if not fact.line_id and any(piece.replaces for piece in order.pieces):
-            came = []  # it may be about the line or its replacement
-        named = names or fact.return_id
-        if fact.quantity is None:
-            choice = choose(came, fact) if came and not named else Choice([], 0)
-            if choice.pieces:
-                self._no_more_excess(fact)
-            return choice
-        left = fact.quantity - (before.met if named or fact.cumulative else before.used)
-        if left < 1 or not came:
-            return Choice([], max(0, left))
-        choice = choose(came, msgspec.structs.replace(fact, quantity=left, cumulative=False))
-        if not choice.excess:
-            self._no_more_excess(fact)
-        return choice
 
     def _exceeds(self, order: Order, fact: Fact) -> None:
         """The fact speaks of more pieces than there are: a person is told."""
@@ -405,13 +374,7 @@ class Worker:
         self.plan.append(f"{fact.order_id}\x1f{event}\x1f{fact.evidence}\x1f{outcome}\x1f{code}\n")
 
     def _settled(
-        self,
-        order: Order,
-        fact: Fact,
-        decisions: Sequence[Decision],
-        marks: Sequence[tuple[str, str]],
-        *,
-        exceeds: bool,
+        self, order: Order, fact: Fact, decisions: Sequence[Decision], *, exceeds: bool
     ) -> Verdict:
         """The order's roll-up, the message for others, and the fact's own mark."""
         strongest = decisions[0]
@@ -424,11 +387,10 @@ class Worker:
                 order.state = state
                 order.dirty = True
             self.sheet.messages.append((self.task.account.id, "order.changed", fact.id, self.now))
-        if exceeds and strongest.outcome is not Outcome.ESCALATE:
-            return _done(Outcome.ESCALATE, Reason.QUANTITY_EXCEEDS)
-        if marks:  # it was decided before, for others
-            return _standing([*marks, (strongest.outcome.value, strongest.reason.value)])
-        return _done(strongest.outcome, strongest.reason)
+        if not exceeds and not fact.marks:
+            return _done(strongest.outcome, strongest.reason)
+        marks = [*fact.marks, (strongest.outcome.value, strongest.reason.value)]
+        return _standing([*marks, _EXCEEDS] if exceeds else marks)
 
 
 class _Recipe(msgspec.Struct, frozen=True):
@@ -471,10 +433,8 @@ def _standing(marks: Sequence[tuple[str, str]]) -> Verdict:
 def _lacks(order: Order, fact: Fact) -> str:
     """Which line the fact names, and which there are."""
     what = f"line {fact.line_id}" if fact.line_id else f"SKU {fact.sku}"
-    lines = list(dict.fromkeys(f"{piece.line_id} ({piece.sku})" for piece in order.pieces))
-    more = ", …" if len(lines) > _MOST_NAMED else ""
-    have = ", ".join(lines[:_MOST_NAMED]) + more
-    return f"The book has no {what} in this order; its lines are {have or 'none'}."
+    lines = dict.fromkeys(f"{piece.line_id} ({piece.sku})" for piece in order.pieces)
+    return f"The book has no {what} in this order; its lines are {listed(lines) or 'none'}."
 
 
 def _state_of(pieces: Sequence[Piece]) -> str:
@@ -494,7 +454,7 @@ def _state_of_one(position: Position, allocated: bool) -> str:
     return roll_up([position], allocated=allocated)
 
 
-_MOST_NAMED: Final = 5
+_EXCEEDS: Final = (Outcome.ESCALATE.value, Reason.QUANTITY_EXCEEDS.value)
 _BEHIND: Final = "An earlier change of this piece is not decided yet; this one comes after it."
 _WAITING: Final = (
     "The channel reports a later state, but its dispatch is not known or not proven yet; tried "

@@ -22,6 +22,7 @@ from syncd.book.drift import Finding
 from syncd.book.memory import AccountMemory
 from syncd.book.passing import order_refs
 from syncd.book.runs import RunState
+from syncd.book.wording import listed
 from syncd.book.worker import Task
 from syncd.clock import from_micros, to_micros
 from syncd.errors import GaveWay, PanelRefused, PluginError, Stopped, SyncdError
@@ -433,13 +434,9 @@ class Audit:
         unknown = self._place.unknown
         if not unknown:
             return ""
-        names = ", ".join(unknown[: drift.MAX_NAMED])
-        more = (
-            f" and {len(unknown) - drift.MAX_NAMED} more" if len(unknown) > drift.MAX_NAMED else ""
-        )
         return (
-            f" Not found, neither here nor by asking the panel for them: {names}{more}. Look at "
-            "the spelling, or import them: "
+            f" Not found, neither here nor by asking the panel for them: {listed(unknown)}. Look "
+            "at the spelling, or import them: "
             f"syncctl trigger {self._job.name} --task orders --days 30"
         )
 

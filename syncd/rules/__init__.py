@@ -14,7 +14,7 @@ from syncd.rules.foresee import foresee, has_left
 from syncd.rules.gates import TENANT_NOT_LIVE, Gates, Refusal, gate
 from syncd.rules.options import Option, Question, closes, options_for
 from syncd.rules.orders import roll_up
-from syncd.rules.pieces import Fact, Piece
+from syncd.rules.pieces import Before, Fact, Piece
 from syncd.rules.policies import USUAL, InvoiceIssuer, PartialCancel, Policies, PutawayAfterCancel
 from syncd.rules.rulebook import table_for
 from syncd.rules.ship import STOPPING, Verdict, may_ship
@@ -43,6 +43,7 @@ __all__ = [
     "TABLE",
     "TENANT_NOT_LIVE",
     "USUAL",
+    "Before",
     "Brake",
     "Cell",
     "Choice",

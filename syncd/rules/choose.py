@@ -15,6 +15,7 @@ always give the same choice, in whatever order the pieces are handed in:
 * A total («2 of 3 so far») is first filled by the pieces that are there already. So is a dispatch
   or a delivery by a piece of which a later word has told that it must have happened.
 * Pieces of one bundle count as one and are chosen together.
+* A fact that was carried out before its order has grown is for the pieces that came since.
 
 A cancellation, and a buyer's wish for one, is about what has not left the seller. A parcel that
 it names may be that of the line's other pieces, so the name weighs less here:
@@ -40,9 +41,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from syncd.rules.decide import decide, superseded
-from syncd.rules.pieces import Fact, Piece
+from syncd.rules.pieces import Before, Fact, Piece
 from syncd.rules.words import OF_RETURNS, Event, Outcome, Position, Reason
 from syncd.statuses import ReturnType
 
@@ -130,6 +132,8 @@ class _Row(Struct):
 
 def choose(pieces: Sequence[Piece], fact: Fact) -> Choice:
     """Choose among all the pieces of one order. Pure, and the same every time."""
+    if fact.before is not None:
+        return _of_what_came(pieces, fact, fact.before)
     meant = _meant(pieces, fact)
     if not fact.line_id and any(piece.replaces for piece in meant):
         meant = _told_apart(meant, fact)
@@ -145,6 +149,24 @@ def choose(pieces: Sequence[Piece], fact: Fact) -> Choice:
         return Choice(_pieces(chosen), 0 if chosen else 1)
     chosen = units[: fact.quantity]
     return Choice(_pieces(chosen), fact.quantity - len(chosen))
+
+
+def _of_what_came(pieces: Sequence[Piece], fact: Fact, before: Before) -> Choice:
+    """What a fact that was carried out before means of the pieces that came since.
+
+    A number is what is left of it. A fact that names a parcel or return spoke of pieces that were
+    there, but for those by which it exceeded the order. Where the order holds a replacement, a
+    fact without a line may be about either side, so it is done with.
+    """
+    came = [piece for piece in pieces if piece.item_id >= before.since and not piece.replaces]
+    either = not fact.line_id and any(piece.replaces for piece in pieces)
+    named = fact.shipment_id or fact.tracking_number or fact.return_id
+    left = fact.quantity
+    if left is not None:
+        left -= before.met if named or fact.cumulative else before.used
+    if not came or either or (named if left is None else left < 1):
+        return Choice([], 0)
+    return choose(came, replace(fact, quantity=left, cumulative=False, before=None))
 
 
 def _meant(pieces: Sequence[Piece], fact: Fact) -> list[Piece]:

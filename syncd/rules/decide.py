@@ -196,10 +196,9 @@ def _withdrawn(piece: Piece, fact: Fact) -> int | None:
 
 def _of_unlike(piece: Piece, fact: Fact) -> bool:
     """Whether the withdrawal was of a return of the other type than the fact's."""
-    if fact.return_id and fact.return_id == piece.return_id:
-        return False
     told = _TYPE_OF.get(fact.event)
-    return bool(piece.withdrawn_type and told) and piece.withdrawn_type != told
+    unlike = piece.withdrawn_type and told and piece.withdrawn_type != told
+    return bool(unlike) and not _of_same(piece, fact)
 
 
 def _of_another(piece: Piece, fact: Fact) -> bool:
@@ -208,10 +207,13 @@ def _of_another(piece: Piece, fact: Fact) -> bool:
 
 def _of_other_type(piece: Piece, fact: Fact) -> bool:
     """Whether the piece is, or was lost, in a return of the type that the fact is not about."""
-    if fact.return_id and fact.return_id == piece.return_id:
-        return False  # the same return, whatever it is called
     other = fact.return_type and piece.return_type and fact.return_type != piece.return_type
-    return bool(other) and piece.position in _RETURNING
+    return bool(other) and piece.position in _RETURNING and not _of_same(piece, fact)
+
+
+def _of_same(piece: Piece, fact: Fact) -> bool:
+    """Whether the fact names the piece's own return; then it is that, whatever it is called."""
+    return bool(fact.return_id) and fact.return_id == piece.return_id
 
 
 def _withdrawn_earlier(piece: Piece, fact: Fact) -> int | None:

@@ -77,11 +77,23 @@ _SOLD: Final = frozenset(
 )
 
 
+class Before(Struct, frozen=True):
+    """What a fact was carried out for before its order has grown.
+
+    ``since`` is the item id of the first piece that came later. ``met`` counts the pieces that it
+    was decided for, ``used`` those of them that it used up; a bundle is one.
+    """
+
+    since: int
+    met: int
+    used: int
+
+
 class Fact(Struct, kw_only=True):
     """One thing a channel says of pieces of one order.
 
     ``waited``: the fact has been through one sweep before this one, so that what it implies
-    had its chance to arrive by itself.
+    had its chance to arrive by itself. With ``before`` it is only for what has come since.
     """
 
     event: Event
@@ -97,3 +109,4 @@ class Fact(Struct, kw_only=True):
     return_type: str = ""
     left_seller: bool = False
     waited: bool = False
+    before: Before | None = None

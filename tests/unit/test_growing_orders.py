@@ -8,6 +8,8 @@ import pytest
 
 from syncd.book import acts, shipping
 from syncd.book.intake import take_orders
+from syncd.book.replay import Replay, known_facts
+from syncd.book.worker import AccountView
 from syncd.errors import NotFound, Refused
 from syncd.rules import Position
 from syncd.statuses import NewOrder, OrderLine, ReturnType, Status
@@ -190,10 +192,10 @@ def test_a_fact_of_a_line_or_its_replacement_stops_both_until_it_is_settled(
 def test_what_came_into_an_order_later_is_in_its_story(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 1))
     seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    note = "1 of SHIRT in line L1 and 1 of SOCK in line L2"
     assert seller.rows("SELECT event, code, actor, note, item_id FROM decision") == [
-        ("grow", "order_grown", "import from test", "1 of SHIRT in line L1, 1 of SOCK in line L2",
-         None)
-    ]  # fmt: skip
+        ("grow", "order_grown", "import from test", note, None)
+    ]
 
 
 def test_a_total_that_is_taken_up_again_is_for_new_pieces_alone(seller: Seller) -> None:
@@ -302,3 +304,28 @@ def test_one_more_that_is_cancelled_is_a_piece_that_comes(seller: Seller) -> Non
     seller.order("OD1", ("L1", "SHIRT", 3))
     seller.settle()
     assert sorted(seller.positions("OD1")) == ["CANCELLED", "CANCELLED", "FULFILLABLE"]
+
+
+def test_until_it_is_decided_for_new_pieces_it_stops_no_old_one(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    said(seller, CANCELLED, sku="SHIRT", quantity=1)
+    said(seller, Status.CANCEL_REQUESTED, sku="SHIRT", quantity=1)
+    said(seller, Status.CANCEL_WITHDRAWN, sku="SHIRT", quantity=1)
+    before = may_ship(seller)
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    assert (before, may_ship(seller)) == ((True, "without_cancelled"),) * 2
+
+
+def test_an_audit_that_plays_on_meets_only_what_came(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    said(seller, GONE, line_id="L1", quantity=1)
+    said(seller, Status.DELIVERED, sku="SHIRT", quantity=1, cumulative=True)
+    said(seller, Status.RETURN_NOTICED, sku="SHIRT", quantity=1, return_type=ReturnType.CIR)
+    before = seller.positions("OD1")
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    account = AccountView(id=1, name="shop", channel="flipkart", tenant_id=1)
+    replay = Replay(seller.book, account, None)
+    facts = [fact for fact in known_facts(seller.book, 1, ["OD1"]) if fact.state == "NEW"]
+    assert facts
+    (order,) = replay.from_now(["OD1"], facts).sheet.orders.values()
+    assert [piece.position.value for piece in order.pieces] == [*before, "FULFILLABLE"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from syncd.rules import Event, Fact, Piece, Position, choose
+from syncd.rules import Before, Event, Fact, Piece, Position, choose
 from tests.unit.rulekit import DAY, Bench, counts, fact, piece
 
 
@@ -551,3 +551,44 @@ def test_a_choice_never_exceeds_its_fact(
         assert len(units) + choice.excess == one.quantity
     if one.line_id:
         assert {each.line_id for each in choice.pieces} <= {one.line_id}
+
+
+# What has come since ------------------------------------------------------------------------------
+
+SINCE = Before(since=3, met=1, used=1)
+
+
+@pytest.mark.parametrize(
+    ("told", "before", "chosen", "excess"),
+    [
+        ({}, SINCE, [3, 4], 0),
+        ({"quantity": 2}, SINCE, [3], 0),
+        ({"quantity": 4}, SINCE, [3, 4], 1),
+        ({"quantity": 1}, SINCE, [], 0),
+        ({"quantity": 1}, Before(since=3, met=1, used=0), [3], 0),
+        ({"quantity": 1, "cumulative": True}, Before(since=3, met=1, used=0), [], 0),
+        ({"quantity": 2, "cumulative": True}, SINCE, [3], 0),
+        ({"quantity": 1, "shipment_id": "P"}, Before(since=3, met=1, used=0), [], 0),
+        ({"quantity": 2, "shipment_id": "P"}, SINCE, [3], 0),
+        ({"shipment_id": "P"}, SINCE, [], 0),
+        ({"tracking_number": "T"}, SINCE, [], 0),
+        ({"return_id": "R"}, SINCE, [], 0),
+        ({"line_id": "other"}, SINCE, [], 1),
+        ({}, Before(since=9, met=1, used=1), [], 0),
+    ],
+)
+def test_what_was_carried_out_is_for_the_pieces_that_came_since(
+    told: dict[str, Any], before: Before, chosen: list[int], excess: int
+) -> None:
+    pieces = [piece("FULFILLABLE", number) for number in range(4)]
+    found = choose(pieces, fact("CANCELLED", before=before, **told))
+    assert ([one.item_id for one in found.pieces], found.excess) == (chosen, excess)
+
+
+def test_a_replacement_among_them_is_nothing_that_was_spoken_of() -> None:
+    pieces = [piece("FULFILLABLE", number) for number in range(4)]
+    pieces[3].replaces = "L1"
+    pieces[3].line_id = "L2"
+    assert choose(pieces, fact("CANCELLED", line_id="", before=SINCE)).pieces == []
+    of_line = choose(pieces, fact("CANCELLED", before=SINCE))
+    assert [one.item_id for one in of_line.pieces] == [3]
