@@ -21,12 +21,16 @@ from syncd_flipkart.simulator import FlipkartSimulator, new_world
 START_SECONDS = 30.0
 WAIT = "60s"
 
-CONFIG = """\
+HEAD = """\
 [syncd]
 state_dir = "{folder}/state"
 socket = "{folder}/syncd.sock"
 
 {timers}
+"""
+CONFIG = (
+    HEAD
+    + """\
 [accounts.flip]
 channel = "flipkart"
 tenant = "acme"
@@ -39,6 +43,7 @@ app_secret = {{ file = "{folder}/app_secret" }}
 pace = "unlimited"
 page_size = {page_size}
 """
+)
 
 
 NO_TIMERS = "\n".join(

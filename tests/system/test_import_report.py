@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.program import NO_TIMERS, Program
+from tests.system.program import HEAD, NO_TIMERS, Program
 
-CONFIG = """\
-[syncd]
-state_dir = "{folder}/state"
-socket = "{folder}/syncd.sock"
-
-{timers}
+CONFIG = (
+    HEAD
+    + """\
 [accounts.flip]
 channel = "flipkart"
 tenant = "acme"
@@ -45,6 +42,7 @@ status = "Status"
 occurred_at = "Updated On"
 placed_at = "Ordered On"
 """
+)
 ORDERS = "Order ID,Item ID,SKU,Qty,Ordered On\n"
 STATES = "Order ID,Item ID,Qty,Status,Updated On\n"
 

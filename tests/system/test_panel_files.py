@@ -10,14 +10,11 @@ import pytest
 
 from syncd.testing import SystemClock
 from syncd_paytm.simulator import PaytmSimulator
-from tests.system.program import NO_TIMERS, Program
+from tests.system.program import HEAD, NO_TIMERS, Program
 
-CONFIG = """\
-[syncd]
-state_dir = "{folder}/state"
-socket = "{folder}/syncd.sock"
-
-{timers}
+CONFIG = (
+    HEAD
+    + """\
 [accounts.flip]
 channel = "paytm"
 tenant = "acme"
@@ -39,12 +36,10 @@ folder = "{folder}/reports"
 settle_seconds = 0
 columns = {{ status = "Status", quantity = "Quantity", sku = "SKU", return_type = "Kind" }}
 """
-FILES_ALONE = """\
-[syncd]
-state_dir = "{folder}/state"
-socket = "{folder}/syncd.sock"
-
-{timers}
+)
+FILES_ALONE = (
+    HEAD
+    + """\
 [accounts.flip]
 channel = "{channel}"
 tenant = "acme"
@@ -58,6 +53,7 @@ statuses = {{ "Gone" = "DISPATCHED" }}
 columns = {{ order_id = "Order ID", line_id = "Item ID", status = "Status", quantity = "Quantity", \
 sku = "SKU", placed_at = "Ordered" }}
 """
+)
 HEAD = "Order ID,Item ID,ID,SKU,Kind,Status,Quantity\n"
 
 

@@ -95,9 +95,13 @@ class MakesUp(ToyPlugin):
         for page in super().changes(account, window, orders, *more):
             told = told or bool(page.rows)
             yield page
-        if not told and not orders and more[-1] == "LEFT":
-            row = Row("O", "L", "S", "P", "LEFT", 1, window.start.strftime(FORM), "channel")
+        row = self.made_up(window, orders)
+        if row is not None and not told and more[-1] == "LEFT":
             yield Page(rows=self.change(row, window))
+
+    def made_up(self, window: Window, orders: Sequence[OrderRef]) -> Row | None:
+        at = window.start.strftime(FORM)
+        return None if orders else Row("O", "L", "S", "P", "LEFT", 1, at, "channel")
 
 
 class TakesItForAWish(ToyPlugin):
@@ -205,17 +209,12 @@ class AllOrders(ToyPlugin):
         return super().question(window, ())
 
 
-class SureOfIt(ToyPlugin):
-    def changes(
-        self, account: Account, window: Window, orders: Sequence[OrderRef], *more: Any
-    ) -> Iterator[Page[Any]]:
-        told = False
-        for page in super().changes(account, window, orders, *more):
-            told = told or bool(page.rows)
-            yield page
-        if orders and more[-1] == "LEFT" and not told:
-            row = Row(orders[0].order_id, "L", "S", "P", "LEFT", 1, "2026-11-20 10:00:00", "")
-            yield Page(rows=self.change(row, window))
+class SureOfIt(MakesUp):
+    """Takes an empty answer about an order for its dispatch."""
+
+    def made_up(self, window: Window, orders: Sequence[OrderRef]) -> Row | None:
+        at = "2026-11-20 10:00:00"
+        return Row(orders[0].order_id, "L", "S", "P", "LEFT", 1, at, "") if orders else None
 
 
 class NoReads(ToyPlugin):

@@ -13,7 +13,6 @@ CHANNEL = PanelFiles(
     described(
         "Report files",
         PanelfileSettings,
-        ships="the channel, unless the account's settings or a column of the file say the seller",
         unverified=tuple(note for preset in PRESETS.values() for note in preset.notes),
     )
 )

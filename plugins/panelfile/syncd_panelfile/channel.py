@@ -44,9 +44,17 @@ RETURNS: Final = frozenset(
 )  # fmt: skip
 
 
-def described(title: str, settings: type[PanelfileSettings], **more: Any) -> Channel:
+SHIPPED_BY: Final = (
+    "the channel, unless the account's settings or a column of the file say the seller"
+)
+
+
+def described(
+    title: str, settings: type[PanelfileSettings], *, ships: str = SHIPPED_BY, **more: Any
+) -> Channel:
     """What holds for every channel that is fed by files."""
     return Channel(
+        ships=ships,
         title=title,
         settings=settings,
         time_zone="Asia/Kolkata",

@@ -8,19 +8,14 @@ from pathlib import Path
 from syncd import Window
 from syncd.testing.conformance import ChannelTests
 from syncd_panelfile.folder import arrivals
-from syncd_panelfile.simulator import PanelfileSimulator
+from syncd_panelfile.simulator import CANNOT, PanelfileSimulator
 
 
 class TestPanelfile(ChannelTests):
     channel = "panelfile"
     examples = 15  # each reads many files
     simulator = PanelfileSimulator
-    cannot = frozenset(
-        {
-            "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
-            "stream", "cancel_in_transit", "by_event",
-        }
-    )  # fmt: skip
+    cannot = CANNOT
 
     def test_a_window_is_about_when_files_were_made(self) -> None:
         with self.shop() as shop:

@@ -30,14 +30,7 @@ NOTES: Final = (
     "Report files: the spelling of the columns; which hold states, dates and kinds of return.",
     "Report files: the words for shipped and delivered; the list of return words is not whole.",
 )
-FILES: Final = PanelFiles(
-    described(
-        "Paytm",
-        PaytmFiles,
-        ships="the channel, unless the account's settings or a column of the file say the seller",
-        unverified=NOTES,
-    )
-)
+FILES: Final = PanelFiles(described("Paytm", PaytmFiles, unverified=NOTES))
 
 Changes = Iterator[Page[StatusChange]]
 

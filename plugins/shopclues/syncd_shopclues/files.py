@@ -22,11 +22,4 @@ class ShopCluesFiles(PanelfileSettings):
     preset: Literal["shopclues"] = "shopclues"
 
 
-FILES: Final = PanelFiles(
-    described(
-        "ShopClues",
-        ShopCluesFiles,
-        ships="the channel, unless the account's settings or a column of the file say the seller",
-        unverified=NOTES,
-    )
-)
+FILES: Final = PanelFiles(described("ShopClues", ShopCluesFiles, unverified=NOTES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.testing.conformance import ChannelTests
+from syncd_panelfile.simulator import CANNOT
 from syncd_shopclues import FILES
 from syncd_shopclues.simulator import ShopCluesFilesSimulator
 
@@ -12,9 +13,4 @@ class TestShopCluesFiles(ChannelTests):
     plugin = FILES
     examples = 5  # the code is panelfile's, which has more of them
     simulator = ShopCluesFilesSimulator
-    cannot = frozenset(
-        {
-            "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
-            "stream", "cancel_in_transit", "by_event",
-        }
-    )  # fmt: skip
+    cannot = CANNOT

@@ -21,11 +21,4 @@ class TataCliqFiles(PanelfileSettings):
     preset: Literal["tatacliq"] = "tatacliq"
 
 
-FILES: Final = PanelFiles(
-    described(
-        "Tata CLiQ",
-        TataCliqFiles,
-        ships="the channel, unless the account's settings or a column of the file say the seller",
-        unverified=NOTES,
-    )
-)
+FILES: Final = PanelFiles(described("Tata CLiQ", TataCliqFiles, unverified=NOTES))

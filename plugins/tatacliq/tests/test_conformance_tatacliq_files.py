@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.testing.conformance import ChannelTests
+from syncd_panelfile.simulator import CANNOT
 from syncd_tatacliq import FILES
 from syncd_tatacliq.simulator import TataCliqFilesSimulator
 
@@ -12,9 +13,4 @@ class TestTataCliqFiles(ChannelTests):
     plugin = FILES
     examples = 5  # the code is panelfile's, which has more of them
     simulator = TataCliqFilesSimulator
-    cannot = frozenset(
-        {
-            "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
-            "stream", "cancel_in_transit", "by_event",
-        }
-    )  # fmt: skip
+    cannot = CANNOT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.testing.conformance import ChannelTests
+from syncd_panelfile.simulator import CANNOT
 from syncd_voonik.simulator import VoonikSimulator
 
 
@@ -10,10 +11,6 @@ class TestVoonik(ChannelTests):
     channel = "voonik"
     examples = 10  # the code is panelfile's, which has more of them
     simulator = VoonikSimulator
-    cannot = frozenset(
-        {
-            "json", "garble", "empty", "repeat", "ring", "foreign", "no_link", "stray_link",
-            "stream", "cancel_in_transit", "by_event",
-            "deliver", "lost", "courier_return", "customer_return", "withdraw",
-        }
-    )  # fmt: skip
+    cannot = CANNOT | {
+        "deliver", "lost", "courier_return", "customer_return", "withdraw",
+    }  # fmt: skip
