@@ -26,6 +26,7 @@ from syncd.book.worksheet import Worksheet
 from syncd.rules import Position, Reason
 
 _FIRST_PACKAGE: Final = 1 << 40  # no parcel of the book has such an id
+_NEVER: Final = 1 << 62
 _AT_ONCE: Final = 500
 _DECIDED: Final = frozenset({"DONE", "TOMBSTONE"})
 
@@ -261,8 +262,11 @@ def _new(piece: Piece) -> Piece:
     )  # fmt: skip
 
 
-def _turn(fact: Known) -> int:
-    return 1 << 62 if fact.decided_at is None else fact.decided_at
+def _turn(fact: Known) -> tuple[int, int]:
+    """When the book decided it; of two runs at one time, the one that was asked for first."""
+    if fact.decided_at is None:
+        return _NEVER, 0
+    return fact.decided_at, fact.decided_run or 0
 
 
 def _known(row: Sequence[Any]) -> Known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,4 +131,27 @@ def test_of_a_word_on_the_whole_order_another_line_may_be_the_one_that_was_meant
     office.seller.tell(office.shop.tell("OD1", Status.DISPATCHED, occurred_at=START - 4 * hour))
     office.seller.settle()
     assert office.seller.positions("OD1") == ["DISPATCHED", "CANCELLED"]
+    assert found(office) == []
+
+
+def test_two_runs_at_one_time_are_played_in_their_order(office: AuditOffice) -> None:
+    """A return waits for proof of its dispatch; the run after that one decides it, and no later."""
+    office.order("OD1", 3)
+
+    def told(status: Status, hour: int, **more: Any) -> None:
+        at = START - timedelta(hours=24 - hour)
+        office.seller.tell(office.shop.tell("OD1", status, occurred_at=at, **more))
+
+    of_two: dict[str, Any] = {"line_id": "L1", "quantity": 2}
+    told(Status.LOST, 1, left_seller=True, **of_two)
+    told(Status.RETURN_NOTICED, 3, return_type=ReturnType.RTO, left_seller=True, **of_two)
+    told(Status.RETURNED, 2, return_type=ReturnType.CIR)
+    office.seller.settle()
+    told(Status.DISPATCHED, 4, shipment_id="S1", **of_two)
+    office.seller.settle()
+    office.seller.settle()
+    told(Status.UNDELIVERED, 5, shipment_id="S1", left_seller=True, **of_two)
+    told(Status.DELIVERED, 6, shipment_id="S1", left_seller=True, **of_two)
+    office.seller.settle()
+    assert office.seller.positions("OD1") == ["DELIVERED", "DELIVERED", "CIR_COMPLETE"]
     assert found(office) == []
