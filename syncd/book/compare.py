@@ -16,35 +16,20 @@ from typing import Final
 import msgspec
 
 from syncd.book.causes import Cause
+from syncd.book.compare_lines import Told, against_lines, not_taken
 from syncd.book.drift import Finding
 from syncd.book.inbox import is_quarantined, journal, told_apart, what_of
-from syncd.book.last_word import ABOUT, TIMERS, settled_pieces
+from syncd.book.line_marks import Marks, marks_of
 from syncd.book.order_facts import FactsUnreadable, order_facts
-from syncd.book.records import BY_HAND, Act
 from syncd.book.replay import OPEN, Known, Replay, known_facts, line_words, told_fact, word_of
 from syncd.book.sheet_rows import Order
 from syncd.book.store import Book
-from syncd.book.waits import SOURCES
 from syncd.book.worker import AccountView, Ships
 from syncd.book.worksheet import Worksheet
 from syncd.clock import from_micros
-from syncd.rules.overdue import Wait
-from syncd.statuses import Kind, NewOrder, OrderRef, StatusChange
+from syncd.statuses import Kind, OrderRef
 
 Words = Mapping[str, int]
-
-
-class Told(msgspec.Struct, kw_only=True):
-    """What a panel told of some orders.
-
-    ``changes`` by kind. ``orders`` those that it showed, None where it was not asked.
-    ``since`` tells from when on a kind was read, in microseconds: 0 where the panel answered by
-    order. A kind that is not in it could not be asked.
-    """
-
-    changes: dict[Kind, list[StatusChange]] = {}
-    orders: dict[str, NewOrder] | None = None
-    since: dict[Kind, int] = {}
 
 
 class Horizon(msgspec.Struct, frozen=True):
@@ -91,10 +76,9 @@ class Comparer:
         done = [fact for fact in facts if fact.state in _SETTLED]
         every = [*done, *held, *missed]
         ahead = self._replay.from_start(order_ids, every)
-        marks = _marks(self._book, self._account.id, order_ids)
+        marks = marks_of(self._book, self._account.id, order_ids)
         settled = [order_id for order_id, one in marks.items() if one.settled]
-        wanted = (self._account.id, _json(order_ids))
-        kept = {row[0]: row[1:] for row in self._book.query(_KEPT, wanted)}
+        kept = not_taken(self._book, self._account.id, order_ids)
         case = _Case(
             book=self._replay.stands(order_ids),
             ahead=ahead.sheet,
@@ -111,7 +95,7 @@ class Comparer:
             if not self._ships_it(order):
                 out.not_shipped.add(order_id)
             out.findings += self._order(order, case, told, out)
-            out.findings += _against_lines(order, told, kept.get(order_id))
+            out.findings += against_lines(order, told, kept.get(order_id))
             if told.orders is None:
                 out.incomparable.setdefault(Kind.ORDERS, set()).add(order_id)
         out.findings += self._unreadable(set(order_ids), told)
@@ -120,8 +104,8 @@ class Comparer:
 
     def _readable(self, order_ids: Sequence[str], out: Compared) -> Iterator[str]:
         """The orders but for those of which nothing can be said: they are told instead."""
-        sql = f"SELECT o.order_id, o.facts FROM orders o WHERE {_OF_ORDERS}"
-        kept = dict(self._book.query(sql, (self._account.id, _json(order_ids))).fetchall())
+        wanted = (self._account.id, _json(order_ids))
+        kept = dict(self._book.query(_FACTS, wanted).fetchall())
         for order_id in order_ids:
             try:
                 order_facts(order_id, kept.get(order_id, ""))
@@ -187,7 +171,7 @@ class Comparer:
         after = line_words(case.after.orders[order.order_id])
         clashes = _clashes(case.after, order)
         asks = clashes | _holds(case.after, order)
-        marks = case.marks.get(order.order_id) or _Marks()
+        marks = case.marks.get(order.order_id) or Marks()
         for line_id, words in line_words(order).items():
             moves = after[line_id] != words or line_id in clashes
             due = expected[line_id]
@@ -238,7 +222,7 @@ class Comparer:
             )
 
     def _cause(
-        self, order: Order, line_id: str, expected: Words, moves: bool, case: _Case, marks: _Marks
+        self, order: Order, line_id: str, expected: Words, moves: bool, case: _Case, marks: Marks
     ) -> tuple[Cause, str]:
         """The first thing that explains it, the most telling first."""
         held = [fact for fact in case.held.get(order.order_id, ()) if _about(fact, line_id, order)]
@@ -336,26 +320,8 @@ class _Case(msgspec.Struct, kw_only=True):
     after: Worksheet
     held: Mapping[str, list[Known]]
     missed: Mapping[str, list[Known]]
-    marks: Mapping[str, _Marks]
+    marks: Mapping[str, Marks]
     from_settled: Worksheet  # of orders with settled pieces: after all that is not decided
-
-
-class _Marks(msgspec.Struct):
-    """What people did to the lines of an order, and what waits for them.
-
-    By line id. ``settled``: on how many pieces of the line a person has had the last word.
-    ``told``: of which lines a person was told that two facts cannot both be true, whatever has
-    answered it.
-    """
-
-    open: dict[str, str] = {}
-    told: set[str] = set()
-    settled: dict[str, int] = {}
-    by_hand: dict[str, str] = {}
-
-    def exception(self, line_id: str) -> str:
-        """The open exception of the line, or nothing."""
-        return self.open.get(line_id, "")
 
 
 def _clashes(after: Worksheet, order: Order) -> set[str]:
@@ -368,68 +334,6 @@ def _holds(after: Worksheet, order: Order) -> set[str]:
     """The lines of an order that the facts that were missed would hold, or let go."""
     held = {piece.item_id: piece.hold for piece in after.orders[order.order_id].pieces}
     return {p.line_id for p in order.pieces if held.get(p.item_id, p.hold) != p.hold}
-
-
-def _marks(book: Book, account_id: int, order_ids: Sequence[str]) -> dict[str, _Marks]:
-    wanted = _json(order_ids)
-    marks: dict[str, _Marks] = {}
-    for order_id, line_id, number, code in book.query(_OPEN_EXCEPTIONS, (account_id, wanted)):
-        marks.setdefault(order_id, _Marks()).open[line_id] = f"Exception {number}: {code}."
-    for order_id, line_id in book.query(_TOLD, (account_id, wanted)):
-        marks.setdefault(order_id, _Marks()).told.add(line_id)
-    for (order_id, line_id), count in settled_pieces(book, account_id, order_ids).items():
-        marks.setdefault(order_id, _Marks()).settled[line_id] = count
-    for order_id, line_id, actor, after, at in book.query(_BY_HAND, (account_id, wanted)):
-        text = f"{actor} moved it to {after} at {from_micros(at):%Y-%m-%d %H:%M} UTC."
-        marks.setdefault(order_id, _Marks()).by_hand[line_id] = text
-    return marks
-
-
-def _against_lines(order: Order, told: Told, kept: tuple[str, str] | None) -> Iterator[Finding]:
-    """Lines and quantities as the panel shows the order; what is cancelled it may leave out.
-
-    ``kept``: state and message of the order's newest row that the intake did not take. It knows
-    why the panel's lines are not added where it names none as the book does.
-    """
-    if told.orders is None:
-        return
-    shown = told.orders.get(order.order_id)
-    if shown is None:
-        if _open_and_silent(order, told):
-            yield Finding(
-                order_id=order.order_id, cause=Cause.UNKNOWN_TO_PANEL,
-                book_says=f"{len(order.pieces)} pieces", panel_says="no such order",
-            )  # fmt: skip
-        return
-    if shown.problem:
-        return
-    known = {piece.line_id for piece in order.pieces}
-    cause, why = Cause.LINE_MISSING, ""
-    if kept is not None and known.isdisjoint(line.line_id for line in shown.lines):
-        cause = Cause.UNREADABLE if kept[0] == "QUARANTINED" else Cause.SET_ASIDE
-        why = kept[1]
-    for line in shown.lines:
-        pieces = [piece for piece in order.pieces if piece.line_id == line.line_id]
-        size = line.quantity * max(1, len(line.components))
-        live = sum(word_of(piece) != "CANCELLED" for piece in pieces)
-        if pieces and live <= size <= len(pieces):
-            continue
-        yield Finding(
-            order_id=order.order_id,
-            line_id=line.line_id,
-            cause=Cause.QUANTITY if pieces else cause,
-            book_says=f"{len(pieces)} pieces",
-            panel_says=f"{size} pieces",
-            message="" if pieces else why,
-        )
-
-
-def _open_and_silent(order: Order, told: Told) -> bool:
-    """Whether the book has the order open and the panel tells nothing of it at all."""
-    if all(word_of(piece) in _FINAL for piece in order.pieces):
-        return False
-    changes = (change for kind in told.changes.values() for change in kind)
-    return all(change.order_id != order.order_id for change in changes)
 
 
 def _odd_one(order: Order, line_id: str, words: Words, expected: Words) -> int | None:
@@ -505,7 +409,6 @@ _CAUSE_OF: Final[Mapping[str, Cause]] = {
 }
 _STATES_FIRST: Final = list(_CAUSE_OF)
 _AHEAD: Final = frozenset({Cause.AHEAD, Cause.AHEAD_BY_HAND, Cause.NOT_CARRIED_OUT})
-_FINAL: Final = frozenset({"CANCELLED", "DELIVERED", "RETURNED_RTO", "RETURNED_CIR", "LOST"})
 _KIND_OF: Final[Mapping[str, Kind]] = {
     "DISPATCHED": Kind.DISPATCHED,
     "DELIVERED": Kind.DELIVERED,
@@ -516,31 +419,7 @@ _KIND_OF: Final[Mapping[str, Kind]] = {
     "RETURNED_CIR": Kind.RETURNS,
     "LOST": Kind.RETURNS,
 }
-_OF_ORDERS: Final = "o.account_id = ? AND o.order_id IN (SELECT value FROM json_each(?))"
-_KEPT: Final = (
-    "SELECT order_id, state, message FROM inbox WHERE account_id = ? AND order_id IN "
-    "(SELECT value FROM json_each(?)) AND status = 'UNKNOWN' AND kind = 'orders' ORDER BY id"
-)
-_ABOUT_LINES: Final = (
-    "FROM exceptions e JOIN orders o ON "
-    "o.account_id = e.account_id AND o.order_id = e.order_id JOIN item i ON i.order_id = o.id "
-    "WHERE e.account_id = ? AND e.order_id IN (SELECT value FROM json_each(?)) "
-    f"AND e.code NOT IN ({TIMERS}) AND {ABOUT}"
-)
-_OPEN_EXCEPTIONS: Final = (
-    f"SELECT e.order_id, i.line_id, e.id, e.code {_ABOUT_LINES} AND +e.state = 'OPEN' "
-    "GROUP BY e.id, i.line_id ORDER BY e.id"
-)
-# A loss is a claim, and a wish is one: neither contradicts what was told before.
-_TOLD: Final = (
-    f"SELECT DISTINCT e.order_id, i.line_id {_ABOUT_LINES} AND e.code NOT IN ("
-    + ", ".join(
-        f"'{code}'" for wait in (Wait.CLAIM, Wait.CANCEL_WISH) for code in SOURCES[wait].codes
-    )
-    + ")"
-)
-_BY_HAND: Final = (
-    "SELECT o.order_id, i.line_id, d.actor, d.after, d.decided_at FROM orders o JOIN item i ON "
-    "i.order_id = o.id JOIN decision d ON d.order_id = o.id AND d.item_id = i.id "
-    f"WHERE {_OF_ORDERS} AND d.outcome = '{BY_HAND}' AND d.event = '{Act.ADVANCE}' ORDER BY d.id"
+_FACTS: Final = (
+    "SELECT order_id, facts FROM orders WHERE account_id = ? "
+    "AND order_id IN (SELECT value FROM json_each(?))"
 )

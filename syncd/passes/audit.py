@@ -17,7 +17,8 @@ import structlog
 
 from syncd.book import auditing, drift, runs
 from syncd.book.causes import Cause
-from syncd.book.compare import Comparer, Horizon, Told
+from syncd.book.compare import Comparer, Horizon
+from syncd.book.compare_lines import Told
 from syncd.book.drift import Finding
 from syncd.book.memory import AccountMemory
 from syncd.book.passing import order_refs

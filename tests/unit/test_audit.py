@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.book import acts, compare, drift, inbox, last_word, runs
+from syncd.book import acts, drift, inbox, last_word, line_marks, runs
 from syncd.book.explain import explain
 from syncd.book.tables import Task
 from syncd.clock import to_micros
@@ -876,7 +876,7 @@ def test_the_ledger_of_a_broken_off_audit_is_what_the_journal_has(plain: AuditOf
 def test_the_exceptions_of_an_order_are_found_by_its_index(plain: AuditOffice) -> None:
     """The cost of an audit, and of explain, follows the order, not all that was ever asked."""
     ids = '["OD1"]'
-    asked = [(last_word._PIECES, (1, ids)), (compare._OPEN_EXCEPTIONS, (1, ids))]
+    asked = [(last_word._PIECES, (1, ids)), (line_marks._OPEN_EXCEPTIONS, (1, ids))]
     for sql, params in asked:
         plan = plain.seller.rows(f"EXPLAIN QUERY PLAN {sql}", *params)
         steps = [row[3] for row in plan if " e " in row[3]]
