@@ -170,7 +170,7 @@ class Comparer:
         decided = line_words(case.decided.orders[order.order_id])
         after = line_words(case.after.orders[order.order_id])
         clashes = _clashes(case.after, order)
-        asks = clashes | _holds(case.after, order)
+        asks = clashes | _notes(case.after, order)
         marks = case.marks.get(order.order_id) or Marks()
         for line_id, words in line_words(order).items():
             moves = after[line_id] != words or line_id in clashes
@@ -207,7 +207,7 @@ class Comparer:
             )
 
     def _unasked(self, order: Order, line_id: str, words: Words, case: _Case) -> Iterator[Finding]:
-        """Of a fact that moves no piece: a person would be asked, or a parcel held or let go."""
+        """Of a fact that moves no piece: a person is asked, or what is known of it changes."""
         facts = case.missed.get(order.order_id, ())
         fact = next((one for one in facts if _about(one, line_id, order)), None)
         if fact is not None:
@@ -330,10 +330,11 @@ def _clashes(after: Worksheet, order: Order) -> set[str]:
     return {p.line_id for p in order.pieces if p.item_id in items or None in items}
 
 
-def _holds(after: Worksheet, order: Order) -> set[str]:
-    """The lines of an order that the facts that were missed would hold, or let go."""
-    held = {piece.item_id: piece.hold for piece in after.orders[order.order_id].pieces}
-    return {p.line_id for p in order.pieces if held.get(p.item_id, p.hold) != p.hold}
+def _notes(after: Worksheet, order: Order) -> set[str]:
+    """The lines of which the facts that were missed would hold a piece, let it go, or tell in
+    which return it was lost."""
+    then = {p.item_id: (p.hold, p.return_type) for p in after.orders[order.order_id].pieces}
+    return {p.line_id for p in order.pieces if then[p.item_id] != (p.hold, p.return_type)}
 
 
 def _odd_one(order: Order, line_id: str, words: Words, expected: Words) -> int | None:

@@ -77,6 +77,23 @@ def test_a_missed_fact_that_moves_no_piece_and_asks_for_a_person_is_found(
     assert office.causes(office.audit()) == []
 
 
+def test_a_missed_notice_of_the_return_in_which_a_piece_was_lost_is_found(
+    office: AuditOffice,
+) -> None:
+    """It says whether the courier owes the seller a parcel, or the buyer's return of one."""
+    office.seller.stock("SHIRT", 1)
+    office.order("OD1")
+    for hours, status in ((6, S.DISPATCHED), (4, S.LOST)):
+        office.seller.tell(office.shop.tell("OD1", status, occurred_at=START - hours * HOUR))
+    office.seller.settle()
+    notice = {"return_type": ReturnType.RTO, "occurred_at": START - 5 * HOUR}
+    office.shop.tell("OD1", S.RETURN_NOTICED, **notice)
+    assert office.causes(office.audit()) == [("OD1", "missed", False)]
+    assert office.causes(office.audit(fix=True)) == [("OD1", "missed", True)]
+    assert office.seller.rows("SELECT position, return_type FROM item") == [("LOST", "RTO")]
+    assert office.causes(office.audit()) == []
+
+
 def test_a_missed_wish_to_cancel_is_found_and_holds_the_parcel(
     office: AuditOffice,
 ) -> None:
