@@ -389,6 +389,10 @@ def test_one_broken_order_is_set_aside_and_the_others_go_on(seller: Seller) -> N
     )
     assert order_id == "OD3"
     assert "nothing of it was changed" in message
+    seller.settle(ships=lambda ref: True)
+    records = "SELECT d.outcome, f.state, f.outcome FROM decision d JOIN inbox f ON f.id = "
+    told = seller.rows(f"{records} d.inbox_id WHERE d.code = 'internal_error'")
+    assert told == [("REFUSED", "REFUSED", "REFUSED")], "told once, not at each try"
 
 
 def test_too_many_pieces_are_told_and_the_rest_is_applied(seller: Seller) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from syncd.limits import Limits
 from syncd.rules import Fact, Piece, Position, foresee, has_left, may_ship
+from syncd.rules.foresee import doubted
 from syncd.rules.overdue import RULES, Wait
 from tests.unit.rulekit import fact, piece
 
@@ -159,3 +160,32 @@ def test_what_may_not_be_packed_may_not_leave(position: str, code: str) -> None:
     here = [piece("FULFILLABLE"), piece(position, 1)]
     found = may_ship(here, [1, 2], [], "", "")
     assert (found.may_ship, found.code, found.pieces) == (False, code, (here[1],))
+
+
+@pytest.mark.parametrize(
+    ("names", "doubtful"),
+    [
+        ({"line_id": "a"}, []),
+        ({"line_id": "a", "sku": "HAT"}, []),  # a line says which piece, whatever the SKU
+        ({"line_id": "", "sku": "MUG"}, []),
+        ({"line_id": "", "sku": ""}, []),  # of the whole order, and no doubt about it
+        ({"line_id": "z"}, [1, 2]),
+        ({"line_id": "z", "sku": "MUG"}, [1, 2]),
+        ({"line_id": "", "sku": "HAT"}, [1, 2]),
+    ],
+)
+@pytest.mark.parametrize("event", ["CANCELLED", WISH])
+def test_a_cancellation_that_names_no_piece_of_the_order_may_mean_any(
+    names: dict[str, str], doubtful: list[int], event: str
+) -> None:
+    here = [piece("PACKED"), piece("PACKED", 1, line_id="b", sku="CUP")]
+    told = fact(event, 50, **names)
+    assert doubted(here, [told]) == dict.fromkeys(doubtful, told)
+
+
+def test_of_a_line_and_its_replacement_a_cancellation_may_mean_either() -> None:
+    here = [piece("PACKED"), piece("PACKED", 1, line_id="b", replaces="a"), piece("PACKED", 2)]
+    here[2].line_id, here[2].sku = "c", "CUP"
+    told = fact("CANCELLED", 50, line_id="", sku="MUG")
+    assert doubted(here, [told]) == {1: told, 2: told}
+    assert doubted(here, [fact("DISPATCHED", 50, line_id="", sku="MUG")]) == {}
