@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from syncd.book.desk import BUCKET, Desk, bucket_of, latest, move_to
 from syncd.book.sheet_rows import Piece
 from syncd.book.stock import Bucket
@@ -18,7 +16,7 @@ def fill_return_tracking(desk: Desk, piece: Piece, step: Step) -> None:
 
 def expect_return(desk: Desk, piece: Piece, step: Step) -> None:
     """The parcel is coming back undelivered."""
-    _start_return(desk, piece, step.arg or "RTO", Position.RETURN_EXPECTED)
+    _start_return(desk, piece, step.arg, Position.RETURN_EXPECTED)
 
 
 def create_reverse_pickup(desk: Desk, piece: Piece, step: Step) -> None:
@@ -40,7 +38,7 @@ def _start_return(desk: Desk, piece: Piece, kind: str, target: Position) -> None
 
 def mark_returned(desk: Desk, piece: Piece, step: Step) -> None:
     """Back at the seller, not yet on a shelf."""
-    _arrive(desk, piece, step.arg or "RTO", Position.RETURNED)
+    _arrive(desk, piece, step.arg, Position.RETURNED)
 
 
 def complete_reverse_pickup(desk: Desk, piece: Piece, step: Step) -> None:
@@ -96,18 +94,13 @@ def note_return(desk: Desk, piece: Piece, step: Step) -> None:
 
 def open_claim(desk: Desk, piece: Piece, step: Step) -> None:
     """Lost on the way: no stock moves, a claim against the courier is open."""
-    code = step.arg or desk.reason
-    if code not in CLAIMS:
-        back = bool(piece.return_type)
-        code = (Reason.LOST_ON_THE_WAY_BACK if back else Reason.LOST_IN_TRANSIT).value
+    back = bool(piece.return_type)
+    code = Reason.LOST_ON_THE_WAY_BACK if back else Reason.LOST_IN_TRANSIT
     # Before the piece is lost, for the exception says where it was.
-    desk.sheet.open_trouble(piece, desk.order, desk.fact, code, "warning", desk.now)
+    desk.sheet.open_trouble(piece, desk.order, desk.fact, code.value, "warning", desk.now)
     piece.position = Position.LOST
     piece.lost_at = desk.fact.occurred_at
     piece.written_off = ""
-
-
-CLAIMS: Final = frozenset({Reason.LOST_IN_TRANSIT.value, Reason.LOST_ON_THE_WAY_BACK.value})
 
 
 def note_loss(desk: Desk, piece: Piece, step: Step) -> None:

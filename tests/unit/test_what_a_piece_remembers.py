@@ -321,6 +321,26 @@ HISTORIES = [
         "CIR_CREATED return_type=CIR return_id=R1 return_from=DELIVERED dispatched=1 "
         "delivered=3 return_noticed=3 [SP-1 CIR_CREATED S1 T1 C1 left=1 INV/001 ISSUED]",
     ),
+    (
+        "DISPATCHED@1/S1 LOST@6 RETURN_NOTICED_CIR:R1@5 DELIVERED@4",
+        "LOST return_type=CIR return_id=R1 return_from=DELIVERED dispatched=1 delivered=4 "
+        "return_noticed=5 lost=6 [SP-1 LOST S1 left=1 INV/001 ISSUED]",
+    ),
+    (
+        "DISPATCHED@1/S1 RETURN_NOTICED_RTO:R1@3 LOST@6 DELIVERED@2",
+        "LOST return_type=RTO return_id=R1 return_from=DISPATCHED dispatched=1 "
+        "return_noticed=3 lost=6 [SP-1 LOST S1 left=1 INV/001 ISSUED]",
+    ),
+    (
+        "DELIVERED@2 RETURN_WITHDRAWN_CIR@8 RETURN_WITHDRAWN_RTO@9 RETURN_NOTICED_CIR@5 "
+        "RETURN_NOTICED_RTO@6",
+        "DELIVERED dispatched=2 delivered=2 withdrawn=9 [SP-1 DELIVERED left=2 INV/001 ISSUED]",
+    ),
+    (
+        "DELIVERED@2 RETURN_WITHDRAWN_CIR@8 RETURN_WITHDRAWN_CIR@9 RETURN_NOTICED_RTO@5",
+        "RETURN_EXPECTED return_type=RTO return_from=DELIVERED dispatched=2 delivered=2 "
+        "return_noticed=5 withdrawn=9 [SP-1 RETURN_EXPECTED left=2 INV/001 ISSUED]",
+    ),
 ]
 
 
