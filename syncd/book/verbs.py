@@ -42,19 +42,14 @@ def nothing(desk: Desk, piece: Piece, step: Step) -> None:
 
 
 def allocate(desk: Desk, piece: Piece, step: Step) -> None:
-    """Take the piece from the shelf; if the shelf is empty it is short."""
+    """Take the piece from the shelf. An empty one is remembered as a shortage, never a silent
+    negative: also where nothing was promised to what has left, it may be there by now."""
     if piece.allocated or piece.short:
         return
     if desk.sheet.shared.on_hand(piece.facility_id, piece.sku) > 0:
         desk.sheet.move(piece, Bucket.ON_HAND_GOOD, Bucket.ALLOCATED, desk.reason, desk.now)
         piece.allocated = True
     else:
-        record_shortage(desk, piece, step)
-
-
-def record_shortage(desk: Desk, piece: Piece, step: Step) -> None:
-    """The piece leaves although the book has none: remembered, never a silent negative."""
-    if not piece.allocated and not piece.short:
         piece.short = True
         desk.notes.append(f"shortage of 1 {piece.sku}")
 
@@ -171,7 +166,7 @@ VERBS: Final[Mapping[Verb, Act]] = {
     Verb.VERIFY_ORDER: nothing,  # the order's state is a roll-up of its pieces
     Verb.ALLOCATE: allocate,
     Verb.CREATE_SHIPMENT: create_shipment,
-    Verb.RECORD_SHORTAGE: record_shortage,
+    Verb.RECORD_SHORTAGE: allocate,
     Verb.CREATE_INVOICE: create_invoice,
     Verb.DISPATCH: dispatch,
     Verb.CLOSE_PICK_TASK: nothing,  # the book keeps no pick lists

@@ -30,10 +30,10 @@ REASONS: Final[Mapping[str, Words]] = MappingProxyType(
     {
         Reason.DISPATCHED_ON_CHANNEL: Words("The channel shipped it, so it was dispatched here."),
         Reason.DISPATCHED_ON_CHANNEL_UNFULFILLABLE: Words(
-            "The channel shipped it although the book had no stock for it, so it was dispatched "
-            "and counted as a shortage.",
-            "Find out where the piece came from, then settle it with: syncctl stock adjust "
-            'FACILITY SKU 1 --bucket shortage --note "..."',
+            "The channel shipped it although the book had promised it no stock, so it was "
+            "dispatched; what the shelf lacks is a shortage.",
+            "If it is one, find out where the piece came from, then settle it with: syncctl stock "
+            'adjust FACILITY SKU 1 --bucket shortage --note "..."',
         ),
         Reason.DISPATCHED_ON_CHANNEL_UNSERVICEABLE: Words(
             "The channel shipped it although no courier served the address here.",
@@ -387,7 +387,7 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
     {
         Verb.ALLOCATE: "stock was reserved",
         Verb.CREATE_SHIPMENT: "a parcel was made",
-        Verb.RECORD_SHORTAGE: "a shortage was recorded",
+        Verb.RECORD_SHORTAGE: "its stock was taken, or a shortage recorded",
         Verb.CREATE_INVOICE: "the parcel was invoiced",
         Verb.DISPATCH: "it was marked dispatched",
         Verb.DELIVER: "it was marked delivered",

@@ -165,7 +165,7 @@ class Verb(StrEnum):
     VERIFY_ORDER = "verify_order"  # the order leaves PENDING_VERIFICATION
     ALLOCATE = "allocate"  # reserve stock for the piece, unless it has some
     CREATE_SHIPMENT = "create_shipment"  # put the piece in a parcel, unless it is in one
-    RECORD_SHORTAGE = "record_shortage"  # it left without stock: a shortage, never a negative
+    RECORD_SHORTAGE = "record_shortage"  # nothing was promised to it: of the shelf, or a shortage
     CREATE_INVOICE = "create_invoice"  # the parcel's one invoice, unless it has it
     DISPATCH = "dispatch"  # to DISPATCHED; sets dispatched_at
     CLOSE_PICK_TASK = "close_pick_task"

@@ -583,3 +583,17 @@ def test_no_history_breaks_the_book_and_batching_does_not_matter(
             ends.append((seller.positions("OD1"), seller.stock_of("SHIRT")))
             seller.book.close()
     assert ends[0] == ends[1]
+
+
+def test_the_shelf_is_shared_by_all_that_one_batch_takes_from_it(seller: Seller) -> None:
+    """A buyer's wish keeps goods that come in from a piece; when it has left, it takes them."""
+    for number, sku in enumerate(("SOCK", "SOCK", "HAT"), 1):
+        seller.order(f"OD{number}", ("L1", sku, 1))
+        seller.tell(seller.change(f"OD{number}", Status.CANCEL_REQUESTED))
+    seller.settle()
+    seller.stock("SOCK", 1)
+    assert seller.stock_of("SOCK") == {"on_hand_good": 1}, "promised to nobody yet"
+    seller.tell(*(seller.change(f"OD{n}", Status.DISPATCHED) for n in (1, 2, 3)))
+    seller.settle()
+    assert seller.stock_of("SOCK") == {"in_transit_out": 2, "shortage": -1}
+    assert seller.stock_of("HAT") == {"in_transit_out": 1, "shortage": -1}

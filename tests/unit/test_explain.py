@@ -102,10 +102,10 @@ def test_a_dispatch_without_stock_is_told_whole(seller: Seller) -> None:
     assert (fact.code, fact.outcome) == ("dispatched_on_channel_unfulfillable", "APPLY")
     assert fact.text == (
         "Flipkart said that line L1 was dispatched (its word: DISPATCHED).\n"
-        "The channel shipped it although the book had no stock for it, so it was dispatched and "
-        "counted as a shortage.\n"
-        "Done: a parcel was made, a shortage was recorded, the parcel was invoiced, it was marked "
-        "dispatched (shortage of 1 SHIRT; invoice INV/001).\n"
+        "The channel shipped it although the book had promised it no stock, so it was dispatched; "
+        "what the shelf lacks is a shortage.\n"
+        "Done: a parcel was made, its stock was taken, or a shortage recorded, the parcel was "
+        "invoiced, it was marked dispatched (shortage of 1 SHIRT; invoice INV/001).\n"
         "Before: waiting for stock (UNFULFILLABLE).\n"
         "After: dispatched (DISPATCHED)."
     )
