@@ -173,7 +173,8 @@ def _one_parcel(order: Order, code: str) -> Package:
         for package in order.packages:
             if package.code == code:
                 return package
-        known = ", ".join(each.code for each in order.packages) or "none"
+        by_age = sorted(order.packages, key=lambda each: each.id)
+        known = ", ".join(each.code for each in by_age) or "none"
         raise NotFound(f"Order {order.order_id} has no parcel {code!r}. Its parcels: {known}.")
     found = _not_left(order)
     if len(found) == 1:

@@ -99,7 +99,6 @@ def cancel_item(desk: Desk, piece: Piece, step: Step) -> None:
     package = parcel_of(desk, piece)
     if package is None:
         return
-    package.dirty = True
     if not package.invoice:
         piece.package_id = None
         piece.shipment_id = piece.tracking_number = ""

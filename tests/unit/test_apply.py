@@ -597,3 +597,19 @@ def test_the_shelf_is_shared_by_all_that_one_batch_takes_from_it(seller: Seller)
     seller.settle()
     assert seller.stock_of("SOCK") == {"in_transit_out": 2, "shortage": -1}
     assert seller.stock_of("HAT") == {"in_transit_out": 1, "shortage": -1}
+
+
+def test_what_left_after_its_cancellation_is_not_put_away_though_both_come_in_one_batch(
+    seller: Seller,
+) -> None:
+    seller.stock("SHIRT", 2)
+    for number in (1, 2):
+        seller.order(f"OD{number}", ("L1", "SHIRT", 1))
+        seller.advance(f"OD{number}", Position.PACKED)
+    cancelled = seller.change("OD2", Status.CANCELLED)
+    seller.clock.advance(timedelta(minutes=1))
+    seller.tell(cancelled, seller.change("OD2", Status.DISPATCHED))
+    seller.settle()
+    assert seller.rows("SELECT item_id, state FROM putaway") == [(2, "HELD")]
+    notes = "SELECT note FROM decision WHERE code = 'dispatched_after_cancel'"
+    assert seller.rows(notes) == [("",)], "there was a putaway to stop"

@@ -329,3 +329,31 @@ def test_an_audit_that_plays_on_meets_only_what_came(seller: Seller) -> None:
     assert facts
     (order,) = replay.from_now(["OD1"], facts).sheet.orders.values()
     assert [piece.position.value for piece in order.pieces] == [*before, "FULFILLABLE"]
+
+
+@pytest.mark.parametrize(
+    ("names", "of"),
+    [({"line_id": "L9"}, " of line L9"), ({"line_id": "", "sku": "HAT"}, " of SKU HAT")],
+)
+def test_who_packs_is_told_which_cancellation_nobody_understands(
+    seller: Seller, names: dict[str, str], of: str
+) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    seller.advance("OD1", Position.PACKED)
+    said(seller, CANCELLED, **names)
+    assert shipping.of_order(seller.book, "OD1").words == (
+        f"Parcel SP-1 must stay here: the channel said CANCELLED{of} at 2026-03-01 06:01 UTC, and "
+        "nobody knows which piece of this order that is. Look at the order in the panel; what "
+        "helps: syncctl explain OD1"
+    )
+
+
+def test_a_cancellation_of_an_order_with_a_replacement_may_be_of_either(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    now = seller.clock.now()
+    line = OrderLine(line_id="L2", sku="SHIRT", quantity=1, replaces_line_id="L1")
+    order = NewOrder(order_id="OD1", placed_at=now, lines=(line,))
+    take_orders(seller.book, "shop", [order], source="test", now=now)
+    said(seller, CANCELLED, line_id="")
+    words = shipping.of_order(seller.book, "OD1").words
+    assert "the channel said CANCELLED at " in words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -310,9 +311,12 @@ def test_a_merge_needs_two_parcels_of_one_place(seller: Seller) -> None:
     assert caught.value.code == "nothing_to_merge"
     second_facility(seller)
     seller.advance("OD1", Position.CREATED)
-    with pytest.raises(Refused, match="SP-1, SP-2 are in different") as caught:
+    with pytest.raises(Refused) as caught:
         merge(seller)
-    assert caught.value.code == "two_facilities"
+    assert (caught.value.code, str(caught.value)) == (
+        "two_facilities",
+        "Parcels SP-1, SP-2 are in different facilities; a parcel leaves from one place.",
+    )
 
 
 def test_a_blocked_parcel_is_not_opened(seller: Seller) -> None:
@@ -322,6 +326,50 @@ def test_a_blocked_parcel_is_not_opened(seller: Seller) -> None:
     with pytest.raises(Refused, match="SP-1 is blocked") as caught:
         split(seller, "b")
     assert caught.value.code == "package_blocked"
+
+
+def test_a_refusal_to_part_parcels_says_which_there_are_and_what_to_do(seller: Seller) -> None:
+    def refused(act: Callable[[], object]) -> str:
+        with pytest.raises(SyncdError) as caught:
+            act()
+        return str(caught.value)
+
+    for sku in ("a", "b"):
+        seller.stock(sku, 1)
+    seller.order("OD1", ("a", "a", 1), ("b", "b", 1))
+    assert refused(lambda: split(seller, "a")) == (
+        "Order OD1 has not just one parcel that can be split: none; pack it first. Say which."
+    )
+    assert refused(lambda: split(seller, "a", parcel="SP-9")) == (
+        "Order OD1 has no parcel 'SP-9'. Its parcels: none."
+    )
+    seller.advance("OD1", Position.PACKED)
+    assert refused(lambda: split(seller)) == "Say which lines go into the second parcel."
+    split(seller, "b")
+    assert refused(lambda: split(seller, "a")) == (
+        "Order OD1 has not just one parcel that can be split: SP-2, SP-3. Say which."
+    )
+    assert refused(lambda: split(seller, "a", parcel="SP-9")) == (
+        "Order OD1 has no parcel 'SP-9'. Its parcels: SP-1, SP-2, SP-3."
+    )
+    assert refused(lambda: split(seller, "a", parcel="SP-1")) == (
+        "Parcel SP-1 is SPLITTED; only a parcel that has not left can be split or merged."
+    )
+    with seller.book.write():
+        seller.book.query("UPDATE package SET blocked = 'stop' WHERE id = 2")
+    assert refused(lambda: split(seller, "a", parcel="SP-2")) == (
+        "Parcel SP-2 is blocked: stop. Take the cancelled piece out and settle its exception first."
+    )
+
+
+def test_what_was_parted_is_told_with_its_order_and_recorded_as_a_parcel_made(
+    seller: Seller,
+) -> None:
+    packed(seller, Position.CREATED, "a", "b")
+    done = split(seller, "b")
+    assert (done.account, done.order_id) == ("shop", "OD1")
+    steps = seller.rows("SELECT DISTINCT steps FROM decision WHERE event = 'split'")
+    assert steps == [("create_shipment",)]
 
 
 # ---- The panel's own parcels ------------------------------------------------------------------
@@ -481,6 +529,12 @@ def test_a_parcel_that_left_in_part_is_not_parted_by_hand(seller: Seller) -> Non
         with pytest.raises(Refused) as caught:
             act()
         assert caught.value.code in ("parcel_closed", "nothing_to_merge")
+    with pytest.raises(Refused) as caught:
+        split(seller, "b", parcel="SP-1")
+    assert str(caught.value) == (
+        "A part of parcel SP-1 has left, so it cannot be split or merged. What is still here gets "
+        "a parcel of its own when the channel ships it in another one."
+    )
     with pytest.raises(Refused, match="0 parcel"):
         merge(seller)
     assert seller.rows(WHERE) == [("a", 1, "DISPATCHED"), ("b", 1, "PACKED"), ("c", 1, "PACKED")]
