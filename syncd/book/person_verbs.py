@@ -109,7 +109,6 @@ def end_claim(desk: Desk, piece: Piece, step: Step) -> None:
     source = bucket_of(piece)
     if source is not None and source is not target:
         desk.sheet.move(piece, source, target, desk.reason, desk.now)
-    piece.written_off = target.value
 
 
 PERSON_VERBS: Final[Mapping[Verb, Act]] = {
