@@ -257,6 +257,26 @@ def test_the_same_shipment_told_of_again_takes_no_other_piece() -> None:
     assert chosen(pieces, fact("DISPATCHED", quantity=2, shipment_id="S1")) == ([0, 1], 0)
 
 
+def test_a_parcels_name_counts_though_its_piece_has_been_lost_since() -> None:
+    lost = piece("LOST", 0, shipment_id="S1", dispatched_at=1, lost_at=20)
+    other = piece("DISPATCHED", 1, dispatched_at=1)
+    told = fact("DELIVERED", 10, shipment_id="S1", quantity=1)
+    assert chosen([lost, other], told) == ([0], 0)
+
+
+@pytest.mark.parametrize("event", ["DISPATCHED", "DELIVERED"])
+@pytest.mark.parametrize(("at", "hit"), [(9, 0), (10, 1), (11, 1)])
+def test_a_word_that_a_later_one_implied_is_of_the_piece_of_which_that_was_told(
+    event: str, at: int, hit: int
+) -> None:
+    """Of the same moment, and of a later one, it is another piece's own."""
+    implied = piece(
+        "CIR_CREATED", 0, dispatched_at=10, delivered_at=10, return_type="CIR", return_noticed_at=10
+    )
+    other = piece("FULFILLABLE" if event == "DISPATCHED" else "DISPATCHED", 1)
+    assert chosen([implied, other], fact(event, at, quantity=1)) == ([hit], 0)
+
+
 def test_a_parcel_that_has_not_left_may_get_another_name() -> None:
     pieces = line("PACKED")
     pieces[0].shipment_id = "S1"
