@@ -22,10 +22,11 @@ from syncd.rules import (
     options_for,
 )
 from syncd.rules.cells import Fallback
+from syncd.rules.decide import rulings_for
 from syncd.rules.drafts import Drafts, Source
 from syncd.rules.options import CLOSINGS, OPTIONS, Closing, Option, read as read_choices
 from syncd.rules.policies import InvoiceIssuer, PutawayAfterCancel
-from syncd.rules.rulebook import BOOKS, Books, read_policies, table_for
+from syncd.rules.rulebook import BOOKS, Books, every_combination, read_policies, table_for
 from syncd.rules.table import build, read as read_table
 from tests.unit.rulekit import piece
 
@@ -309,3 +310,16 @@ def test_what_hangs_on_a_piece_is_not_offered_where_there_is_none() -> None:
     """An exception of a whole order has no hold and no putaway: nothing fails, nothing fits."""
     for code in ("cancelled_after_manifest", "buyer_cancel_requested", "dispatched_after_cancel"):
         assert names(code=code) <= {"dismiss"}, code
+
+
+@pytest.mark.parametrize("policies", list(every_combination()), ids=str)
+def test_what_is_decided_without_a_condition_is_what_the_cell_says(policies: Policies) -> None:
+    """Made anew: a decision is kept from the start of the program on."""
+    found = rulings_for.__wrapped__(policies)
+    table = table_for(policies)
+    for position, row in found.all.items():
+        for event, made in row.items():
+            cell = table[position, event]
+            wanted = (cell.outcome, cell.target, cell.reason, cell.steps, cell)
+            assert (made.outcome, made.target, made.reason, made.steps, made.cell) == wanted
+            assert (found.simple[position].get(event) is made) is not cell.conditional
