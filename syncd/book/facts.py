@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
-from syncd.rules import EVENT_RANK, Before, Event, Fact as RulesFact, event_of
+from syncd.rules import EVENT_RANK, Before, Event, Fact as RulesFact, Reason, event_of
 from syncd.statuses import ReturnType, Status
 
 
@@ -140,7 +140,11 @@ def take_up(book: Book, fact: Fact) -> None:
 
 UNIT: Final = "CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END"
 """What counts as one piece ``i``: itself, or its bundle."""
-_CARRIED_OUT: Final = "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT')"
+# What a cancellation did to the rest of its parcel is no word about these pieces.
+_CARRIED_OUT: Final = (
+    "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') "
+    f"AND d.code NOT IN ('{Reason.SHIPS_SHORT}', '{Reason.REPACKED_AFTER_CANCEL}')"
+)
 TOOK_A_PIECE: Final = (
     f"{_CARRIED_OUT} "
     "AND NOT (d.outcome = 'NOOP' AND d.event = 'CANCELLED' AND d.before = 'CANCELLED')"

@@ -160,10 +160,11 @@ def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
 def reopen(book: Book, account_id: int, grown: Mapping[str, tuple[int, set[str]]]) -> int:
     """Have what was said of whole orders or lines, or of more pieces than there were, decided for
     pieces that came since; how many facts. ``grown``: order id -> the row id of its first new
-    piece, and the lines that have new pieces."""
+    piece, and the lines that have new pieces, with the empty one where it takes up what names
+    no line."""
     done = 0
     for order_id, (first, lines) in grown.items():
-        names = msgspec.json.encode(["", *lines]).decode()
+        names = msgspec.json.encode(sorted(lines)).decode()
         done += book.query(_REOPEN, (first, account_id, order_id, names)).rowcount
     return done
 

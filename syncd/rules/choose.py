@@ -155,18 +155,22 @@ def _of_what_came(pieces: Sequence[Piece], fact: Fact, before: Before) -> Choice
     """What a fact that was carried out before means of the pieces that came since.
 
     A number is what is left of it. A fact that names a parcel or return spoke of pieces that were
-    there, but for those by which it exceeded the order. Where the order holds a replacement, a
-    fact without a line may be about either side, so it is done with.
+    there, but for those by which it exceeded the order. Where the order holds a replacement of
+    what it speaks of, a fact without a line may be about either side, so it is done with.
     """
-    came = [piece for piece in pieces if piece.item_id >= before.since and not piece.replaces]
-    either = not fact.line_id and any(piece.replaces for piece in pieces)
+    came = [piece for piece in pieces if piece.item_id >= before.since]
+    either = not fact.line_id and any(piece.replaces for piece in _meant(pieces, fact))
     named = fact.shipment_id or fact.tracking_number or fact.return_id
-    left = fact.quantity
+    left, had = fact.quantity, before.met
     if left is not None:
-        left -= before.met if named or fact.cumulative else before.used
+        had = before.met if named or fact.cumulative else before.used
+        left -= had
     if not came or either or (named if left is None else left < 1):
         return Choice([], 0)
-    return choose(came, replace(fact, quantity=left, cumulative=False, before=None))
+    choice = choose(came, replace(fact, quantity=left, before=None))
+    # Those that it met and did not use up are as many as it speaks of, where no others come.
+    choice.excess = max(0, choice.excess - (before.met - had))
+    return choice
 
 
 def _meant(pieces: Sequence[Piece], fact: Fact) -> list[Piece]:
