@@ -170,6 +170,20 @@ def test_a_person_says_of_which_line_a_fact_is(seller: Seller) -> None:
     assert note == "as of line L2"
 
 
+def test_what_was_carried_out_for_one_line_is_not_taken_for_another(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    said(seller, CANCELLED, line_id="L1")
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    now = seller.clock.now()
+    acts.ignore(seller.book, [1], note="not for the new one", actor=WHO, now=now)
+    with pytest.raises(Refused, match="was carried out already"):
+        acts.retry(seller.book, ids=[1], line="L2", actor=WHO, now=now)
+    assert seller.rows("SELECT state, as_line FROM inbox") == [("IGNORED", "")]
+    acts.retry(seller.book, ids=[1], actor=WHO, now=now)
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED", "FULFILLABLE", "CANCELLED"]
+
+
 def test_a_fact_of_a_line_or_its_replacement_stops_both_until_it_is_settled(
     seller: Seller,
 ) -> None:
