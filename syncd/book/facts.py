@@ -147,7 +147,8 @@ _CARRIED_OUT: Final = (
 )
 TOOK_A_PIECE: Final = (
     f"{_CARRIED_OUT} "
-    "AND NOT (d.outcome = 'NOOP' AND d.event = 'CANCELLED' AND d.before = 'CANCELLED')"
+    "AND NOT (d.outcome IN ('NOOP', 'TOMBSTONE') AND d.event = 'CANCELLED' "
+    "AND d.before = 'CANCELLED')"
 )
 """The condition of a record ``d`` that has used up one of the pieces that its fact speaks of.
 

@@ -12,9 +12,7 @@ from syncd.book.wording import pieces as so_many
 from syncd.rules import Event, Outcome, Piece, Position, Reason, choose
 
 _BURIED: Final = ("TOMBSTONE", Reason.CANCELLED_BEFORE_IMPORT.value)
-_MET: Final = (Outcome.NOOP.value, Reason.ALREADY_AT_OR_PAST.value)
 _EXCEEDS: Final = (Outcome.ESCALATE.value, Reason.QUANTITY_EXCEEDS.value)
-_NOWHERE: Final = Position.UNKNOWN_ORDER.value
 
 
 class Burial:
@@ -23,7 +21,7 @@ class Burial:
     def __init__(self, desk: Desk) -> None:
         self.born_cancelled = 0
         self._desk = desk
-        self._used: dict[int, list[Any]] = {}  # id -> outcome and code that it came to, message
+        self._used: dict[int, int] = {}  # id -> how many pieces it has cancelled
         # Tombstones of a line that has not come, or of a line or its replacement.
         self._doubtful: set[int] = set()
         self._decision_rows: list[tuple[Any, ...]] = []
@@ -44,28 +42,27 @@ class Burial:
             stones.remove(stone)
             fresh = [piece for piece in choice.pieces if piece.position is not Position.CANCELLED]
             for piece in choice.pieces:
-                if piece.position is Position.CANCELLED:
-                    self._record(stone, order_pk, piece.item_id, Position.CANCELLED.value, _MET, "")
-                    continue
-                self._record(stone, order_pk, piece.item_id, _NOWHERE, _BURIED, "cancel_item")
+                met = piece.position is Position.CANCELLED
+                before = Position.CANCELLED if met else Position.UNKNOWN_ORDER
+                self._record(stone, order_pk, piece.item_id, before, Position.CANCELLED, _BURIED)
+            for piece in fresh:
                 piece.position = Position.CANCELLED
                 piece.changed_at = stone.occurred_at
             if choice.excess:
                 self._exceeds(stone, order_pk)
-            mark = _BURIED if fresh else _EXCEEDS if choice.excess else _MET
-            self._used[stone.id] = [*mark, f"{so_many(len(fresh))} born cancelled."]
+            self._used[stone.id] = len(fresh)
             self.born_cancelled += len(fresh)
 
     def _record(
-        self, stone: Tombstone, order_pk: int, item_id: int | None, before: str,
-        mark: tuple[str, str], steps: str,
+        self, stone: Tombstone, order_pk: int, item_id: int | None, before: Position,
+        after: Position, mark: tuple[str, str],
     ) -> None:  # fmt: skip
-        after = before if item_id is None else Position.CANCELLED.value
+        steps = "" if before is after else "cancel_item"
         self._decision_rows.append(
             (
-                stone.id, order_pk, item_id, Event.CANCELLED.value, before, after, *mark, steps,
-                stone.run_id, f"import from {self._desk.source}", stone.occurred_at,
-                self._desk.at,
+                stone.id, order_pk, item_id, Event.CANCELLED.value, before.value, after.value,
+                *mark, steps, stone.run_id, f"import from {self._desk.source}",
+                stone.occurred_at, self._desk.at,
             )
         )  # fmt: skip
 
@@ -73,7 +70,8 @@ class Burial:
         """It speaks of more pieces than there are: a person is told."""
         code = Reason.QUANTITY_EXCEEDS.value
         fact = facts_by_id(self._desk.book, [stone.id])[stone.id]
-        self._record(stone, order_pk, None, _NOWHERE, _EXCEEDS, "")
+        nowhere = Position.UNKNOWN_ORDER
+        self._record(stone, order_pk, None, nowhere, nowhere, _EXCEEDS)
         self._exception_rows.append(
             (
                 self._desk.account_id, stone.order_id, stone.id, code,
@@ -86,9 +84,11 @@ class Burial:
         book, desk = self._desk.book, self._desk
         book.executemany(_ADD_DECISION, self._decision_rows)
         book.executemany(_ADD_EXCEPTION, self._exception_rows)
-        book.executemany(_USE, [(*mark, desk.at, pk) for pk, mark in self._used.items()])
-        changed = [pk for pk, mark in self._used.items() if mark[0] != Outcome.NOOP.value]
-        book.executemany(_TELL, [(pk, desk.account_id, desk.at) for pk in changed])
+        used = self._used.items()
+        book.executemany(
+            _USE, [(f"{so_many(count)} born cancelled.", desk.at, pk) for pk, count in used]
+        )
+        book.executemany(_TELL, [(pk, desk.account_id, desk.at) for pk in self._used])
         doubtful = self._doubtful - self._used.keys()
         book.executemany(_DECIDE, [(pk,) for pk in sorted(doubtful)])
         return len(doubtful)
@@ -109,6 +109,6 @@ _TELL: Final = (
 )
 _DECIDE: Final = "UPDATE inbox SET state = 'NEW' WHERE id = ?"
 _USE: Final = (
-    "UPDATE inbox SET state = 'DONE', outcome = ?, code = ?, message = ?, decided_at = ? "
-    "WHERE id = ?"
+    "UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', "
+    f"code = '{Reason.CANCELLED_BEFORE_IMPORT}', message = ?, decided_at = ? WHERE id = ?"
 )

@@ -69,7 +69,8 @@ def retry(
     for what a channel or a report calls otherwise than the book does.
 
     Raises NotFound for an unknown id, account or line, Refused when an id is settled, or carried
-    out for another line already, or nothing is named. Run the accounts returned to have them decided now.
+    out for another line already, or nothing is named. Run the accounts returned to have them
+    decided now.
     """
     if line and not ids:
         raise Refused("Name the facts that are of this line by their ids.", code="nothing_named")
