@@ -61,8 +61,9 @@ _UNDONE: Final = (
     f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND (state IN "
     "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE') OR (state = 'DONE' "
     "AND outcome = 'SKIPPED' AND code = 'channel_not_shipping' AND status <> 'DISPATCHED') OR "
-    "(state = 'DONE' AND code = 'ambiguous_replacement' AND EXISTS (SELECT 1 FROM exceptions e "
-    "WHERE e.inbox_id = inbox.id AND e.state = 'OPEN')))"
+    "(state = 'DONE' AND EXISTS (SELECT 1 FROM exceptions e WHERE e.inbox_id = inbox.id "
+    "AND e.order_id = inbox.order_id AND e.account_id = inbox.account_id "
+    "AND e.code = 'ambiguous_replacement' AND e.state = 'OPEN')))"
 )
 
 Key = tuple[int, int]

@@ -470,3 +470,31 @@ def test_a_piece_that_was_packed_again_is_none_of_those_that_were_cancelled(
     seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
     seller.settle()
     assert seller.positions("OD1") == ["CANCELLED", "CREATED", "CANCELLED"]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_may_be_of_a_line_or_its_replacement_is_asked_for_a_further_line(
+    seller: Seller, before: bool
+) -> None:
+    """The order was cancelled, one of its lines replaced, and then another comes."""
+    whole = [line("L1", "SHIRT"), line("L2", "SHIRT", replaces="L1"), line("L3", "SOCK")]
+    if before:
+        seller.tell(seller.change("OD1", CANCELLED))
+        seller.settle()
+    parts(seller, whole[:1])
+    if not before:
+        said(seller, CANCELLED)
+    parts(seller, whole[:2])
+    assert open_codes(seller) == []
+    now = seller.clock.now()
+    order = NewOrder(order_id="OD1", placed_at=now, lines=tuple(whole))
+    take_orders(seller.book, "shop", [order], source="test", now=now)
+    assert may_ship(seller) == (False, "cancel_unclear")
+    seller.settle()
+    assert (may_ship(seller), open_codes(seller)) == (
+        (False, "cancel_unclear"), ["ambiguous_replacement"],
+    )  # fmt: skip
+    acts.settle(seller.book, [1], "dismiss", note="not of this one", actor=WHO,
+                now=seller.clock.now())  # fmt: skip
+    assert may_ship(seller) == (True, "without_cancelled")
+    assert seller.positions("OD1") == ["CANCELLED", "FULFILLABLE", "FULFILLABLE"]
