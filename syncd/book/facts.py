@@ -155,9 +155,12 @@ TOOK_A_PIECE: Final = (
 
 One more that is cancelled, of a line of which all were, is about a piece that is still to come.
 """
+# By way of the order, for there is no index from a fact to its records.
 _RECORDS: Final = (
-    f"SELECT {UNIT}, d.outcome, d.code, {TOOK_A_PIECE} FROM decision d "
-    f"LEFT JOIN item i ON i.id = d.item_id WHERE d.inbox_id = ? AND {_CARRIED_OUT} ORDER BY d.id"
+    f"SELECT {UNIT}, d.outcome, d.code, {TOOK_A_PIECE} FROM inbox f "
+    "CROSS JOIN orders o ON o.account_id = f.account_id AND o.order_id = f.order_id "
+    "CROSS JOIN decision d ON d.order_id = o.id AND d.inbox_id = f.id "
+    f"LEFT JOIN item i ON i.id = d.item_id WHERE f.id = ? AND {_CARRIED_OUT} ORDER BY d.id"
 )
 
 F = TypeVar("F", bound=Fact)

@@ -174,9 +174,12 @@ UPDATE inbox SET state = 'NEW', since_item = ?,
   message = 'The order has grown; to be decided for what is new.'
 WHERE account_id = ? AND order_id = ? AND state = 'DONE' AND status <> 'UNKNOWN'
 AND outcome IN ('NOOP', 'NOTE', 'APPLY', 'APPLY_CHAIN', 'HOLD', 'ESCALATE', 'TOMBSTONE')
-AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?))
+AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.order_id = inbox.order_id
+  AND e.account_id = inbox.account_id AND e.inbox_id = inbox.id
+  AND e.code = 'ambiguous_replacement')
+AND {LINE} IN (SELECT value FROM json_each(?))
 AND (quantity IS NULL OR cumulative OR quantity > (
-  SELECT count(DISTINCT {UNIT})
-  FROM decision d JOIN item i ON i.id = d.item_id WHERE d.inbox_id = inbox.id
-  AND {TOOK_A_PIECE}))
+  SELECT count(DISTINCT {UNIT}) FROM orders o CROSS JOIN decision d ON d.order_id = o.id
+  JOIN item i ON i.id = d.item_id WHERE o.account_id = inbox.account_id
+  AND o.order_id = inbox.order_id AND d.inbox_id = inbox.id AND {TOOK_A_PIECE}))
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.book import acts, shipping
+from syncd.book import acts, facts, intake_known, shipping
 from syncd.book.intake import take_orders
 from syncd.book.last_word import settled_pieces
 from syncd.book.replay import Replay, known_facts
@@ -353,9 +353,9 @@ def test_an_audit_that_plays_on_meets_only_what_came(seller: Seller) -> None:
     seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
     account = AccountView(id=1, name="shop", channel="flipkart", tenant_id=1)
     replay = Replay(seller.book, account, None)
-    facts = [fact for fact in known_facts(seller.book, 1, ["OD1"]) if fact.state == "NEW"]
-    assert facts
-    (order,) = replay.from_now(["OD1"], facts).sheet.orders.values()
+    found = [fact for fact in known_facts(seller.book, 1, ["OD1"]) if fact.state == "NEW"]
+    assert found
+    (order,) = replay.from_now(["OD1"], found).sheet.orders.values()
     assert [piece.position.value for piece in order.pieces] == [*before, "FULFILLABLE"]
 
 
@@ -498,3 +498,26 @@ def test_what_may_be_of_a_line_or_its_replacement_is_asked_for_a_further_line(
                 now=seller.clock.now())  # fmt: skip
     assert may_ship(seller) == (True, "without_cancelled")
     assert seller.positions("OD1") == ["CANCELLED", "FULFILLABLE", "FULFILLABLE"]
+
+
+def test_a_person_is_asked_once_whether_a_fact_is_of_a_replacement(seller: Seller) -> None:
+    seller.tell(seller.change("OD1", CANCELLED))
+    seller.settle()
+    whole = [line("L1", "SHIRT"), line("L2", "SHIRT", replaces="L1"), line("L3", "SOCK")]
+    for more in (1, 2, 3):
+        parts(seller, whole[:more])
+    parts(seller, [*whole, line("L4", "SOCK")])
+    assert seller.count("exceptions", "code = 'ambiguous_replacement'") == 1
+    assert may_ship(seller) == (False, "cancel_unclear")
+
+
+def test_the_cost_of_growing_follows_the_order_and_not_the_book(seller: Seller) -> None:
+    asked = [
+        (facts._RECORDS, (1,)),
+        (facts._UNDONE, (1, "OD1")),
+        (intake_known._REOPEN, (1, 1, "OD1", "[]")),
+    ]
+    for sql, params in asked:
+        steps = [row[3] for row in seller.rows(f"EXPLAIN QUERY PLAN {sql}", *params)]
+        scans = [step for step in steps if step.startswith("SCAN") and "json_each" not in step]
+        assert (scans, bool(steps)) == ([], True)
