@@ -233,9 +233,11 @@ class Batch:
     ) -> None:
         """Decide where each new piece begins: cancelled, as the file says, or by stock."""
         tombstones = self._tombstones.get(order.order_id)
-        if tombstones:
-            self._burial.bury(known.pk, pieces, tombstones)
         states: Mapping[str, str] = getattr(order, "states", NO_STATES)
+        if tombstones and states:
+            self._burial.leave(tombstones)
+        elif tombstones:
+            self._burial.bury(known.pk, pieces, tombstones)
         parcels: dict[Position, int] = {}
         for piece in pieces:
             if piece.position is not Position.CANCELLED:

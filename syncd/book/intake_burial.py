@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from syncd.book.contradictions import trouble_text
@@ -52,6 +52,10 @@ class Burial:
                 self._exceeds(stone, order_pk)
             self._used[stone.id] = len(fresh)
             self.born_cancelled += len(fresh)
+
+    def leave(self, stones: Iterable[Tombstone]) -> None:
+        """Let a pass decide: what is under way already is cancelled from where it stands."""
+        self._doubtful.update(stone.id for stone in stones)
 
     def _record(
         self, stone: Tombstone, order_pk: int, item_id: int | None, before: Position,
