@@ -22,7 +22,6 @@ class Burial:
         self.born_cancelled = 0
         self._desk = desk
         self._used: dict[int, int] = {}  # id -> how many pieces it has cancelled
-        # Tombstones of a line that has not come, or of a line or its replacement.
         self._doubtful: set[int] = set()
         self._decision_rows: list[tuple[Any, ...]] = []
         self._exception_rows: list[tuple[Any, ...]] = []
@@ -36,10 +35,11 @@ class Burial:
         """
         for stone in tuple(stones):
             choice = choose(pieces, stone.fact())
-            if choice.ambiguous or not choice.pieces:  # or it names no line that has come
+            if choice.pieces or choice.ambiguous:
+                stones.remove(stone)
+            if not choice.pieces:  # none of its line has come, or it may be of a replacement
                 self._doubtful.add(stone.id)
                 continue
-            stones.remove(stone)
             fresh = [piece for piece in choice.pieces if piece.position is not Position.CANCELLED]
             for piece in choice.pieces:
                 met = piece.position is Position.CANCELLED

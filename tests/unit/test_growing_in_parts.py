@@ -45,6 +45,17 @@ def test_one_piece_cancelled_before_its_order_is_one_in_all_parts_of_a_page(
     assert seller.positions("OD1") == ["CANCELLED", "FULFILLABLE"]
 
 
+def test_what_may_be_of_a_replacement_in_one_part_is_of_no_line_of_the_next(
+    seller: Seller,
+) -> None:
+    seller.tell(seller.change("OD1", CANCELLED, sku="SHIRT", quantity=1))
+    seller.settle()
+    whole = [line("L1", "SHIRT"), line("L2", "SHIRT", replaces="L1"), line("L3", "SHIRT")]
+    parts(seller, whole[:2], whole)
+    assert seller.positions("OD1") == ["FULFILLABLE"] * 3
+    assert open_codes(seller) == ["ambiguous_replacement"]
+
+
 @pytest.mark.parametrize(("came", "totals"), [(1, (1, 2)), (2, (1, 3))])
 def test_a_total_of_before_an_order_counts_what_an_earlier_one_had_cancelled(
     seller: Seller, came: int, totals: tuple[int, ...]
