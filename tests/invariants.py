@@ -306,7 +306,8 @@ def i01_a_number_is_given_once_and_below_the_counter(ledger: Ledger) -> Iterator
 @holds
 def i02_a_fact_takes_effect_once(ledger: Ledger) -> Iterator[str]:
     for inbox_id, effects in ledger.effects_of.items():
-        for item_id, times in Counter(d.item_id for d in effects).items():
+        what = ((d.item_id, "" if d.item_id else d.code) for d in effects)
+        for (item_id, _), times in Counter(what).items():
             if times > 1:
                 yield f"fact {inbox_id} was decided {times} times for item {item_id}"
 

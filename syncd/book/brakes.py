@@ -41,6 +41,19 @@ class Held(Struct, frozen=True):
         return sentence(self.account, self.cancels, self.open_orders)
 
 
+class Reach(Struct, frozen=True):
+    """How far a brake reaches: up to which row of the journal, and for facts that are taken up
+    again because their order has grown, up to which piece it had grown by then."""
+
+    fact: int
+    piece: int
+
+    def covers(self, fact: Fact) -> bool:
+        """Whether the fact was heard, and taken up again, before the brake was put on."""
+        since = 0 if fact.before is None else fact.before.since
+        return fact.id <= self.fact and since <= self.piece
+
+
 class HeldFact(Struct, frozen=True):
     """A cancellation that the brake holds, and where the pieces stand that it would cancel."""
 
@@ -86,7 +99,7 @@ def weigh(book: Book, account_id: int, run_id: int, brake: Brake, now: datetime)
         name = book.query(_NAME, (account_id,)).fetchone()[0]
         on = _open(book, account_id)
         if on is None:
-            after = _released_upto(book, account_id)
+            after = _released(book, account_id)
             if not brake.enabled or _candidates(book, account_id, after) < brake.floor:
                 return None
             facts = list(held_facts(book, account_id, after, None))
@@ -97,16 +110,16 @@ def weigh(book: Book, account_id: int, run_id: int, brake: Brake, now: datetime)
             brake_id = _put_on(book, account_id, run_id, cancels, orders, now)
         else:
             brake_id, _, cancels, orders = on
-            facts = list(held_facts(book, account_id, _released_upto(book, account_id), None))
+            facts = list(held_facts(book, account_id, _released(book, account_id), None))
         return Held(name, brake_id, cancels, orders, *_plan(facts))
 
 
 def held_facts(
-    book: Book, account_id: int, after: int, upto: int | None, turn: int = 0
+    book: Book, account_id: int, after: Reach, upto: Reach | None, turn: int = 0
 ) -> Iterator[HeldFact]:
-    """Undecided cancellations with row ids from ``after`` (excluded) to ``upto`` that would
+    """Undecided cancellations that ``after`` does not cover, and ``upto`` does, that would
     really cancel a piece, order by order; only of orders behind ``turn``."""
-    turns = _turns(book, account_id, after, upto, turn)
+    turns = _turns(book, account_id, after, turn)
     ids = list(turns)
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
@@ -123,8 +136,8 @@ def held_facts(
             positions = {piece.item_id: piece.position.value for piece in order.pieces}
             for fact in facts[order_id]:
                 hit = tuple(positions[item] for item, by in stopped.items() if by is fact)
-                covered = fact.id > after and (upto is None or fact.id <= upto)
-                if hit and covered and fact.event is Event.CANCELLED:
+                meant = not after.covers(fact) and (upto is None or upto.covers(fact))
+                if hit and meant and fact.event is Event.CANCELLED:
                     yield _held(fact, hit, turns[order_id])
 
 
@@ -154,20 +167,19 @@ def drop(book: Book, account: str, *, note: str, actor: str, now: datetime) -> C
     with book.write():
         account_id = account_id_of(book, account)
         brake_id, upto, *_ = _must_be_on(book, account_id, account)
-        after = _released_upto(book, account_id)
+        after = _released(book, account_id)
         ids = [fact.id for fact in held_facts(book, account_id, after, upto)]
         ignore_many(book, ids, note=note, actor=actor, now=now)
         _close(book, brake_id, "DROPPED", note, actor, now)
     return Closed(account, brake_id, "DROPPED", actor, note, len(ids))
 
 
-def covered(book: Book, account_id: int, brake_id: int) -> tuple[int, int]:
-    """The row ids of the journal that a brake is about: after the first, up to the second."""
-    row = book.query(_UPTO, (brake_id,)).fetchone()
-    return _released_upto(book, account_id), int(row[0])
+def covered(book: Book, account_id: int, brake_id: int) -> tuple[Reach, Reach]:
+    """What a brake is about: after the first, up to the second."""
+    return _released(book, account_id), Reach(*book.query(_UPTO, (brake_id,)).fetchone())
 
 
-def _must_be_on(book: Book, account_id: int, account: str) -> tuple[int, int, int, int]:
+def _must_be_on(book: Book, account_id: int, account: str) -> tuple[int, Reach, int, int]:
     on = _open(book, account_id)
     if on is None:
         raise Refused(
@@ -178,23 +190,23 @@ def _must_be_on(book: Book, account_id: int, account: str) -> tuple[int, int, in
     return on
 
 
-def _open(book: Book, account_id: int) -> tuple[int, int, int, int] | None:
+def _open(book: Book, account_id: int) -> tuple[int, Reach, int, int] | None:
     row = book.query(_ON, (account_id,)).fetchone()
-    return None if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+    return None if row is None else (row[0], Reach(row[1], row[2]), row[3], row[4])
 
 
-def _released_upto(book: Book, account_id: int) -> int:
+def _released(book: Book, account_id: int) -> Reach:
     """What a person has said yes to before counts no more."""
-    return int(book.query(_RELEASED, (account_id,)).fetchone()[0])
+    return Reach(*book.query(_RELEASED, (account_id,)).fetchone())
 
 
-def _candidates(book: Book, account_id: int, after: int) -> int:
-    return int(book.query(_HOW_MANY, (account_id, after)).fetchone()[0])
+def _candidates(book: Book, account_id: int, after: Reach) -> int:
+    return int(book.query(_HOW_MANY, (account_id, after.fact, after.piece)).fetchone()[0])
 
 
-def _turns(book: Book, account_id: int, after: int, upto: int | None, turn: int) -> dict[str, int]:
+def _turns(book: Book, account_id: int, after: Reach, turn: int) -> dict[str, int]:
     """Orders with such cancellations, with the id of the first, in the order of these."""
-    return dict(book.query(_TURNS, (account_id, after, upto, turn)).fetchall())
+    return dict(book.query(_TURNS, (account_id, after.fact, after.piece, turn)).fetchall())
 
 
 def _open_orders(book: Book, account_id: int) -> int:
@@ -232,27 +244,29 @@ def _plan(facts: Sequence[HeldFact]) -> tuple[str, str]:
 
 
 _NAME: Final = "SELECT name FROM account WHERE id = ?"
-_UPTO: Final = "SELECT upto FROM brake WHERE id = ?"
+_UPTO: Final = "SELECT upto, upto_item FROM brake WHERE id = ?"
 _ON: Final = (
-    "SELECT id, upto, cancels, open_orders FROM brake WHERE account_id = ? AND state = 'OPEN'"
+    "SELECT id, upto, upto_item, cancels, open_orders FROM brake "
+    "WHERE account_id = ? AND state = 'OPEN'"
 )
 _RELEASED: Final = (
-    "SELECT coalesce(max(upto), 0) FROM brake WHERE account_id = ? AND state = 'RELEASED'"
+    "SELECT coalesce(max(upto), 0), coalesce(max(upto_item), 0) FROM brake "
+    "WHERE account_id = ? AND state = 'RELEASED'"
 )
 _CANDIDATES: Final = (
-    f"FROM inbox WHERE account_id = ? AND {OPEN_FACTS} AND status = 'CANCELLED' AND id > ?"
+    f"FROM inbox WHERE account_id = ? AND {OPEN_FACTS} AND status = 'CANCELLED' "
+    "AND (id > ? OR since_item > ?)"
 )
 _HOW_MANY: Final = f"SELECT count(DISTINCT order_id) {_CANDIDATES}"
 _TURNS: Final = (
-    f"SELECT order_id, min(id) {_CANDIDATES} AND id <= coalesce(?, 9223372036854775807) "
-    "GROUP BY order_id HAVING min(id) > ? ORDER BY min(id)"
+    f"SELECT order_id, min(id) {_CANDIDATES} GROUP BY order_id HAVING min(id) > ? ORDER BY min(id)"
 )
 _OPEN_ORDERS: Final = (
     "SELECT count(*) FROM orders WHERE account_id = ? AND state NOT IN ('COMPLETE', 'CANCELLED')"
 )
 _PUT_ON: Final = (
-    "INSERT INTO brake (account_id, run_id, upto, cancels, open_orders, state, opened_at, "
-    "closed_by, note) SELECT ?, ?, coalesce(max(id), 0), ?, ?, 'OPEN', ?, '', '' FROM inbox "
-    "RETURNING id"
+    "INSERT INTO brake (account_id, run_id, upto, upto_item, cancels, open_orders, state, "
+    "opened_at, closed_by, note) SELECT ?, ?, coalesce(max(id), 0), "
+    "(SELECT coalesce(max(id), 0) FROM item), ?, ?, 'OPEN', ?, '', '' FROM inbox RETURNING id"
 )
 _CLOSE: Final = "UPDATE brake SET state = ?, closed_at = ?, closed_by = ?, note = ? WHERE id = ?"

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from syncd.book.store import Book
 from syncd.book.tables import OPEN_FACTS
-from syncd.rules import EVENT_RANK, Before, Event, Fact as RulesFact, event_of
+from syncd.rules import EVENT_RANK, Before, Event, Fact as RulesFact, Reason, event_of
 from syncd.statuses import ReturnType, Status
 
 
@@ -61,8 +61,9 @@ _UNDONE: Final = (
     f"SELECT {FIELDS} FROM inbox WHERE account_id = ? AND order_id = ? AND (state IN "
     "('NEW', 'REFUSED', 'WAITING', 'PARKED', 'TOMBSTONE') OR (state = 'DONE' "
     "AND outcome = 'SKIPPED' AND code = 'channel_not_shipping' AND status <> 'DISPATCHED') OR "
-    "(state = 'DONE' AND code = 'ambiguous_replacement' AND EXISTS (SELECT 1 FROM exceptions e "
-    "WHERE e.inbox_id = inbox.id AND e.state = 'OPEN')))"
+    "(state = 'DONE' AND EXISTS (SELECT 1 FROM exceptions e WHERE e.inbox_id = inbox.id "
+    "AND e.order_id = inbox.order_id AND e.account_id = inbox.account_id "
+    "AND e.code = 'ambiguous_replacement' AND e.state = 'OPEN')))"
 )
 
 Key = tuple[int, int]
@@ -140,18 +141,26 @@ def take_up(book: Book, fact: Fact) -> None:
 
 UNIT: Final = "CASE WHEN i.bundle = '' THEN i.id ELSE i.bundle END"
 """What counts as one piece ``i``: itself, or its bundle."""
-_CARRIED_OUT: Final = "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT')"
+# What a cancellation did to the rest of its parcel is no word about these pieces.
+_CARRIED_OUT: Final = (
+    "d.outcome NOT IN ('PARK', 'REFUSED', 'SKIPPED', 'ACT') "
+    f"AND d.code NOT IN ('{Reason.SHIPS_SHORT}', '{Reason.REPACKED_AFTER_CANCEL}')"
+)
 TOOK_A_PIECE: Final = (
     f"{_CARRIED_OUT} "
-    "AND NOT (d.outcome = 'NOOP' AND d.event = 'CANCELLED' AND d.before = 'CANCELLED')"
+    "AND NOT (d.outcome IN ('NOOP', 'TOMBSTONE') AND d.event = 'CANCELLED' "
+    "AND d.before = 'CANCELLED')"
 )
 """The condition of a record ``d`` that has used up one of the pieces that its fact speaks of.
 
 One more that is cancelled, of a line of which all were, is about a piece that is still to come.
 """
+# By way of the order, for there is no index from a fact to its records.
 _RECORDS: Final = (
-    f"SELECT {UNIT}, d.outcome, d.code, {TOOK_A_PIECE} FROM decision d "
-    f"LEFT JOIN item i ON i.id = d.item_id WHERE d.inbox_id = ? AND {_CARRIED_OUT} ORDER BY d.id"
+    f"SELECT {UNIT}, d.outcome, d.code, {TOOK_A_PIECE} FROM inbox f "
+    "CROSS JOIN orders o ON o.account_id = f.account_id AND o.order_id = f.order_id "
+    "CROSS JOIN decision d ON d.order_id = o.id AND d.inbox_id = f.id "
+    f"LEFT JOIN item i ON i.id = d.item_id WHERE f.id = ? AND {_CARRIED_OUT} ORDER BY d.id"
 )
 
 F = TypeVar("F", bound=Fact)

@@ -58,8 +58,9 @@ def take_orders(
     The same order again changes nothing. A known order that shows further lines or a larger
     quantity gets these pieces; a smaller one is told as a problem, for pieces leave an order
     only by a cancellation. Stock is promised in the order of ``placed_at``. Where the channel
-    had cancelled pieces before they were known here, they are born CANCELLED. Another source that
-    shows the same pieces under other line ids adds none; it is told as a problem.
+    had cancelled pieces before they were known here, they are born CANCELLED; those that come in
+    mid-life are left to the next pass, which cancels them from there. Another source that shows
+    the same pieces under other line ids adds none; it is told as a problem.
 
     ``facility_of`` gives the facility code of a channel's location id; empty, or no function,
     means the account's own facility. ``source`` says where the orders come from.

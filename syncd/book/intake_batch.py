@@ -11,12 +11,12 @@ from msgspec import structs
 
 from syncd.book.documents import package_code
 from syncd.book.facts import LINE
+from syncd.book.intake_burial import Burial
 from syncd.book.intake_checks import Note, Problem
 from syncd.book.intake_files import NO_STATES
 from syncd.book.intake_known import (
     Desk,
     Known,
-    Tombstone,
     load_known,
     load_tombstones,
     reopen,
@@ -29,7 +29,7 @@ from syncd.book.replacing import ambiguous, open_exception, replaced_order, stan
 from syncd.book.stock import Bucket, Moves, on_hand
 from syncd.book.wording import listed, pieces
 from syncd.clock import to_micros
-from syncd.rules import Event, Piece, Position, Reason, choose, roll_up
+from syncd.rules import Piece, Position, roll_up
 from syncd.statuses import NewOrder, OrderLine
 
 _FREE_STATES: Final = frozenset(
@@ -54,11 +54,8 @@ class Batch:
         self._order_rows: list[tuple[Any, ...]] = []
         self._item_rows: list[tuple[Any, ...]] = []
         self._package_rows: list[tuple[Any, ...]] = []
-        self._decision_rows: list[tuple[Any, ...]] = []
-        self._used_tombstones: dict[int, int] = {}
+        self._burial = Burial(desk)
         self._facts_rows: list[tuple[str, str, int]] = []
-        # Tombstones of a line that has not come, or of a line or its replacement.
-        self._doubtful: list[tuple[int]] = []
         self._named_items: list[tuple[Any, ...]] = []
         self._growth: list[Record] = []
         self._named_facts: list[tuple[str, int, str, str]] = []
@@ -117,11 +114,10 @@ class Batch:
         self.changed += 1
         if added:
             self._widened.add(known.pk)
-            plain = [piece for piece in added if not piece.replaces]
-            if plain:
-                first, lines = self._raised.get(order.order_id, (plain[0].item_id, set()))
-                lines = lines | {piece.line_id for piece in plain}
-                self._raised[order.order_id] = first, lines
+            _, lines = self._raised.setdefault(order.order_id, (added[0].item_id, set()))
+            lines.update(piece.line_id for piece in added)
+            if not all(piece.replaces for piece in added):
+                lines.add("")  # a replacement is in nothing that was said without a line
             self._record_growth(known.pk, added)
 
     def _adopt(self, order: NewOrder, known: Known, names: Sequence[Adopted]) -> None:
@@ -237,9 +233,11 @@ class Batch:
     ) -> None:
         """Decide where each new piece begins: cancelled, as the file says, or by stock."""
         tombstones = self._tombstones.get(order.order_id)
-        if tombstones:
-            self._bury(known.pk, pieces, tombstones)
         states: Mapping[str, str] = getattr(order, "states", NO_STATES)
+        if tombstones and states:
+            self._burial.leave(tombstones)
+        elif tombstones:
+            self._burial.bury(known.pk, pieces, tombstones)
         parcels: dict[Position, int] = {}
         for piece in pieces:
             if piece.position is not Position.CANCELLED:
@@ -304,28 +302,6 @@ class Batch:
         )  # fmt: skip
         return package_id
 
-    def _bury(self, order_pk: int, pieces: list[Piece], tombstones: Sequence[Tombstone]) -> None:
-        """Cancel the pieces that the channel had cancelled before they were known here."""
-        for stone in tombstones:
-            choice = choose(pieces, stone.fact())
-            if choice.ambiguous or not choice.pieces:  # or it names no line that has come
-                self._doubtful.append((stone.id,))
-            chosen = [piece for piece in choice.pieces if piece.position is not Position.CANCELLED]
-            for piece in chosen:
-                piece.position = Position.CANCELLED
-                piece.changed_at = stone.occurred_at
-                self._decision_rows.append(
-                    (
-                        stone.id, order_pk, piece.item_id, Event.CANCELLED.value,
-                        Position.UNKNOWN_ORDER.value, Position.CANCELLED.value, "TOMBSTONE",
-                        Reason.CANCELLED_BEFORE_IMPORT.value, stone.run_id,
-                        f"import from {self._desk.source}", stone.occurred_at, self._desk.at,
-                    )
-                )  # fmt: skip
-            if chosen:
-                self._used_tombstones[stone.id] = len(chosen)
-                self.born_cancelled += len(chosen)
-
     def _write(self) -> None:
         book = self._book
         book.executemany(_ADD_ORDER, self._order_rows)
@@ -334,24 +310,13 @@ class Batch:
         book.executemany(_NAME_LINE, self._named_items)
         book.executemany(_NAME_FACTS, self._named_facts)
         book.executemany("UPDATE orders SET facts = ?, replaces = ? WHERE id = ?", self._facts_rows)
-        book.executemany(_ADD_DECISION, self._decision_rows)
-        book.executemany(
-            _USE_TOMBSTONE,
-            [
-                (f"{pieces(count)} born cancelled.", self._desk.at, stone)
-                for stone, count in self._used_tombstones.items()
-            ],
-        )
-        told = [(stone, self._desk.account_id, self._desk.at) for stone in self._used_tombstones]
-        book.executemany(_TELL, told)
+        self.unparked += self._burial.write()
+        self.born_cancelled = self._burial.born_cancelled
         self._moves.flush(book)
         refresh_orders(book, self._widened)
         write_records(book, self._growth)
-        self.unparked = unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
+        self.unparked += unpark(book, self._desk.account_id, list(dict.fromkeys(self._grown)))
         self.unparked += reopen(book, self._desk.account_id, self._raised)
-        doubtful = {one for one in self._doubtful if one[0] not in self._used_tombstones}
-        book.executemany(_DECIDE_TOMBSTONE, sorted(doubtful))
-        self.unparked += len(doubtful)
 
 
 def _skus(lines: Iterable[OrderLine]) -> Iterable[str]:
@@ -397,25 +362,10 @@ _ADD_ITEM: Final = (
     "return_type, return_id, return_from) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', '', '', '')"
 )
-_ADD_DECISION: Final = (
-    "INSERT INTO decision (inbox_id, order_id, item_id, event, before, after, outcome, code, "
-    "run_id, actor, occurred_at, decided_at, steps, implied, note) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'cancel_item', 0, '')"
-)
 _NAME_LINE: Final = (
     "UPDATE item SET line_id = ?, piece = piece - ? "
     "WHERE order_id = ? AND line_id = ? AND piece >= ? AND piece < ?"
 )
 _NAME_FACTS: Final = (
     f"UPDATE inbox SET as_line = ? WHERE account_id = ? AND order_id = ? AND {LINE} = ?"
-)
-_TELL: Final = (
-    "INSERT INTO outbox (inbox_id, account_id, topic, created_at) "
-    "VALUES (?, ?, 'order.changed', ?) ON CONFLICT (inbox_id) DO NOTHING"
-)
-_DECIDE_TOMBSTONE: Final = "UPDATE inbox SET state = 'NEW' WHERE id = ?"
-_USE_TOMBSTONE: Final = (
-    f"UPDATE inbox SET state = 'DONE', outcome = 'TOMBSTONE', code = "
-    f"'{Reason.CANCELLED_BEFORE_IMPORT}', message = ?, decided_at = ? "
-    "WHERE id = ?"
 )

@@ -160,10 +160,11 @@ def unpark(book: Book, account_id: int, ids: Sequence[str]) -> int:
 def reopen(book: Book, account_id: int, grown: Mapping[str, tuple[int, set[str]]]) -> int:
     """Have what was said of whole orders or lines, or of more pieces than there were, decided for
     pieces that came since; how many facts. ``grown``: order id -> the row id of its first new
-    piece, and the lines that have new pieces."""
+    piece, and the lines that have new pieces, with the empty one where it takes up what names
+    no line."""
     done = 0
     for order_id, (first, lines) in grown.items():
-        names = msgspec.json.encode(["", *lines]).decode()
+        names = msgspec.json.encode(sorted(lines)).decode()
         done += book.query(_REOPEN, (first, account_id, order_id, names)).rowcount
     return done
 
@@ -173,9 +174,12 @@ UPDATE inbox SET state = 'NEW', since_item = ?,
   message = 'The order has grown; to be decided for what is new.'
 WHERE account_id = ? AND order_id = ? AND state = 'DONE' AND status <> 'UNKNOWN'
 AND outcome IN ('NOOP', 'NOTE', 'APPLY', 'APPLY_CHAIN', 'HOLD', 'ESCALATE', 'TOMBSTONE')
-AND code <> 'ambiguous_replacement' AND {LINE} IN (SELECT value FROM json_each(?))
+AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.order_id = inbox.order_id
+  AND e.account_id = inbox.account_id AND e.inbox_id = inbox.id
+  AND e.code = 'ambiguous_replacement')
+AND {LINE} IN (SELECT value FROM json_each(?))
 AND (quantity IS NULL OR cumulative OR quantity > (
-  SELECT count(DISTINCT {UNIT})
-  FROM decision d JOIN item i ON i.id = d.item_id WHERE d.inbox_id = inbox.id
-  AND {TOOK_A_PIECE}))
+  SELECT count(DISTINCT {UNIT}) FROM orders o CROSS JOIN decision d ON d.order_id = o.id
+  JOIN item i ON i.id = d.item_id WHERE o.account_id = inbox.account_id
+  AND o.order_id = inbox.order_id AND d.inbox_id = inbox.id AND {TOOK_A_PIECE}))
 """

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from syncd.book.contradictions import LATER_FACT
+from syncd.book.facts import LINE
 from syncd.book.records import BY_HAND, Act
 from syncd.book.store import Book
 from syncd.book.waits import SYNCD
@@ -17,15 +18,15 @@ TIMERS: Final = ", ".join(f"'{RULES[wait].code}'" for wait in doing(Deed.OPEN))
 """Codes, for SQL, of what has waited too long: that contradicts nothing, whoever closes it."""
 ABOUT: Final = (
     "(e.item_id = i.id OR e.item_id IS NULL AND EXISTS (SELECT 1 FROM inbox said "
-    "WHERE said.id = e.inbox_id AND said.line_id IN ('', i.line_id) "
-    "AND (said.line_id <> '' OR said.sku IN ('', i.sku, i.bundle))))"
+    f"WHERE said.id = e.inbox_id AND {LINE} IN ('', i.line_id) "
+    f"AND ({LINE} <> '' OR said.sku IN ('', i.sku, i.bundle))))"
 )
 """Whether exception e asks where piece i stands: its own, or by a fact that may mean its line."""
 
 # What is told after the piece was moved here by hand, and says itself that it left.
 _CONFIRMED: Final = (
     "SELECT 1 FROM inbox f WHERE f.account_id = o.account_id AND f.order_id = o.order_id "
-    "AND f.line_id IN ('', i.line_id) AND f.state = 'DONE' AND f.decided_at >= d.decided_at "
+    f"AND {LINE} IN ('', i.line_id) AND f.state = 'DONE' AND f.decided_at >= d.decided_at "
     "AND f.occurred_at > coalesce(i.settled_at, 0) AND f.status IN "
     "('DISPATCHED', 'UNDELIVERED', 'DELIVERED', 'RETURN_NOTICED', 'RETURNED', 'LOST')"
 )

@@ -79,9 +79,10 @@ _INDEXES: Final = (
 _BRAKE_AND_DRIFT: Final = (
     'CREATE TABLE "brake" ("id" INTEGER NOT NULL PRIMARY KEY, "account_id" INTEGER NOT NULL '
     'REFERENCES "account" ("id") ON DELETE RESTRICT, "run_id" INTEGER NOT NULL REFERENCES "run" '
-    '("id") ON DELETE RESTRICT, "upto" INTEGER NOT NULL, "cancels" INTEGER NOT NULL, "open_orders" '
-    'INTEGER NOT NULL, "state" TEXT NOT NULL, "opened_at" INTEGER NOT NULL, "closed_at" INTEGER, '
-    '"closed_by" TEXT NOT NULL, "note" TEXT NOT NULL)',
+    '("id") ON DELETE RESTRICT, "upto" INTEGER NOT NULL, "upto_item" INTEGER NOT NULL DEFAULT 0, '
+    '"cancels" INTEGER NOT NULL, "open_orders" INTEGER NOT NULL, "state" TEXT NOT NULL, '
+    '"opened_at" INTEGER NOT NULL, "closed_at" INTEGER, "closed_by" TEXT NOT NULL, '
+    '"note" TEXT NOT NULL)',
     'CREATE INDEX "brake_account_id_state" ON "brake" ("account_id", "state")',
     'CREATE TABLE "drift" ("id" INTEGER NOT NULL PRIMARY KEY, "run_id" INTEGER NOT NULL '
     'REFERENCES "run" ("id") ON DELETE RESTRICT, "account_id" INTEGER NOT NULL REFERENCES '

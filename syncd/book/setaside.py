@@ -50,6 +50,7 @@ class _Fact(Struct, frozen=True):
     state: str
     status: str
     order_pk: int | None
+    taken_up: bool  # it was carried out, and is open again for what came into its order since
 
 
 def retry(
@@ -67,8 +68,9 @@ def retry(
     With ``line``, a line of the book, the facts named by ``ids`` are taken to be of that line:
     for what a channel or a report calls otherwise than the book does.
 
-    Raises NotFound for an unknown id, account or line, Refused when an id is settled or nothing
-    is named. Run the accounts returned to have them decided now.
+    Raises NotFound for an unknown id, account or line, Refused when an id is settled, or carried
+    out for another line already, or nothing is named. Run the accounts returned to have them
+    decided now.
     """
     if line and not ids:
         raise Refused("Name the facts that are of this line by their ids.", code="nothing_named")
@@ -86,6 +88,14 @@ def retry(
 def _take_for(book: Book, facts: Sequence[_Fact], line: str) -> str:
     """Have the facts be of this line of their orders; the words for it."""
     for fact in facts:
+        if fact.taken_up:
+            raise Refused(
+                f"Fact {fact.id} was carried out already for pieces that it named, and is open "
+                "only for those that came into its order since, so it cannot be taken to be of "
+                f"line {line}. Do by hand what it says of that line, or let it be decided as it "
+                f"was told: syncctl retry {fact.id}",
+                code="fact_settled",
+            )
         lines = [one for (one,) in book.query(_LINES, (fact.order_pk,))]
         if line not in lines:
             told = ", ".join(lines) or "none: the order is not in the book"
@@ -173,7 +183,7 @@ SELECT bad.id FROM bad WHERE bad.place <= (
   AND (bad.return_id = '' OR good.return_id IN ('', bad.return_id)))
 """
 _SELECT: Final = (
-    "SELECT f.id, a.name, f.state, f.status, o.id FROM inbox f "
+    "SELECT f.id, a.name, f.state, f.status, o.id, f.since_item IS NOT NULL FROM inbox f "
     "JOIN account a ON a.id = f.account_id "
     "LEFT JOIN orders o ON o.account_id = f.account_id AND o.order_id = f.order_id "
 )

@@ -459,6 +459,8 @@ class Brake(Table):
     account = ForeignKeyField(Account, on_delete="RESTRICT", index=False)
     run = ForeignKeyField(Run, on_delete="RESTRICT", index=False)  # the pass that was held
     upto = BigIntegerField()  # the newest inbox row that a release covers
+    # The newest piece for which a release covers a fact that is taken up again.
+    upto_item = BigIntegerField(constraints=[SQL("DEFAULT 0")], default=0)
     cancels = IntegerField()  # open orders that would be cancelled
     open_orders = IntegerField()  # of so many
     state = TextField(default="OPEN")  # OPEN, RELEASED, DROPPED (its cancellations set aside)

@@ -167,7 +167,8 @@ class Worker:
         more = "It names no line, and the order holds a line and its replacement."
         self.sheet.open_trouble(None, order, fact, code, "warning", self.now, more)
         self._record_order(order, fact, Outcome.ESCALATE.value, code)
-        return Verdict("DONE", Outcome.ESCALATE.value, code, more)
+        mark = (Outcome.ESCALATE.value, code)
+        return msgspec.structs.replace(_standing([*fact.marks, mark]), message=more)
 
     def _no_piece(self, order: Order, fact: Fact) -> Verdict:
         """The order is known but none of its pieces fits the fact."""

@@ -15,7 +15,8 @@ always give the same choice, in whatever order the pieces are handed in:
 * A total («2 of 3 so far») is first filled by the pieces that are there already. So is a dispatch
   or a delivery by a piece of which a later word has told that it must have happened.
 * Pieces of one bundle count as one and are chosen together.
-* A fact that was carried out before its order has grown is for the pieces that came since.
+* A fact that was carried out before its order has grown is for the pieces that came since; where
+  it may be of these or of a replacement that came, it is for a person.
 
 A cancellation, and a buyer's wish for one, is about what has not left the seller. A parcel that
 it names may be that of the line's other pieces, so the name weighs less here:
@@ -155,18 +156,27 @@ def _of_what_came(pieces: Sequence[Piece], fact: Fact, before: Before) -> Choice
     """What a fact that was carried out before means of the pieces that came since.
 
     A number is what is left of it. A fact that names a parcel or return spoke of pieces that were
-    there, but for those by which it exceeded the order. Where the order holds a replacement, a
-    fact without a line may be about either side, so it is done with.
+    there, but for those by which it exceeded the order. Where the order holds a replacement of
+    what it speaks of, a fact without a line may be about either side.
     """
-    came = [piece for piece in pieces if piece.item_id >= before.since and not piece.replaces]
-    either = not fact.line_id and any(piece.replaces for piece in pieces)
+    meant = _meant(pieces, fact)
+    came = [piece for piece in meant if piece.item_id >= before.since]
+    either = not fact.line_id and any(piece.replaces for piece in meant)
+    if either:
+        came = [piece for piece in came if not piece.replaces]
     named = fact.shipment_id or fact.tracking_number or fact.return_id
-    left = fact.quantity
+    left, had = fact.quantity, before.met
     if left is not None:
-        left -= before.met if named or fact.cumulative else before.used
-    if not came or either or (named if left is None else left < 1):
+        had = before.met if named or fact.cumulative else before.used
+        left -= had
+    if not came or (named if left is None else left < 1):
         return Choice([], 0)
-    return choose(came, replace(fact, quantity=left, cumulative=False, before=None))
+    if either:
+        return Choice([], left or 1, ambiguous=True)
+    choice = choose(came, replace(fact, quantity=left, before=None))
+    # Those that it met and did not use up are as many as it speaks of, where no others come.
+    choice.excess = max(0, choice.excess - (before.met - had))
+    return choice
 
 
 def _meant(pieces: Sequence[Piece], fact: Fact) -> list[Piece]:

@@ -247,6 +247,37 @@ def test_what_was_let_through_and_still_waits_is_not_dropped_with_the_next(tmp_p
     assert cancelled(office) == 3
 
 
+def grow(office: Office, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        office.seller.order(f"OD{number}", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+
+
+def test_what_was_let_through_is_judged_anew_for_pieces_that_came_since(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    cancels(office, range(3))
+    office.run()
+    say(office, acts.release)
+    assert decide(office) == "OK"
+    grow(office, range(3))
+    assert decide(office) == "HELD"
+    assert [one.order_id for one in queries.held(office.book, "shop").held] == ["OD0", "OD1", "OD2"]
+    say(office, acts.release)
+    assert (decide(office), cancelled(office)) == ("OK", 6)
+
+
+def test_a_drop_is_about_what_had_come_when_the_brake_was_put_on(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    cancels(office, range(4))
+    office.run()
+    say(office, acts.release)
+    assert decide(office) == "OK"
+    grow(office, range(3))
+    assert decide(office) == "HELD"
+    grow(office, range(3, 4))
+    assert say(office, acts.drop).dropped == 3
+    assert (decide(office), cancelled(office)) == ("OK", 5), "the piece that came later"
+
+
 def test_a_flood_with_orders_that_are_unknown_in_it_is_held_whole(tmp_path: Path) -> None:
     office = office_of(tmp_path)
     cancels(office, [77, 0, 78, 1, 2])

@@ -8,6 +8,7 @@ import pytest
 
 from syncd.book import acts, shipping
 from syncd.book.intake import take_orders
+from syncd.book.last_word import settled_pieces
 from syncd.book.replay import Replay, known_facts
 from syncd.book.worker import AccountView
 from syncd.errors import NotFound, Refused
@@ -167,6 +168,32 @@ def test_a_person_says_of_which_line_a_fact_is(seller: Seller) -> None:
     assert seller.journal() == [("DONE", "APPLY", "cancelled_on_channel")]
     (note,) = seller.rows("SELECT note FROM decision WHERE event = 'retry'")[0]
     assert note == "as of line L2"
+
+
+def test_a_word_on_a_fact_of_a_named_line_is_the_last_word_on_that_line(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, CANCELLED, line_id="9001", quantity=2)
+    acts.retry(seller.book, ids=[1], line="L1", actor=WHO, now=seller.clock.now())
+    seller.settle()
+    assert open_codes(seller) == ["quantity_exceeds"]
+    acts.settle(seller.book, [1], "dismiss", note="there was one", actor=WHO,
+                now=seller.clock.now())  # fmt: skip
+    with seller.book.connection():
+        assert settled_pieces(seller.book, 1, ["OD1"]) == {("OD1", "L1"): 1}
+
+
+def test_what_was_carried_out_for_one_line_is_not_taken_for_another(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    said(seller, CANCELLED, line_id="L1")
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    now = seller.clock.now()
+    acts.ignore(seller.book, [1], note="not for the new one", actor=WHO, now=now)
+    with pytest.raises(Refused, match="was carried out already"):
+        acts.retry(seller.book, ids=[1], line="L2", actor=WHO, now=now)
+    assert seller.rows("SELECT state, as_line FROM inbox") == [("IGNORED", "")]
+    acts.retry(seller.book, ids=[1], actor=WHO, now=now)
+    seller.settle()
+    assert seller.positions("OD1") == ["CANCELLED", "FULFILLABLE", "CANCELLED"]
 
 
 def test_a_fact_of_a_line_or_its_replacement_stops_both_until_it_is_settled(

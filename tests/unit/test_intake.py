@@ -349,6 +349,26 @@ def test_an_order_cancelled_before_it_was_known_is_born_cancelled(seller: Seller
     assert records == [("UNKNOWN_ORDER", "CANCELLED", "cancelled_before_import", 1)] * 2
 
 
+@pytest.mark.parametrize(
+    ("state", "stands", "bucket", "asked"),
+    [
+        ("PACKED", "CANCELLED", "putaway_pending", []),
+        ("DISPATCHED", "RETURN_EXPECTED", "in_transit_back", []),
+        ("DELIVERED", "DELIVERED", "sold", ["cancelled_after_delivery"]),
+    ],
+)
+def test_what_was_cancelled_before_it_came_in_mid_life_is_cancelled_from_there(
+    seller: Seller, state: str, stands: str, bucket: str, asked: list[str]
+) -> None:
+    seller.tell(seller.change("OD1", Status.CANCELLED))
+    seller.settle()
+    taken = take(seller, new("OD1", ("L1", "SHIRT", 1), states={"L1": state}))
+    assert (taken.born_cancelled, taken.unparked) == (0, 1)
+    seller.settle()
+    assert (seller.positions("OD1"), seller.stock_of("SHIRT")) == ([stands], {bucket: 1})
+    assert [code for (code,) in seller.rows("SELECT code FROM exceptions")] == asked
+
+
 def test_a_tombstone_of_one_line_cancels_that_line_only(seller: Seller) -> None:
     seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L2", quantity=1))
     seller.settle()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from syncd.rules import Before, Event, Fact, Piece, Position, choose
+from syncd.rules import Before, Choice, Event, Fact, Piece, Position, choose
 from tests.unit.rulekit import DAY, Bench, counts, fact, piece
 
 
@@ -593,7 +593,9 @@ SINCE = Before(since=3, met=1, used=1)
         ({"shipment_id": "P"}, SINCE, [], 0),
         ({"tracking_number": "T"}, SINCE, [], 0),
         ({"return_id": "R"}, SINCE, [], 0),
-        ({"line_id": "other"}, SINCE, [], 1),
+        ({"line_id": "other"}, SINCE, [], 0),
+        ({"quantity": 3}, Before(since=3, met=1, used=0), [3, 4], 0),
+        ({"quantity": 4}, Before(since=3, met=1, used=0), [3, 4], 1),
         ({}, Before(since=9, met=1, used=1), [], 0),
     ],
 )
@@ -605,10 +607,20 @@ def test_what_was_carried_out_is_for_the_pieces_that_came_since(
     assert ([one.item_id for one in found.pieces], found.excess) == (chosen, excess)
 
 
+def test_a_total_of_which_another_has_filled_a_part_takes_the_rest() -> None:
+    pieces = [piece("FULFILLABLE", number) for number in range(4)]
+    pieces[2].position = Position.CANCELLED
+    told = fact("CANCELLED", quantity=2, cumulative=True, before=SINCE)
+    assert [one.item_id for one in choose(pieces, told).pieces] == [3]
+
+
 def test_a_replacement_among_them_is_nothing_that_was_spoken_of() -> None:
     pieces = [piece("FULFILLABLE", number) for number in range(4)]
     pieces[3].replaces = "L1"
     pieces[3].line_id = "L2"
-    assert choose(pieces, fact("CANCELLED", line_id="", before=SINCE)).pieces == []
+    either = fact("CANCELLED", line_id="", before=SINCE)
+    assert choose(pieces, either).ambiguous
+    assert choose(pieces, fact("CANCELLED", line_id="", sku="none", before=SINCE)).excess == 0
+    assert choose([*pieces[:2], pieces[3]], either) == Choice([], 0)
     of_line = choose(pieces, fact("CANCELLED", before=SINCE))
     assert [one.item_id for one in of_line.pieces] == [3]
