@@ -103,7 +103,7 @@ def weigh(book: Book, account_id: int, run_id: int, brake: Brake, now: datetime)
             if not brake.enabled or _candidates(book, account_id, after) < brake.floor:
                 return None
             facts = list(held_facts(book, account_id, after, None))
-            cancels = len({fact.order_id for fact in facts})
+            cancels = len({fact.order_id for fact in facts if fact.positions})
             orders = _open_orders(book, account_id)
             if not trips(cancels, orders, brake):
                 return None
@@ -118,7 +118,8 @@ def held_facts(
     book: Book, account_id: int, after: Reach, upto: Reach | None, turn: int = 0
 ) -> Iterator[HeldFact]:
     """Undecided cancellations that ``after`` does not cover, and ``upto`` does, that would
-    really cancel a piece, order by order; only of orders behind ``turn``."""
+    really cancel a piece, order by order; only of orders behind ``turn``. New ones of an order
+    that the book does not have are among them, for it would be born cancelled."""
     turns = _turns(book, account_id, after, turn)
     ids = list(turns)
     for start in range(0, len(ids), _AT_ONCE):
@@ -130,14 +131,14 @@ def held_facts(
             facts.setdefault(fact.order_id, []).append(fact)
         for order_id in part:
             order = sheet.orders.get(order_id)
-            if order is None:
-                continue
-            stopped = foresee(order.pieces, facts[order_id])
-            positions = {piece.item_id: piece.position.value for piece in order.pieces}
+            pieces = [] if order is None else order.pieces
+            stopped = foresee(pieces, facts[order_id])
+            positions = {piece.item_id: piece.position.value for piece in pieces}
             for fact in facts[order_id]:
                 hit = tuple(positions[item] for item, by in stopped.items() if by is fact)
                 meant = not after.covers(fact) and (upto is None or upto.covers(fact))
-                if hit and meant and fact.event is Event.CANCELLED:
+                unborn = order is None and fact.state == "NEW"
+                if (hit or unborn) and meant and fact.event is Event.CANCELLED:
                     yield _held(fact, hit, turns[order_id])
 
 

@@ -99,6 +99,9 @@ def _held(account: str, limit: int, after: int, everything: bool) -> dict[str, A
     return {"held": held, "next": page["next"]}
 
 
+NOT_HERE: Final = "not in the book yet"
+
+
 def _say_held(one: Mapping[str, Any]) -> None:
     say()
     table(
@@ -107,7 +110,7 @@ def _say_held(one: Mapping[str, Any]) -> None:
             ("LINE", field("line_id")),
             ("SKU", field("sku")),
             ("PIECES", lambda row: "all" if row["quantity"] is None else str(row["quantity"])),
-            ("STANDS", lambda row: ", ".join(dict.fromkeys(row["positions"]))),
+            ("STANDS", lambda row: ", ".join(dict.fromkeys(row["positions"])) or NOT_HERE),
             ("CHANNEL SAYS", field("native_status")),
         ],
         one["held"],

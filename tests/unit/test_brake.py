@@ -205,6 +205,25 @@ def test_a_drop_sets_the_cancellations_aside_and_decides_the_rest(tmp_path: Path
     assert cancelled(office) == 0
 
 
+def test_a_drop_spares_orders_that_the_book_does_not_have_yet(tmp_path: Path) -> None:
+    """They are listed, and not counted: nobody knows whether they are open."""
+    office = office_of(tmp_path)
+    cancels(office, [76])
+    office.run()
+    assert office.seller.journal() == [("TOMBSTONE", "TOMBSTONE", "cancelled_before_import")]
+    cancels(office, [0, 1, 2, 77], occurred_at=START)
+    assert "3 of 10 open orders" in office.run()["message"]
+    listed = {one.order_id: one.positions for one in queries.held(office.book, "shop").held}
+    assert listed.pop("OD77") == ()
+    assert listed == {f"OD{n}": ("UNFULFILLABLE",) for n in range(3)}
+    assert say(office, acts.drop).dropped == 4
+    for number in (76, 77):
+        office.seller.order(f"OD{number}", ("L1", "SHIRT", 1))
+    assert decide(office) == "OK"
+    assert office.seller.positions("OD76") == ["CANCELLED"], "heard before, and of no flood"
+    assert office.seller.positions("OD77") == ["UNFULFILLABLE"]
+
+
 def test_a_word_is_told_back_and_is_about_what_the_brake_covers(tmp_path: Path) -> None:
     office = office_of(tmp_path)
     cancels(office, range(3))
@@ -260,7 +279,8 @@ def test_what_was_let_through_is_judged_anew_for_pieces_that_came_since(tmp_path
     assert decide(office) == "OK"
     grow(office, range(3))
     assert decide(office) == "HELD"
-    assert [one.order_id for one in queries.held(office.book, "shop").held] == ["OD0", "OD1", "OD2"]
+    held = [one.order_id for one in queries.held(office.book, "shop").held]
+    assert held == ["OD0", "OD1", "OD2"]
     say(office, acts.release)
     assert (decide(office), cancelled(office)) == ("OK", 6)
 
@@ -282,7 +302,8 @@ def test_a_flood_with_orders_that_are_unknown_in_it_is_held_whole(tmp_path: Path
     office = office_of(tmp_path)
     cancels(office, [77, 0, 78, 1, 2])
     assert office.run()["state"] == "HELD"
-    assert [one.order_id for one in queries.held(office.book, "shop").held] == ["OD0", "OD1", "OD2"]
+    held = [one.order_id for one in queries.held(office.book, "shop").held]
+    assert held == ["OD77", "OD0", "OD78", "OD1", "OD2"]
 
 
 def test_every_run_tells_of_how_many_it_is_held(tmp_path: Path) -> None:
