@@ -30,7 +30,6 @@ class Held(Struct, frozen=True):
     """A pass that the brake holds: how many open orders of how many, and the words for it."""
 
     account: str
-    brake_id: int
     cancels: int
     open_orders: int
     plan_hash: str
@@ -107,11 +106,11 @@ def weigh(book: Book, account_id: int, run_id: int, brake: Brake, now: datetime)
             orders = _open_orders(book, account_id)
             if not trips(cancels, orders, brake):
                 return None
-            brake_id = _put_on(book, account_id, run_id, cancels, orders, now)
+            _put_on(book, account_id, run_id, cancels, orders, now)
         else:
-            brake_id, _, cancels, orders = on
+            *_, cancels, orders = on
             facts = list(held_facts(book, account_id, _released(book, account_id), None))
-        return Held(name, brake_id, cancels, orders, *_plan(facts))
+        return Held(name, cancels, orders, *_plan(facts))
 
 
 def held_facts(
@@ -218,9 +217,8 @@ def _open_orders(book: Book, account_id: int) -> int:
 
 def _put_on(
     book: Book, account_id: int, run_id: int, cancels: int, orders: int, now: datetime
-) -> int:
-    row = book.query(_PUT_ON, (account_id, run_id, cancels, orders, to_micros(now))).fetchone()
-    return int(row[0])
+) -> None:
+    book.query(_PUT_ON, (account_id, run_id, cancels, orders, to_micros(now)))
 
 
 def _close(book: Book, brake_id: int, state: str, note: str, actor: str, now: datetime) -> None:
@@ -268,6 +266,6 @@ _OPEN_ORDERS: Final = (
 _PUT_ON: Final = (
     "INSERT INTO brake (account_id, run_id, upto, upto_item, cancels, open_orders, state, "
     "opened_at, closed_by, note) SELECT ?, ?, coalesce(max(id), 0), "
-    "(SELECT coalesce(max(id), 0) FROM item), ?, ?, 'OPEN', ?, '', '' FROM inbox RETURNING id"
+    "(SELECT coalesce(max(id), 0) FROM item), ?, ?, 'OPEN', ?, '', '' FROM inbox"
 )
 _CLOSE: Final = "UPDATE brake SET state = ?, closed_at = ?, closed_by = ?, note = ? WHERE id = ?"

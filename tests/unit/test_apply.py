@@ -17,10 +17,11 @@ from syncd.book.tables import Facility, Tenant
 from syncd.book.verbs import VERBS
 from syncd.errors import Refused
 from syncd.rules import TENANT_NOT_LIVE, PartialCancel, Policies, Position, Verb
-from syncd.statuses import ReturnType, Status
+from syncd.statuses import OrderRef, ReturnType, Status
 from tests.bookkit import Seller, check_invariants
 
 RTO, CIR = ReturnType.RTO, ReturnType.CIR
+GONE = Status.DISPATCHED
 
 
 @pytest.fixture
@@ -373,6 +374,29 @@ def test_what_the_channel_does_not_ship_is_only_an_echo(seller: Seller) -> None:
     assert seller.positions("OD1") == ["CANCELLED"], "a cancellation is never gated"
 
 
+def test_whether_the_channel_ships_it_is_asked_with_all_that_is_known(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1), facts={"type": "SELF", "zone": "S"})
+    asked: list[object] = []
+
+    def ships(ref: object) -> bool:
+        asked.append(ref)
+        return False
+
+    facts = {"type": "OWN"}
+    seller.tell(
+        seller.change("OD1", Status.DISPATCHED, line_id="L1", shipment_id="S1", facts=facts)
+    )
+    seller.tell(seller.change("OD1", Status.DELIVERED, line_id=""))
+    seller.settle(ships=ships)
+    assert asked == [
+        OrderRef(
+            order_id="OD1", line_ids=("L1",), shipment_ids=("S1",),
+            facts={"type": "OWN", "zone": "S"},
+        ),
+        OrderRef(order_id="OD1", facts={"type": "SELF", "zone": "S"}),
+    ]  # fmt: skip
+
+
 def test_one_broken_order_is_set_aside_and_the_others_go_on(seller: Seller) -> None:
     for number in range(1, 6):
         seller.order(f"OD{number}", ("L1", "SHIRT", 1))
@@ -613,3 +637,19 @@ def test_what_left_after_its_cancellation_is_not_put_away_though_both_come_in_on
     assert seller.rows("SELECT item_id, state FROM putaway") == [(2, "HELD")]
     notes = "SELECT note FROM decision WHERE code = 'dispatched_after_cancel'"
     assert seller.rows(notes) == [("",)], "there was a putaway to stop"
+
+
+def test_what_one_batch_puts_back_on_the_shelf_it_takes_again(seller: Seller) -> None:
+    for number in (1, 2, 3, 4):
+        seller.order(f"OD{number}", ("L1", "SOCK", 1))
+        seller.tell(seller.change(f"OD{number}", Status.CANCEL_REQUESTED))
+    seller.settle()
+    seller.stock("SOCK", 3)
+    seller.order("OD5", ("L1", "SOCK", 1))
+    assert seller.positions("OD5") == ["FULFILLABLE"]
+    minute = timedelta(minutes=1)
+    for number, status in ((1, GONE), (5, Status.CANCELLED), (2, GONE), (3, GONE), (4, GONE)):
+        seller.clock.advance(minute)
+        seller.tell(seller.change(f"OD{number}", status))
+    seller.settle()
+    assert seller.stock_of("SOCK") == {"in_transit_out": 4, "shortage": -1}

@@ -189,6 +189,27 @@ def test_a_part_is_split_again_and_the_first_number_still_finds_it(seller: Selle
     assert told(seller, left(seller, "SH1")) == ["DISPATCHED"] * 3
 
 
+def test_the_old_numbers_of_several_orders_are_known_in_one_batch(seller: Seller) -> None:
+    for order_id, number in (("OD1", "SH1"), ("OD2", "SH2"), ("OD3", "SH3")):
+        for line in ("a", "b"):
+            seller.stock(line.upper(), 1)
+        seller.order(order_id, ("a", "A", 1), ("b", "B", 1))
+        seller.advance(order_id, Position.CREATED)
+        with seller.book.write():
+            seller.book.query(
+                "UPDATE package SET shipment_id = ? WHERE shipment_id = ''", (number,)
+            )
+        now = seller.clock.now()
+        acts.split(seller.book, "shop", order_id, {"b": 1}, actor="asha", now=now)
+    numbers = {"OD2": "SH2", "OD3": "SH3"}
+    for order_id, number in numbers.items():
+        seller.tell(seller.change(order_id, Status.DISPATCHED, shipment_id=number))
+    seller.settle()
+    assert seller.positions("OD1") == ["CREATED", "CREATED"]
+    assert [seller.positions(one) for one in numbers] == [["DISPATCHED", "DISPATCHED"]] * 2
+    assert seller.count("package", "state = 'DISPATCHED'") == 4, "no third parcel was made"
+
+
 def test_parcels_are_put_together(seller: Seller) -> None:
     packed(seller, Position.CREATED, "a", "b", "c")
     split(seller, "b", names=acts.Names("SH2"))
@@ -261,6 +282,16 @@ def test_a_piece_cancelled_in_a_parcel_is_in_none_after_its_split(seller: Seller
     split(seller, "b")
     assert seller.rows(WHERE) == [("a", None, "CANCELLED"), ("b", 3, "PICKED"), ("c", 2, "PICKED")]
     told(seller, left(seller, "SH1"))  # the invariants are looked at
+
+
+def test_a_piece_cancelled_in_another_parcel_stays_in_that(seller: Seller) -> None:
+    seller.policies = Policies(partial_cancel=PartialCancel.SHIP_SHORT)
+    packed(seller, Position.CREATED, "a", "b", "c", "d", names=False)
+    split(seller, "c", "d")
+    seller.advance("OD1", Position.PACKED)
+    told(seller, seller.change("OD1", Status.CANCELLED, line_id="a"))
+    split(seller, "d", parcel="SP-3")
+    assert seller.rows(WHERE)[:2] == [("a", 2, "CANCELLED"), ("b", 2, "PACKED")]
 
 
 @pytest.mark.parametrize(
@@ -522,8 +553,9 @@ def test_a_return_names_the_parcel_in_which_it_must_have_left(seller: Seller) ->
     ]  # fmt: skip
 
 
-def test_a_parcel_that_left_in_part_is_not_parted_by_hand(seller: Seller) -> None:
-    packed(seller, Position.PACKED, "a", "b", "c", names=False)
+@pytest.mark.parametrize("to", [Position.PACKED, Position.READY_TO_SHIP])
+def test_a_parcel_that_left_in_part_is_not_parted_by_hand(seller: Seller, to: Position) -> None:
+    packed(seller, to, "a", "b", "c", names=False)
     told(seller, left(seller, "SH1", line_id="a"))
     for act in (lambda: split(seller, "b", parcel="SP-1"), lambda: merge(seller, "SP-1", "SP-1")):
         with pytest.raises(Refused) as caught:
@@ -537,5 +569,5 @@ def test_a_parcel_that_left_in_part_is_not_parted_by_hand(seller: Seller) -> Non
     )
     with pytest.raises(Refused, match="0 parcel"):
         merge(seller)
-    assert seller.rows(WHERE) == [("a", 1, "DISPATCHED"), ("b", 1, "PACKED"), ("c", 1, "PACKED")]
+    assert seller.rows(WHERE) == [("a", 1, "DISPATCHED"), ("b", 1, to), ("c", 1, to)]
     assert [row[2] for row in seller.rows(INVOICES)] == ["ISSUED"]

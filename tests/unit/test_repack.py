@@ -322,3 +322,31 @@ def test_a_repack_survives_being_told_again(seller: Seller) -> None:
     assert {k: v for k, v in after.items() if k != "sqlite_sequence"} == {
         k: v for k, v in before.items() if k != "sqlite_sequence"
     }
+
+
+def test_a_line_that_is_cancelled_in_two_places_mends_the_parcel_of_one(seller: Seller) -> None:
+    """One of its pieces is in no parcel yet, the other in an invoiced one beside another line."""
+    for sku, number in (("SHIRT", 2), ("MUG", 1)):
+        seller.stock(sku, number)
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "MUG", 1))
+    seller.advance("OD1", Position.PACKED)
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "MUG", 1))
+    seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L1"))
+    seller.settle()
+    assert sorted(seller.positions("OD1")) == ["CANCELLED", "CANCELLED", "CREATED"]
+    assert seller.rows("SELECT state FROM invoice") == [("VOIDED",)]
+
+
+def test_what_left_beside_a_line_that_is_called_back_in_part_is_noted(seller: Seller) -> None:
+    for sku, number in (("SHIRT", 2), ("MUG", 1)):
+        seller.stock(sku, number)
+    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "MUG", 1))
+    seller.advance("OD1", Position.PACKED)
+    for line in ("L1", "L2"):
+        seller.tell(seller.change("OD1", Status.DISPATCHED, line_id=line, quantity=1))
+    seller.settle()
+    seller.tell(seller.change("OD1", Status.CANCELLED, line_id="L1"))
+    seller.settle()
+    assert sorted(seller.positions("OD1")) == ["CANCELLED", "DISPATCHED", "RETURN_EXPECTED"]
+    noted = "SELECT i.line_id FROM decision d JOIN item i ON i.id = d.item_id "
+    assert seller.rows(f"{noted} WHERE d.code = 'ships_short'") == [("L2",)]

@@ -132,6 +132,12 @@ def test_a_withdrawn_customers_return_is_delivered_again() -> None:
 
 
 @pytest.mark.parametrize("event", [Event.RETURN_NOTICED_RTO, Event.RETURN_NOTICED_CIR])
+def test_a_withdrawn_return_of_what_was_not_seen_leaving_moves_nothing(event: Event) -> None:
+    decision = decide(piece("PACKED", withdrawn_at=THEN), fact(event, EARLIER, left_seller=False))
+    assert (said(decision), decision.steps) == (("NOOP", "PACKED", "stale_event"), ())
+
+
+@pytest.mark.parametrize("event", [Event.RETURN_NOTICED_RTO, Event.RETURN_NOTICED_CIR])
 @pytest.mark.parametrize("at", [EARLIER, THEN])
 def test_a_notice_older_than_its_withdrawal_is_stale(event: Event, at: int) -> None:
     decision = decide(piece("DELIVERED", withdrawn_at=THEN), fact(event, at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.survivors import OPEN, REASONS, page, reason_for
+from tools.survivors import OPEN, REASONS, Result, page, reason_for, table
 
 SQL, NEVER, GUARD, UNREAD, MOMENT, EMPTY, DEFAULT, WORDS = (reason for reason, _ in REASONS)
 
@@ -30,10 +30,26 @@ SQL, NEVER, GUARD, UNREAD, MOMENT, EMPTY, DEFAULT, WORDS = (reason for reason, _
     ],
 )
 def test_the_reason_of_a_change(old: str, new: str, reason: str) -> None:
-    assert reason_for(old, new) == reason
+    assert reason_for("book.verbs.ask", old, new, {}) == reason
+
+
+def test_the_reason_that_somebody_wrote_comes_first_and_is_about_one_line() -> None:
+    why = {"book.verbs.ask": {"a or b": "looked at"}}
+    assert reason_for("book.verbs.ask", "a and b", "a or b", why) == "looked at"
+    assert reason_for("book.verbs.ask", "a and c", "a or c", why) == OPEN
+    assert reason_for("book.verbs.hold", "a and b", "a or b", why) == OPEN
 
 
 def test_the_page_counts_and_names_each_change() -> None:
-    text = "\n".join(page([("book.verbs.ask", "a and b", "a or b")]))
-    assert "1 changes survived" in text
-    assert f"## {OPEN}: 1\n\n- `book.verbs.ask`: `a and b` became `a or b`" in text
+    found = [("book.verbs.ask", "a and b", "a or b"), ("book.verbs.hold", "c", "d")]
+    text = "\n".join(page(found, {"book.verbs.ask": {"a or b": "looked at"}}))
+    assert text.startswith("## looked at: 1\n\n- `book.verbs.ask`: `a and b` became `a or b`")
+    assert text.rstrip().endswith(f"## {OPEN}: 1\n\n- `book.verbs.hold`: `c` became `d`")
+
+
+def test_the_table_has_a_share_for_each_module_and_each_floor() -> None:
+    wheres = ["rules.choose.choose", "rules.choose.near", "rules.ship.may", "book.verbs.ask"]
+    found = [Result(str(n), where, n > 0) for n, where in enumerate(wheres)]
+    text = "\n".join(table(found))
+    assert "| choose | 2 | 1 | 50.0 % |\n| ship | 1 | 1 | 100.0 % |\n| **all** | 3 | 2 |" in text
+    assert "| syncd/book |" in text
