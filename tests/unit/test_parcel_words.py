@@ -11,7 +11,7 @@ from syncd.book import queries
 from syncd.book.shipping import ParcelVerdict, ShipVerdict
 from syncd.errors import NotFound, Refused, SyncdError
 from syncd.rules import PartialCancel, Policies, Position
-from syncd.statuses import Status
+from syncd.statuses import ReturnType, Status
 from tests.bookkit import Seller
 
 
@@ -75,6 +75,12 @@ def left_says_the_panel(seller: Seller) -> None:
     seller.tell(seller.change("OD1", Status.DISPATCHED, line_id="L1"))
 
 
+def on_its_way_back_says_the_panel(seller: Seller) -> None:
+    packed(seller)
+    named = {"line_id": "L1", "return_type": ReturnType.RTO, "tracking_number": "T1"}
+    seller.tell(seller.change("OD1", Status.RETURN_NOTICED, **named))
+
+
 def left_says_the_panel_and_the_seller_ships(seller: Seller) -> None:
     packed(seller)
     told(seller, Status.DELIVERED, ships=False)
@@ -130,6 +136,15 @@ SITUATIONS = [
         f"Parcel SP-1: the panel already says it has left: DISPATCHED of line L1 at {AT}, and the "
         "book has not followed yet. Look whether it is still here, and do not send it a second "
         "time; see what keeps the book back: syncctl explain OD1",
+    ),
+    (
+        on_its_way_back_says_the_panel,
+        "READY_TO_SHIP",
+        False,
+        "told_left",
+        f"Parcel SP-1: the panel already says it has left: RETURN_NOTICED_RTO of line L1 at {AT}, "
+        "and the book has not followed yet. Look whether it is still here, and do not send it a "
+        "second time; see what keeps the book back: syncctl explain OD1",
     ),
     (
         left_says_the_panel_and_the_seller_ships,

@@ -341,6 +341,14 @@ HISTORIES = [
         "RETURN_EXPECTED return_type=RTO return_from=DELIVERED dispatched=2 delivered=2 "
         "return_noticed=5 withdrawn=9 [SP-1 RETURN_EXPECTED left=2 INV/001 ISSUED]",
     ),
+    (
+        "DISPATCHED@1/S1 RETURN_NOTICED_RTO:R1@3 LOST@6 RETURN_WITHDRAWN_RTO:R1@3",
+        "LOST return_id=R1 dispatched=1 withdrawn=3 lost=6 [SP-1 LOST S1 left=1 INV/001 ISSUED]",
+    ),
+    (
+        "DELIVERED@5 DELIVERED@7 DELIVERED@6",
+        "DELIVERED dispatched=5 delivered=7 [SP-1 DELIVERED left=5 INV/001 ISSUED]",
+    ),
 ]
 
 
