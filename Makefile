@@ -68,9 +68,11 @@ soak: $(VENV)/.installed-test ## the random machine over the book (MINUTES=n, AR
 
 mutants: $(VENV)/.installed-test ## rules and apply code, changed in small ways: which tests notice (ARGS='syncd.rules.orders*')
 	@$(PIP_INSTALL) -e '.[test,mutants]' $(EDITABLE_PLUGINS)
+	@mkdir -p build
 	@$(BIN)/mutmut run --max-children $(WORKERS) 'syncd.rules.brake*' >build/mutmut.log 2>&1 || { tail -c 2000 build/mutmut.log; exit 1; }
 	@cd mutants && $(abspath $(BIN))/python -m tools.mutants --workers $(WORKERS) $(ARGS)
-	@$(BIN)/python -m tools.survivors
+	@$(BIN)/python -m tools.survivors > build/mutants.md
+	@grep '^[|#]' build/mutants.md; echo 'Each of them: build/mutants.md'
 
 lint: $(VENV)/.installed-test ## ruff, mypy --strict, the layer contracts
 	@$(BIN)/ruff check .
