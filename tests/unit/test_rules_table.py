@@ -361,3 +361,10 @@ def test_the_table_is_printed(words: tuple[str, ...], code: int) -> None:
     heads = [line for line in done.stdout.splitlines() if line in Event.__members__]
     assert heads == ([] if code else list(words) or list(Event))
     assert ("unknown event LOSS" in done.stderr) == (code == 2)
+
+
+def test_whatever_a_person_must_settle_says_how_urgent_it_is() -> None:
+    for cell in TABLE.values():
+        for told in (cell, *cell.older):
+            if told.outcome in (Outcome.ESCALATE, Outcome.HOLD):
+                assert Verb.ALERT in [step.verb for step in told.steps], cell.name
