@@ -477,6 +477,30 @@ def test_an_order_at_two_facilities_has_a_parcel_and_an_invoice_at_each(
     ) == [("BLR", "DISPATCHED", shipment, "INV/001"), ("DEL", "DISPATCHED", shipment, "D/1")]
 
 
+def test_a_tracking_number_means_its_parcel_in_a_later_pass_too(seller: Seller) -> None:
+    seller.stock("A", 2)
+    seller.order("OD1", ("a", "A", 2))
+    for number in ("T1", "T2"):
+        told(seller, left(seller, tracking=number, line_id="a", quantity=1))
+    second = seller.change("OD1", Status.DELIVERED, tracking_number="T2", quantity=1)
+    assert told(seller, second) == ["DISPATCHED", "DELIVERED"]
+
+
+def test_a_fact_waits_for_the_second_of_its_facilities_as_well(seller: Seller) -> None:
+    seller.stock("A", 1)
+    seller.order("OD1", ("a", "A", 1))
+    second_facility(seller)
+    now = seller.clock.now()
+    acts.set_facility(seller.book, "DEL", state="INACTIVE", traceability="NONE", actor="t", now=now)
+    assert told(seller, left(seller)) == ["FULFILLABLE", "FULFILLABLE"]
+    assert seller.rows("SELECT code, message FROM inbox") == [
+        (
+            "facility_inactive",
+            "Facility DEL is not active; make it ACTIVE again, the fact is then tried again",
+        )
+    ]
+
+
 def test_a_cancellation_at_one_facility_leaves_the_other_parcel_alone(seller: Seller) -> None:
     packed(seller, Position.PACKED, "a", "b")
     second_facility(seller)

@@ -295,6 +295,11 @@ def test_a_tracking_number_names_its_pieces_and_may_be_replaced() -> None:
     assert chosen(pieces, fact("DELIVERED", quantity=1, tracking_number="T9")) == ([0], 0)
 
 
+def test_a_piece_without_a_tracking_number_is_nearer_than_one_with_another() -> None:
+    pieces = [piece("DISPATCHED", 0, tracking_number="T2"), piece("DISPATCHED", 1)]
+    assert chosen(pieces, fact("DELIVERED", tracking_number="T1", quantity=1)) == ([1], 0)
+
+
 def test_a_return_keeps_its_pieces() -> None:
     pieces = line("DELIVERED", "CIR_CREATED", "DELIVERED", shipment_id="S1")
     pieces[1].return_id = "R1"
@@ -324,6 +329,15 @@ def test_a_bundle_goes_together_and_counts_as_one() -> None:
     assert chosen(pieces, fact("DISPATCHED", quantity=1)) == ([0, 1], 0)
     assert chosen(pieces, fact("DISPATCHED", quantity=3)) == ([0, 1, 2, 3], 1)
     assert chosen(pieces, fact("CANCELLED", line_id="", sku="LID", quantity=1)) == ([0, 1], 0)
+
+
+def test_a_part_of_a_bundle_means_that_bundle_and_no_other() -> None:
+    skus = [("MUG", "one"), ("SHIRT", "one"), ("CUP", "two"), ("SHOE", "two")]
+    pieces = [
+        piece("FULFILLABLE", number, sku=sku, bundle=bundle)
+        for number, (sku, bundle) in enumerate(skus)
+    ]
+    assert chosen(pieces, fact("DISPATCHED", line_id="", sku="MUG")) == ([0, 1], 0)
 
 
 def test_a_bundle_in_two_parcels_moves_in_parts() -> None:
