@@ -653,3 +653,17 @@ def test_what_one_batch_puts_back_on_the_shelf_it_takes_again(seller: Seller) ->
         seller.tell(seller.change(f"OD{number}", status))
     seller.settle()
     assert seller.stock_of("SOCK") == {"in_transit_out": 4, "shortage": -1}
+
+
+def test_a_shortage_and_the_number_of_a_piece_outlive_a_pass(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 2))
+    settle(seller, GONE, line_id="L1")
+    settle(seller, Status.DELIVERED, line_id="L1", quantity=1)
+    settle(seller, Status.CANCELLED, line_id="L1", quantity=2)
+    assert seller.rows("SELECT position, short FROM item ORDER BY piece DESC") == [
+        ("RETURN_EXPECTED", 1), ("DELIVERED", 1),
+    ]  # fmt: skip
+    settle(seller, Status.RETURNED, line_id="L1", quantity=2, return_type=CIR)
+    messages = [text for (text,) in seller.rows("SELECT message FROM exceptions ORDER BY id")]
+    assert any(" of line L1 piece 1, " in text for text in messages)
+    assert any(" of line L1 piece 2, " in text for text in messages)

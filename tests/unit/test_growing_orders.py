@@ -384,3 +384,13 @@ def test_a_cancellation_of_an_order_with_a_replacement_may_be_of_either(seller: 
     said(seller, CANCELLED, line_id="")
     words = shipping.of_order(seller.book, "OD1").words
     assert "the channel said CANCELLED at " in words
+
+
+def test_what_stands_is_not_passed_over_when_the_seller_ships_the_rest(seller: Seller) -> None:
+    seller.order("OD1", ("L1", "SHIRT", 1))
+    said(seller, GONE)
+    before = seller.journal()
+    seller.order("OD1", ("L1", "SHIRT", 1), ("L2", "SOCK", 1))
+    seller.settle(ships=lambda _: False)
+    assert seller.positions("OD1") == ["DISPATCHED", "FULFILLABLE"]
+    assert seller.journal() == before == [("DONE", "APPLY", "dispatched_on_channel")]
