@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.rules import (
+    RANK,
     TABLE,
     TENANT_NOT_LIVE,
     Event,
@@ -207,3 +208,11 @@ def test_an_orders_state_is_that_of_its_pieces(
     stands = [Position(each) for each in positions]
     assert roll_up(stands, allocated=allocated) == state
     assert roll_up(reversed(stands), allocated=allocated) == state
+
+
+def test_an_order_with_a_piece_at_every_such_position_is_still_in_that_state() -> None:
+    left = [*Position][[*Position].index(Position.DISPATCHED) :]
+    gone = [one for one in left if one is not Position.CANCELLED and RANK[one]]
+    assert roll_up([*gone, Position.LOST], allocated=False) == "COMPLETE"
+    untouched = ["PENDING_VERIFICATION", "UNFULFILLABLE", "LOCATION_NOT_SERVICEABLE", "FULFILLABLE"]
+    assert roll_up(map(Position, untouched), allocated=False) == "CREATED"

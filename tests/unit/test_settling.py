@@ -454,6 +454,21 @@ def test_pulled_lets_the_rest_leave_short_by_policy(seller: Seller) -> None:
     assert open_codes(seller) == ["ships_short"]
 
 
+def test_what_becomes_of_the_rest_later_does_not_ship_short_again(seller: Seller) -> None:
+    on_the_manifest(seller)
+    short = {"shop": Policies(partial_cancel=PartialCancel.SHIP_SHORT)}
+    settle(seller, "pulled", policies=short)
+    tell(seller, Status.DISPATCHED, line_id="L1", quantity=1)
+    tell(seller, Status.LOST, line_id="L1", quantity=1)
+    noted = seller.count("decision", "code = 'ships_short'")
+    lost = "SELECT id FROM exceptions WHERE code = 'lost_in_transit'"
+    acts.settle(
+        seller.book, [seller.rows(lost)[0][0]], "claim_paid", note="paid", actor=WHO,
+        now=seller.clock.now(), policies=short,
+    )  # fmt: skip
+    assert seller.count("decision", "code = 'ships_short'") == noted
+
+
 def test_pulled_lets_the_rest_leave_where_the_channel_numbers_the_invoices(
     seller: Seller,
 ) -> None:
