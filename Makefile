@@ -69,6 +69,7 @@ soak: $(VENV)/.installed-test ## the random machine over the book (MINUTES=n, AR
 mutants: $(VENV)/.installed-test ## rules and apply code, changed in small ways: which tests notice (ARGS='syncd.rules.orders*')
 	@$(PIP_INSTALL) -e '.[test,mutants]' $(EDITABLE_PLUGINS)
 	@mkdir -p build
+	@# mutmut makes all changes, and tries a few; tools.mutants tries the others
 	@$(BIN)/mutmut run --max-children $(WORKERS) 'syncd.rules.brake*' >build/mutmut.log 2>&1 || { tail -c 2000 build/mutmut.log; exit 1; }
 	@cd mutants && $(abspath $(BIN))/python -m tools.mutants --workers $(WORKERS) $(ARGS)
 	@$(BIN)/python -m tools.survivors > build/mutants.md

@@ -2,9 +2,11 @@
 
 mutmut makes the changes and learns which test reaches which function. Here each change is tried
 in a fork of one pytest session that has collected everything once: first the tests that have
-noticed other changes, then the quickest. mutmut itself collects anew for each
-change, which takes many times as long. What comes out stands where mutmut keeps it, so that
-``mutmut results`` and ``tools.survivors`` read it.
+noticed other changes, then the quickest. mutmut itself collects anew for each change. What comes
+out stands where mutmut keeps it, so that ``mutmut results`` and ``tools.survivors`` read it.
+
+Before the first one all tests run in such a fork without a change: a test that fails by itself
+would notice everything.
 
 Run it in ``mutants/``. Without names it tries what has not been tried since its function changed;
 ``--survived`` tries again what has survived, after tests were written for it.
@@ -29,9 +31,11 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-SURVIVED: Final = 0
-NO_TESTS: Final = 33  # as mutmut numbers them
+SURVIVED: Final = 0  # these as mutmut numbers them
+NOTICED: Final = 1
+NO_TESTS: Final = 33
 TIMEOUT: Final = 36
+BROKEN: Final = 70  # the fork itself failed, which says nothing of the change
 KEEN: Final = 60  # so many tests that have noticed much are tried first
 SPARE: Final = 30  # seconds that a change may take beyond ten times what its tests take
 
@@ -59,6 +63,7 @@ class Results:
         stats = json.loads(Path("mutmut-stats.json").read_text())
         self._tests: dict[str, list[str]] = stats["tests_by_mangled_function_name"]
         self._took: dict[str, float] = stats["duration_by_test"]
+        self.seconds = sum(self._took.values())
         self._metas = {path: json.loads(path.read_text()) for path in Path().rglob("*.py.meta")}
         self._unwritten: set[Path] = set()
 
@@ -103,6 +108,7 @@ class Trial:
         """In place of pytest's own loop."""
         items = {item.nodeid: item for item in session.items}
         changes = self._results.changes(self._asked.names, survived=self._asked.survived)
+        self._check(session)
         began = time.monotonic()
         for number, change in enumerate(changes, 1):
             while len(self._running) >= self._asked.workers:
@@ -111,10 +117,7 @@ class Trial:
             if not tests:
                 self._counted(change, NO_TESTS)
                 continue
-            pid = os.fork()
-            if pid == 0:
-                self._try(session, change, tests)
-            self._running[pid] = change
+            self._running[self._fork(session, change.name, tests, change.seconds)] = change
             if number % 100 == 0:
                 self._results.write()
                 print(f"{number} of {len(changes)}: {self._told()}", flush=True)
@@ -124,6 +127,23 @@ class Trial:
         shutil.rmtree(self._scratch, ignore_errors=True)
         print(f"{len(changes)} changes: {self._told()}, {time.monotonic() - began:.0f} s")
         return True
+
+    def _check(self, session: pytest.Session) -> None:
+        """Raise unless every test passes in a fork without a change."""
+        pid = self._fork(session, "", session.items, self._results.seconds)
+        _, status = os.waitpid(pid, 0)
+        if os.waitstatus_to_exitcode(status) != SURVIVED:
+            told = self._scratch / f"{pid}.txt"
+            which = told.read_text() if told.exists() else "not even one could be run"
+            raise pytest.UsageError(f"the tests fail without any change: {which}")
+
+    def _fork(
+        self, session: pytest.Session, name: str, tests: list[pytest.Item], seconds: float
+    ) -> int:
+        pid = os.fork()
+        if pid == 0:
+            self._try(session, name, tests, seconds)
+        return pid
 
     def _in_order(self, change: Change) -> list[str]:
         """Its tests: those that noticed changes of the function, those that noticed the most
@@ -136,8 +156,10 @@ class Trial:
     def _wait(self) -> None:
         pid, status = os.wait()
         change, told = self._running.pop(pid), self._scratch / f"{pid}.txt"
-        ended = os.WIFSIGNALED(status)
-        self._counted(change, TIMEOUT if ended else os.WEXITSTATUS(status))
+        code = os.waitstatus_to_exitcode(status)
+        if code == BROKEN:
+            raise RuntimeError(f"the fork for {change.name} failed by itself")
+        self._counted(change, TIMEOUT if code < 0 else code)
         if told.exists():
             for whose in (change.function, ""):
                 self._noticed_by[whose][told.read_text()] += 1
@@ -152,12 +174,14 @@ class Trial:
         survived = self._counts[SURVIVED] + self._counts[NO_TESTS]
         return f"{self._counts.total() - survived} noticed, {survived} not"
 
-    def _try(self, session: pytest.Session, change: Change, tests: list[pytest.Item]) -> NoReturn:
+    def _try(
+        self, session: pytest.Session, name: str, tests: list[pytest.Item], seconds: float
+    ) -> NoReturn:
         """In the fork: the tests with the change switched on, until one fails."""
-        code = 1
+        code = BROKEN
         try:
-            signal.alarm(SPARE + int(10 * change.seconds))
-            os.environ["MUTANT_UNDER_TEST"] = change.name
+            signal.alarm(SPARE + int(10 * seconds))
+            os.environ["MUTANT_UNDER_TEST"] = name
             config: Any = session.config
             config.pluginmanager.unregister(name="terminalreporter")
             folders = config._tmp_path_factory
@@ -166,6 +190,7 @@ class Trial:
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
                 if session.testsfailed:
                     (self._scratch / f"{os.getpid()}.txt").write_text(item.nodeid)
+                    code = NOTICED
                     break
             else:
                 code = SURVIVED
