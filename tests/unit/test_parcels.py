@@ -268,9 +268,9 @@ def test_what_lay_packed_is_picked_goods_after_a_split(seller: Seller) -> None:
     told(seller, seller.change("OD1", Status.CANCELLED, line_id="a"))
     split(seller, "b")
     assert seller.positions("OD1") == ["CANCELLED", "PICKED", "PICKED"]
-    assert seller.rows("SELECT state, closed_by, note FROM exceptions") == [
-        ("CLOSED", "asha", "parcel_split")
-    ]
+    closed = "SELECT state, closed_by, note, closed_at FROM exceptions"
+    now = to_micros(seller.clock.now())
+    assert seller.rows(closed) == [("CLOSED", "asha", "parcel_split", now)]
     told(seller, seller.change("OD1", Status.CANCELLED, line_id="b"))
     assert seller.stock_of("B") == {"putaway_pending": 1}
 
@@ -391,6 +391,37 @@ def test_a_refusal_to_part_parcels_says_which_there_are_and_what_to_do(seller: S
     assert refused(lambda: split(seller, "a", parcel="SP-2")) == (
         "Parcel SP-2 is blocked: stop. Take the cancelled piece out and settle its exception first."
     )
+
+
+def test_a_part_has_the_courier_that_takes_it(seller: Seller) -> None:
+    packed(seller, Position.CREATED, "a", "b")
+    split(seller, "b", names=acts.Names("SH2"))
+    told(seller, left(seller, "SH2", courier="EKL"))
+    assert seller.rows("SELECT courier FROM package ORDER BY id") == [("",), ("",), ("EKL",)]
+
+
+def test_what_is_still_here_of_a_parcel_that_left_is_nearer_than_another_parcel(
+    seller: Seller,
+) -> None:
+    seller.stock("A", 3)
+    seller.order("OD1", ("a", "A", 3))
+    seller.advance("OD1", Position.PACKED)
+    now, one = seller.clock.now(), {"line_id": "a", "quantity": 1}
+    acts.split(
+        seller.book, "shop", "OD1", {"a": 1}, names=acts.Names("S9", "T9"), actor="asha", now=now
+    )
+    assert told(seller, left(seller, "S1", "T1", **one)) == ["PICKED", "DISPATCHED", "PICKED"]
+    assert seller.rows("SELECT learned FROM package WHERE shipment_id = 'S1'") == [(1,)]
+    assert told(seller, left(seller, "S2", "T2", **one)) == ["PICKED", "DISPATCHED", "DISPATCHED"]
+
+
+def test_a_parcel_made_for_what_left_without_a_name_remembers_that_it_learns_it(
+    seller: Seller,
+) -> None:
+    seller.stock("A", 1)
+    seller.order("OD1", ("a", "A", 1))
+    told(seller, left(seller))
+    assert seller.rows("SELECT learned FROM package") == [(1,)]
 
 
 def test_what_was_parted_is_told_with_its_order_and_recorded_as_a_parcel_made(

@@ -494,6 +494,26 @@ def test_pulled_lets_the_rest_leave_where_the_channel_numbers_the_invoices(
     assert seller.count("invoice") == 0
 
 
+def test_of_two_parcels_the_one_that_it_was_pulled_out_of_is_let_go(seller: Seller) -> None:
+    """Where the channel numbers the invoices, the piece is in no parcel any more by then."""
+    by_channel = {"shop": Policies(invoice_issuer=InvoiceIssuer.CHANNEL)}
+    seller.stock("SHIRT", 3)
+    seller.order("OD1", ("L1", "SHIRT", 3))
+    now = seller.clock.now()
+    for step in (Position.PACKED, Position.MANIFESTED):
+        warehouse.advance(
+            seller.book, "shop", "OD1", step, actor="test", now=now, policies=by_channel["shop"]
+        )
+        if step is Position.PACKED:
+            acts.split(seller.book, "shop", "OD1", {"L1": 1}, actor="test", now=now)
+    tell(seller, Status.CANCELLED, line_id="L1", quantity=2)
+    blocked = "SELECT code FROM package WHERE blocked <> '' ORDER BY id"
+    assert seller.rows(blocked) == [("SP-2",), ("SP-3",)]
+    for number in (2, 1):
+        settle(seller, "pulled", number, policies=by_channel)
+    assert seller.rows(blocked) == []
+
+
 def test_the_rest_is_packed_again_once_nothing_in_the_parcel_waits(seller: Seller) -> None:
     """One is pulled, of the other the cancellation was wrong: it needs an invoice of its own."""
     on_the_manifest(seller, 2)

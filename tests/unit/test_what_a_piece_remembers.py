@@ -349,6 +349,11 @@ HISTORIES = [
         "DELIVERED@5 DELIVERED@7 DELIVERED@6",
         "DELIVERED dispatched=5 delivered=7 [SP-1 DELIVERED left=5 INV/001 ISSUED]",
     ),
+    (
+        "DISPATCHED@4/S1 RETURN_NOTICED_CIR:R1@3",
+        "CIR_CREATED return_type=CIR return_id=R1 return_from=DELIVERED dispatched=4 delivered=3 "
+        "return_noticed=3 [SP-1 CIR_CREATED S1 left=4 INV/001 ISSUED]",
+    ),
 ]
 
 
