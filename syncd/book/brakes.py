@@ -54,7 +54,8 @@ class Reach(Struct, frozen=True):
 
 
 class HeldFact(Struct, frozen=True):
-    """A cancellation that the brake holds, and where the pieces stand that it would cancel."""
+    """A cancellation that the brake holds, and where the pieces stand that it would cancel: none
+    where the book does not have the order yet."""
 
     id: int
     order_id: str

@@ -78,7 +78,10 @@ class BrakeView:
 
 @dataclass(frozen=True, slots=True)
 class HeldView:
-    """A cancellation that an open brake holds, and where the pieces stand that it is about."""
+    """A cancellation that an open brake holds, and where the pieces stand that it is about.
+
+    ``positions`` is empty where the book does not have the order yet.
+    """
 
     id: int
     order_id: str

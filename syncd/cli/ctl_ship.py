@@ -15,6 +15,7 @@ from syncd.cli.ctl_output import emit, field, say, table, tell, when
 
 LIMIT: Final = 50
 PAGE: Final = 500
+NOT_HERE: Final = "not in the book yet"
 
 
 @click.command("may-ship", cls=Command)
@@ -97,9 +98,6 @@ def _held(account: str, limit: int, after: int, everything: bool) -> dict[str, A
         page = client.get(path_of("brakes", account), limit=PAGE, after=page["next"])
         held += page["held"]
     return {"held": held, "next": page["next"]}
-
-
-NOT_HERE: Final = "not in the book yet"
 
 
 def _say_held(one: Mapping[str, Any]) -> None:

@@ -225,13 +225,19 @@ def test_what_came_into_an_order_later_is_in_its_story(seller: Seller) -> None:
     ]
 
 
-def test_a_total_that_is_taken_up_again_is_for_new_pieces_alone(seller: Seller) -> None:
+def grown_after_a_return(seller: Seller) -> list[str]:
+    """One of two pieces goes its way, then a line comes; where the two stood before that."""
     seller.order("OD1", ("L1", "SHIRT", 2))
     said(seller, GONE, line_id="L1", quantity=1)
     said(seller, Status.DELIVERED, sku="SHIRT", quantity=1, cumulative=True)
     said(seller, Status.RETURN_NOTICED, sku="SHIRT", quantity=1, return_type=ReturnType.CIR)
     before = seller.positions("OD1")
     seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    return before
+
+
+def test_a_total_that_is_taken_up_again_is_for_new_pieces_alone(seller: Seller) -> None:
+    before = grown_after_a_return(seller)
     seller.settle()
     assert seller.positions("OD1") == [*before, "FULFILLABLE"]
 
@@ -344,12 +350,7 @@ def test_until_it_is_decided_for_new_pieces_it_stops_no_old_one(seller: Seller) 
 
 
 def test_an_audit_that_plays_on_meets_only_what_came(seller: Seller) -> None:
-    seller.order("OD1", ("L1", "SHIRT", 2))
-    said(seller, GONE, line_id="L1", quantity=1)
-    said(seller, Status.DELIVERED, sku="SHIRT", quantity=1, cumulative=True)
-    said(seller, Status.RETURN_NOTICED, sku="SHIRT", quantity=1, return_type=ReturnType.CIR)
-    before = seller.positions("OD1")
-    seller.order("OD1", ("L1", "SHIRT", 2), ("L2", "SOCK", 1))
+    before = grown_after_a_return(seller)
     account = AccountView(id=1, name="shop", channel="flipkart", tenant_id=1)
     replay = Replay(seller.book, account, None)
     facts = [fact for fact in known_facts(seller.book, 1, ["OD1"]) if fact.state == "NEW"]
