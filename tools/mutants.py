@@ -102,13 +102,19 @@ class Trial:
         self._counts: Counter[int] = Counter()
         self._noticed_by: dict[str, Counter[str]] = defaultdict(Counter)  # "": of any function
         self._results = Results()
-        self._scratch = Path(tempfile.mkdtemp(prefix="syncd-mutants-"))
+        self._scratch = Path()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of pytest's own loop."""
+        with tempfile.TemporaryDirectory(prefix="syncd-mutants-") as folder:
+            self._scratch = Path(folder)
+            self._check(session)
+            self._try_all(session)
+        return True
+
+    def _try_all(self, session: pytest.Session) -> None:
         items = {item.nodeid: item for item in session.items}
         changes = self._results.changes(self._asked.names, survived=self._asked.survived)
-        self._check(session)
         began = time.monotonic()
         for number, change in enumerate(changes, 1):
             while len(self._running) >= self._asked.workers:
@@ -124,9 +130,7 @@ class Trial:
         while self._running:
             self._wait()
         self._results.write()
-        shutil.rmtree(self._scratch, ignore_errors=True)
         print(f"{len(changes)} changes: {self._told()}, {time.monotonic() - began:.0f} s")
-        return True
 
     def _check(self, session: pytest.Session) -> None:
         """Raise unless every test passes in a fork without a change."""
